@@ -1,0 +1,40 @@
+/**
+ * What the host gives: hashing, AES-GCM, Ed25519, randomness. Two implementations of one interface, `node.ts` over
+ * node:crypto and `web.ts` over WebCrypto and noble, chosen by the package's `#platform` import condition; both read
+ * each other's output bit for bit. Only `node.ts` may import `node:*` (docs/decisions/platform.md).
+ */
+
+export type AesGcmKeySize = 16 | 24 | 32;
+
+export interface Platform {
+  readonly name: "node" | "web";
+  /** SHA-256 of the parts joined, 32 bytes. */
+  sha256(...parts: readonly Uint8Array[]): Uint8Array;
+  /** SHA-256 that may run on another thread, for chunks of bulk data. */
+  sha256Bulk(data: Uint8Array): Promise<Uint8Array>;
+  /** HMAC-SHA-256 (RFC 2104), 32 bytes. */
+  hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array;
+  /** AES-GCM with a 12-byte nonce; ciphertext ‖ 16-byte tag. Key of 16, 24 or 32 bytes. */
+  aesGcmSeal(key: Uint8Array, nonce: Uint8Array, associated: Uint8Array, plaintext: Uint8Array): Promise<Uint8Array>;
+  /** @returns the plaintext, or null if the tag does not verify */
+  aesGcmOpen(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    associated: Uint8Array,
+    ciphertext: Uint8Array,
+  ): Promise<Uint8Array | null>;
+  /** Ed25519 (RFC 8032): 32-byte seed → 32-byte public key. */
+  ed25519PublicKey(seed: Uint8Array): Uint8Array;
+  /** 64-byte signature. */
+  ed25519Sign(seed: Uint8Array, message: Uint8Array): Uint8Array;
+  /** False for anything malformed; never throws. */
+  ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+  /** The platform's CSPRNG. */
+  randomBytes(size: number): Uint8Array;
+  /** scrypt (RFC 7914), may run on another thread. */
+  scrypt(
+    passphrase: Uint8Array,
+    salt: Uint8Array,
+    parameters: { N: number; r: number; p: number; size: number },
+  ): Promise<Uint8Array>;
+}
