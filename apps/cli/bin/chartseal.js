@@ -1,1 +1,22 @@
 #!/usr/bin/env node
+// The command's entry: plain JavaScript that any Node can parse. It checks the runtime first, imports nothing newer
+// until then, and hands over to the build.
+const wanted = [22, 18];
+const [major, minor] = process.versions.node.split(".").map(Number);
+if (major < wanted[0] || (major === wanted[0] && minor < wanted[1])) {
+  const message = `Node.js ${process.versions.node} runs this, ${wanted.join(".")} or newer is needed; put node_modules/.bin first on PATH`;
+  process.stderr.write(`chartseal: runtime-too-old: ${message}\n`);
+  if (process.argv.includes("--json")) {
+    process.stdout.write(`${JSON.stringify({ error: { code: "runtime-too-old", message } })}\n`);
+  }
+  process.exitCode = 5;
+} else {
+  import("../dist/main.js").then(
+    (program) => program.main(process.argv.slice(2)),
+    (error) => {
+      process.stderr.write(`chartseal: defect: the build is missing or broken; run npm run build\n`);
+      if (process.env.CHARTSEAL_DEBUG === "1") process.stderr.write(`${error.stack}\n`);
+      process.exitCode = 1;
+    },
+  );
+}

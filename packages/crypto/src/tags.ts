@@ -61,6 +61,9 @@ export const tagTable = {
     "storage-receipt": "Ed25519: a provider's receipt for a stored header and payload",
     log: "SHA-256: the chain of a record's log",
   },
+  keys: {
+    "sealed-file": "HKDF info: the key of one sealed key file",
+  },
   sharing: {
     reveal: "Ed25519: who reads, shown to the provider",
     "receipt-box": "HPKE info: the key of a receipt's box, to the owner",

@@ -1,0 +1,121 @@
+/**
+ * Keys at rest. A vault is a folder with one key-encryption key (KEK), by scrypt N = 2^15, r = 8, p = 3 (RFC 7914,
+ * CONTRACT "Keys and passphrases"), and any number of sealed files. Each sealed file is salt (32) ‖ AES-256-GCM under
+ * HKDF(KEK, salt, tag ‖ file name), zero nonce: a fresh salt a write, so each key seals once. The name is bound, so two
+ * files of a vault cannot be swapped. `vault.json` holds the parameters and a sealed check value.
+ */
+import { join } from "node:path";
+import {
+  ChartsealError,
+  concat,
+  decode,
+  encode,
+  fromHex,
+  hkdf,
+  platform,
+  randomBytes,
+  tag,
+  toHex,
+  utf8,
+  type CborValue,
+} from "@chartseal/crypto";
+import { readJson, readSmallFile, removeSmallFile, smallFileBytesMax, writeJson, writeSmallFile } from "./files.ts";
+
+const costs = { N: 2 ** 15, r: 8, p: 3, size: 32 } as const;
+const saltBytes = 32;
+const zeroNonce = new Uint8Array(12);
+
+interface VaultFile {
+  readonly version: 1;
+  readonly kdf: { readonly name: "scrypt"; readonly N: number; readonly r: number; readonly p: number };
+  readonly salt: string;
+  readonly check: string;
+}
+
+function fileKey(kek: Uint8Array, salt: Uint8Array, name: string): Uint8Array {
+  return hkdf({ ikm: kek, salt, info: concat(utf8(tag("keys/sealed-file")), utf8(name)), size: 32 });
+}
+
+async function sealBytes(kek: Uint8Array, name: string, plaintext: Uint8Array): Promise<Uint8Array> {
+  const salt = randomBytes(saltBytes);
+  const sealed = await platform.aesGcmSeal(fileKey(kek, salt, name), zeroNonce, utf8(name), plaintext);
+  return concat(salt, sealed);
+}
+
+async function openBytes(kek: Uint8Array, name: string, sealed: Uint8Array): Promise<Uint8Array | null> {
+  if (sealed.length < saltBytes + 16) return null;
+  const key = fileKey(kek, sealed.subarray(0, saltBytes), name);
+  return await platform.aesGcmOpen(key, zeroNonce, utf8(name), sealed.subarray(saltBytes));
+}
+
+function readParameters(folder: string): VaultFile {
+  const value = readJson(join(folder, "vault.json")) as VaultFile | undefined;
+  const sound =
+    typeof value === "object" && value !== null && value.version === 1 && value.kdf?.name === "scrypt" &&
+    value.kdf.N === costs.N && value.kdf.r === costs.r && value.kdf.p === costs.p &&
+    typeof value.salt === "string" && typeof value.check === "string";
+  if (!sound) {
+    throw new ChartsealError("chain-altered", `the key vault ${folder} is missing or damaged`, {
+      hint: "Restore the folder from a backup.",
+    });
+  }
+  return value;
+}
+
+/** An opened vault: the KEK lives in memory for the length of one command. */
+export class KeyVault {
+  readonly folder: string;
+  readonly #kek: Uint8Array;
+
+  private constructor(folder: string, kek: Uint8Array) {
+    this.folder = folder;
+    this.#kek = kek;
+  }
+
+  /** Makes the vault in an empty folder. */
+  static async create(folder: string, passphrase: string): Promise<KeyVault> {
+    const salt = randomBytes(saltBytes);
+    const kek = await platform.scrypt(utf8(passphrase), salt, costs);
+    const check = await sealBytes(kek, "vault.json", new Uint8Array(16));
+    const file: VaultFile = {
+      version: 1,
+      kdf: { name: "scrypt", N: costs.N, r: costs.r, p: costs.p },
+      salt: toHex(salt),
+      check: toHex(check),
+    };
+    writeJson(join(folder, "vault.json"), file);
+    return new KeyVault(folder, kek);
+  }
+
+  /** @throws ChartsealError `passphrase-wrong`; `chain-altered` where the vault is damaged */
+  static async open(folder: string, passphrase: string): Promise<KeyVault> {
+    const file = readParameters(folder);
+    const kek = await platform.scrypt(utf8(passphrase), fromHex(file.salt, saltBytes), costs);
+    if ((await openBytes(kek, "vault.json", fromHex(file.check))) === null) {
+      throw new ChartsealError("passphrase-wrong", "the passphrase does not open these keys");
+    }
+    return new KeyVault(folder, kek);
+  }
+
+  /** Seals a value under a name, durably; an earlier one is replaced. */
+  async save(name: string, value: CborValue): Promise<void> {
+    writeSmallFile(join(this.folder, name), await sealBytes(this.#kek, name, encode(value)));
+  }
+
+  /** The value, or undefined where there is none. @throws ChartsealError `chain-altered` where it was damaged */
+  async load(name: string): Promise<CborValue | undefined> {
+    const sealed = readSmallFile(join(this.folder, name));
+    if (sealed === undefined) return undefined;
+    const plaintext = await openBytes(this.#kek, name, sealed);
+    if (plaintext === null) {
+      throw new ChartsealError("chain-altered", `the key file ${join(this.folder, name)} is damaged`, {
+        hint: "Restore the file from a backup.",
+      });
+    }
+    return decode(plaintext, { sizeMax: smallFileBytesMax });
+  }
+
+  remove(name: string): boolean {
+    return removeSmallFile(join(this.folder, name));
+  }
+}
