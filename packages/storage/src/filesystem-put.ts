@@ -1,0 +1,128 @@
+/**
+ * An object on its way into the filesystem store. Bytes are gathered in two blocks of 1 MiB, one being filled while the
+ * other is written, so that a source of single bytes costs no call each and a sealing source overlaps with the disk.
+ */
+import type { FileHandle } from "node:fs/promises";
+import { type FileSystem, unreachable } from "./file-system.ts";
+import type { ObjectStat, PutHandle } from "./object-store.ts";
+import { StorageError } from "./storage-error.ts";
+
+/** Size of the blocks that are written, in bytes. */
+const writeBlockSize = 1 << 20;
+
+export class FilesystemPut implements PutHandle {
+  readonly #files: FileSystem;
+  readonly #file: FileHandle;
+  readonly #path: string;
+  readonly #sizeMax: number;
+  readonly #place: (name: string) => Promise<void>;
+  #state: "open" | "synced" | "failed" | "ended" = "open";
+  #filling: Uint8Array = new Uint8Array(0);
+  #spare: Uint8Array = new Uint8Array(0);
+  #filled = 0;
+  #size = 0;
+  /** The write under way; never rejects, its failure is kept in #failure. */
+  #writing: Promise<void> = Promise.resolve();
+  #failure: unknown;
+
+  constructor(
+    files: FileSystem,
+    file: FileHandle,
+    path: string,
+    sizeMax: number,
+    place: (name: string) => Promise<void>,
+  ) {
+    this.#files = files;
+    this.#file = file;
+    this.#path = path;
+    this.#sizeMax = sizeMax;
+    this.#place = place;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    if (this.#state !== "open")
+      throw new StorageError("store-unreachable", "the object cannot take more bytes");
+    this.#size += chunk.length;
+    if (this.#size > this.#sizeMax) {
+      this.#state = "failed";
+      throw new StorageError("too-large", `the object is larger than ${this.#sizeMax} bytes`);
+    }
+    let rest = chunk;
+    while (rest.length > 0) {
+      if (this.#filling.length === 0) this.#filling = new Uint8Array(writeBlockSize);
+      const part = rest.subarray(0, writeBlockSize - this.#filled);
+      this.#filling.set(part, this.#filled);
+      this.#filled += part.length;
+      rest = rest.subarray(part.length);
+      if (this.#filled === writeBlockSize) await this.#flush();
+    }
+  }
+
+  async commit(name: string): Promise<ObjectStat> {
+    if (this.#state === "open") {
+      await this.#flush();
+      await this.#settle();
+      await this.#attempt(() => this.#files.syncFile(this.#file));
+      this.#state = "synced";
+    }
+    if (this.#state !== "synced")
+      throw new StorageError("store-unreachable", "the object can only be aborted");
+    await this.#place(name);
+    this.#state = "ended";
+    await this.#close();
+    return { size: this.#size };
+  }
+
+  async abort(): Promise<void> {
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    await this.#writing;
+    await this.#close();
+    // A file that stays is a leftover, which the next open clears.
+    await this.#files.unlink(this.#path).catch(() => {});
+  }
+
+  /** Starts writing the filled block once the one before it is written. */
+  async #flush(): Promise<void> {
+    await this.#settle();
+    const block = this.#filling.subarray(0, this.#filled);
+    [this.#filling, this.#spare] = [this.#spare, this.#filling];
+    this.#filled = 0;
+    if (block.length > 0) {
+      this.#writing = this.#writeWhole(block).catch((error: unknown) => {
+        this.#failure = error;
+      });
+    }
+  }
+
+  async #writeWhole(block: Uint8Array): Promise<void> {
+    let written = 0;
+    while (written < block.length) {
+      const { bytesWritten } = await this.#file.write(block, written, block.length - written);
+      written += bytesWritten;
+    }
+  }
+
+  /** Waits for the write under way and throws if it failed. */
+  async #settle(): Promise<void> {
+    await this.#attempt(async () => {
+      await this.#writing;
+      if (this.#failure !== undefined) throw this.#failure;
+    });
+  }
+
+  async #attempt(step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      this.#state = "failed";
+      throw unreachable(error);
+    }
+  }
+
+  async #close(): Promise<void> {
+    this.#filling = this.#spare = new Uint8Array(0);
+    // Its bytes are synced or given up: a failing close changes nothing of either.
+    await this.#file.close().catch(() => {});
+  }
+}

@@ -1,0 +1,13 @@
+/** The public face of the storage package. */
+export { type FilesystemOptions, type FilesystemStore, openFilesystemStore } from "./filesystem.ts";
+export {
+  type ByteRange,
+  isName,
+  nameSegmentsMax,
+  type ObjectStat,
+  type ObjectStore,
+  type PutHandle,
+  type PutOptions,
+  segmentLengthMax,
+} from "./object-store.ts";
+export { StorageError, type StorageErrorCode, storageErrorCodes } from "./storage-error.ts";
