@@ -1,8 +1,9 @@
 /**
  * Keys at rest. A vault is a folder with one key-encryption key (KEK), by scrypt N = 2^15, r = 8, p = 3 (RFC 7914,
- * CONTRACT "Keys and passphrases"), and any number of sealed files. Each sealed file is salt (32) ‖ AES-256-GCM under
- * HKDF(KEK, salt, tag ‖ file name), zero nonce: a fresh salt a write, so each key seals once. The name is bound, so two
- * files of a vault cannot be swapped. `vault.json` holds the parameters and a sealed check value.
+ * CONTRACT "Keys and passphrases"), which wraps a random vault key, and any number of files sealed under that vault
+ * key: another passphrase rewrites `vault.json` alone. A sealed file is salt (32) ‖ AES-256-GCM under
+ * HKDF(key, salt, tag ‖ file name), zero nonce: a fresh salt a write, so each derived key seals once. The name is
+ * bound, so two files of a vault cannot be swapped.
  */
 import { join } from "node:path";
 import {
@@ -29,23 +30,24 @@ interface VaultFile {
   readonly version: 1;
   readonly kdf: { readonly name: "scrypt"; readonly N: number; readonly r: number; readonly p: number };
   readonly salt: string;
-  readonly check: string;
+  /** The vault key, sealed under the KEK; hex. */
+  readonly wrapped: string;
 }
 
-function fileKey(kek: Uint8Array, salt: Uint8Array, name: string): Uint8Array {
-  return hkdf({ ikm: kek, salt, info: concat(utf8(tag("keys/sealed-file")), utf8(name)), size: 32 });
+function fileKey(key: Uint8Array, salt: Uint8Array, name: string): Uint8Array {
+  return hkdf({ ikm: key, salt, info: concat(utf8(tag("keys/sealed-file")), utf8(name)), size: 32 });
 }
 
-async function sealBytes(kek: Uint8Array, name: string, plaintext: Uint8Array): Promise<Uint8Array> {
+async function sealBytes(key: Uint8Array, name: string, plaintext: Uint8Array): Promise<Uint8Array> {
   const salt = randomBytes(saltBytes);
-  const sealed = await platform.aesGcmSeal(fileKey(kek, salt, name), zeroNonce, utf8(name), plaintext);
+  const sealed = await platform.aesGcmSeal(fileKey(key, salt, name), zeroNonce, utf8(name), plaintext);
   return concat(salt, sealed);
 }
 
-async function openBytes(kek: Uint8Array, name: string, sealed: Uint8Array): Promise<Uint8Array | null> {
+async function openBytes(key: Uint8Array, name: string, sealed: Uint8Array): Promise<Uint8Array | null> {
   if (sealed.length < saltBytes + 16) return null;
-  const key = fileKey(kek, sealed.subarray(0, saltBytes), name);
-  return await platform.aesGcmOpen(key, zeroNonce, utf8(name), sealed.subarray(saltBytes));
+  const opening = fileKey(key, sealed.subarray(0, saltBytes), name);
+  return await platform.aesGcmOpen(opening, zeroNonce, utf8(name), sealed.subarray(saltBytes));
 }
 
 function readParameters(folder: string): VaultFile {
@@ -53,7 +55,7 @@ function readParameters(folder: string): VaultFile {
   const sound =
     typeof value === "object" && value !== null && value.version === 1 && value.kdf?.name === "scrypt" &&
     value.kdf.N === costs.N && value.kdf.r === costs.r && value.kdf.p === costs.p &&
-    typeof value.salt === "string" && typeof value.check === "string";
+    typeof value.salt === "string" && typeof value.wrapped === "string";
   if (!sound) {
     throw new ChartsealError("chain-altered", `the key vault ${folder} is missing or damaged`, {
       hint: "Restore the folder from a backup.",
@@ -62,51 +64,60 @@ function readParameters(folder: string): VaultFile {
   return value;
 }
 
-/** An opened vault: the KEK lives in memory for the length of one command. */
+async function wrap(vaultKey: Uint8Array, passphrase: string): Promise<VaultFile> {
+  const salt = randomBytes(saltBytes);
+  const kek = await platform.scrypt(utf8(passphrase), salt, costs);
+  return {
+    version: 1,
+    kdf: { name: "scrypt", N: costs.N, r: costs.r, p: costs.p },
+    salt: toHex(salt),
+    wrapped: toHex(await sealBytes(kek, "vault.json", vaultKey)),
+  };
+}
+
+/** An opened vault: its key lives in memory for the length of one command. */
 export class KeyVault {
   readonly folder: string;
-  readonly #kek: Uint8Array;
+  readonly #key: Uint8Array;
 
-  private constructor(folder: string, kek: Uint8Array) {
+  private constructor(folder: string, key: Uint8Array) {
     this.folder = folder;
-    this.#kek = kek;
+    this.#key = key;
   }
 
-  /** Makes the vault in an empty folder. */
+  /** Makes the vault of a folder. */
   static async create(folder: string, passphrase: string): Promise<KeyVault> {
-    const salt = randomBytes(saltBytes);
-    const kek = await platform.scrypt(utf8(passphrase), salt, costs);
-    const check = await sealBytes(kek, "vault.json", new Uint8Array(16));
-    const file: VaultFile = {
-      version: 1,
-      kdf: { name: "scrypt", N: costs.N, r: costs.r, p: costs.p },
-      salt: toHex(salt),
-      check: toHex(check),
-    };
-    writeJson(join(folder, "vault.json"), file);
-    return new KeyVault(folder, kek);
+    const key = randomBytes(32);
+    writeJson(join(folder, "vault.json"), await wrap(key, passphrase));
+    return new KeyVault(folder, key);
   }
 
   /** @throws ChartsealError `passphrase-wrong`; `chain-altered` where the vault is damaged */
   static async open(folder: string, passphrase: string): Promise<KeyVault> {
     const file = readParameters(folder);
     const kek = await platform.scrypt(utf8(passphrase), fromHex(file.salt, saltBytes), costs);
-    if ((await openBytes(kek, "vault.json", fromHex(file.check))) === null) {
+    const key = await openBytes(kek, "vault.json", fromHex(file.wrapped));
+    if (key === null) {
       throw new ChartsealError("passphrase-wrong", "the passphrase does not open these keys");
     }
-    return new KeyVault(folder, kek);
+    return new KeyVault(folder, key);
+  }
+
+  /** Another passphrase for the same keys; the old one opens nothing from then on. */
+  async changePassphrase(passphrase: string): Promise<void> {
+    writeJson(join(this.folder, "vault.json"), await wrap(this.#key, passphrase));
   }
 
   /** Seals a value under a name, durably; an earlier one is replaced. */
   async save(name: string, value: CborValue): Promise<void> {
-    writeSmallFile(join(this.folder, name), await sealBytes(this.#kek, name, encode(value)));
+    writeSmallFile(join(this.folder, name), await sealBytes(this.#key, name, encode(value)));
   }
 
   /** The value, or undefined where there is none. @throws ChartsealError `chain-altered` where it was damaged */
   async load(name: string): Promise<CborValue | undefined> {
     const sealed = readSmallFile(join(this.folder, name));
     if (sealed === undefined) return undefined;
-    const plaintext = await openBytes(this.#kek, name, sealed);
+    const plaintext = await openBytes(this.#key, name, sealed);
     if (plaintext === null) {
       throw new ChartsealError("chain-altered", `the key file ${join(this.folder, name)} is damaged`, {
         hint: "Restore the file from a backup.",

@@ -1,0 +1,41 @@
+/** Where everything of a home lies (CONTRACT, Files). One place that joins paths, so that no command spells one. */
+import { join } from "node:path";
+
+export interface HomePaths {
+  readonly root: string;
+  readonly config: string;
+  readonly genesis: string;
+  readonly run: string;
+  readonly ledger: string;
+  readonly objects: string;
+  readonly leaves: string;
+  readonly tombstones: string;
+  readonly journal: string;
+  readonly service: string;
+  readonly namespaces: string;
+  readonly members: string;
+  readonly alerts: string;
+  namespace(name: string): string;
+  member(name: string): string;
+}
+
+export function homePaths(root: string): HomePaths {
+  const provider = join(root, "provider");
+  return {
+    root,
+    config: join(root, "config.json"),
+    genesis: join(root, "genesis.cbor"),
+    run: join(root, "run"),
+    ledger: join(root, "ledger"),
+    objects: join(provider, "objects"),
+    leaves: join(provider, "leaves"),
+    tombstones: join(provider, "tombstones"),
+    journal: join(provider, "journal"),
+    service: join(root, "service"),
+    namespaces: join(root, "namespaces"),
+    members: join(root, "members"),
+    alerts: join(provider, "alerts"),
+    namespace: (name) => join(root, "namespaces", name),
+    member: (name) => join(root, "members", name),
+  };
+}

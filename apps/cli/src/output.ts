@@ -1,0 +1,78 @@
+/**
+ * What a command shows. With `--json` standard output is exactly one JSON value (or one a line for lists) and nothing
+ * else; without it, sentences for people. Progress and notes always go to standard error (CONTRACT, Command line).
+ */
+import { isatty } from "node:tty";
+import { ChartsealError, errorCodes, type ErrorFamily } from "@chartseal/crypto";
+
+/** Exit code of each family of errors (CONTRACT, Exit codes). */
+export const exitCodes: Readonly<Record<ErrorFamily, number>> = {
+  defect: 1,
+  usage: 2,
+  refused: 3,
+  integrity: 4,
+  unavailable: 5,
+};
+
+function replaceBytes(_key: string, value: unknown): unknown {
+  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
+  return value;
+}
+
+export interface Output {
+  readonly json: boolean;
+  /** The command's one value; `text` is what a person sees instead. */
+  value(value: unknown, text: string): void;
+  /** A list: one JSON value a line, or one line of text each. */
+  line(value: unknown, text: string): void;
+  /** A remark for people, on standard error; silent with --json unless it is a warning. */
+  note(text: string): void;
+  warn(text: string): void;
+}
+
+export function createOutput(json: boolean): Output {
+  const out = (text: string): void => void process.stdout.write(`${text}\n`);
+  return {
+    json,
+    value: (value, text) => out(json ? JSON.stringify(value, replaceBytes) : text),
+    line: (value, text) => out(json ? JSON.stringify(value, replaceBytes) : text),
+    note: (text) => {
+      if (!json) process.stderr.write(`${text}\n`);
+    },
+    warn: (text) => void process.stderr.write(`chartseal: warning: ${text}\n`),
+  };
+}
+
+/** True where colour and moving progress suit: a terminal that did not ask for plain text. */
+export function isLively(): boolean {
+  return isatty(2) && process.env.NO_COLOR === undefined && process.env.TERM !== "dumb";
+}
+
+/** Any thrown thing as a Chartseal error; what is not ours is a defect, or the system's refusal of a file. */
+export function asChartsealError(error: unknown): ChartsealError {
+  if (error instanceof ChartsealError) return error;
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    return new ChartsealError("provider-unreachable", "no space is left on the device", { cause: error });
+  }
+  if (code === "EACCES" || code === "EROFS" || code === "EPERM") {
+    return new ChartsealError("input-invalid", "a file or folder cannot be read or written", { cause: error });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new ChartsealError("defect", `unexpected: ${message}`, { cause: error });
+}
+
+/** Prints a failure as CONTRACT asks and returns the exit code. */
+export function reportFailure(thrown: unknown, json: boolean): number {
+  const error = asChartsealError(thrown);
+  const sentence = error.hint === undefined ? error.message : `${error.message}; ${error.hint}`;
+  process.stderr.write(`chartseal: ${error.code}: ${sentence.replaceAll(/\s*\n\s*/g, " ")}\n`);
+  if (process.env.CHARTSEAL_DEBUG === "1") process.stderr.write(`${error.stack}\n${String((error.cause as Error)?.stack ?? "")}\n`);
+  if (json) {
+    const hint = error.hint === undefined ? {} : { hint: error.hint };
+    const body = { ...error.data, ...hint, code: error.code, message: error.message };
+    process.stdout.write(`${JSON.stringify({ error: body }, replaceBytes)}\n`);
+  }
+  return exitCodes[errorCodes[error.code][0]];
+}

@@ -1,0 +1,110 @@
+/**
+ * Who takes part in the journeys, and what each asks of the other (DESIGN, Who takes part).
+ *
+ * A member's client talks to three services through these interfaces; in one process they are objects, over the network
+ * they are an HTTP client with the same calls. Everything a party needs (stores, ledger, clock) is handed in.
+ */
+import type { G1, Pairing, Scalar } from "@chartseal/crypto";
+import type { Ledger, Submitted } from "@chartseal/ledger";
+
+/** What every party has: the group, the ledger it reads, the time. */
+export interface Surroundings {
+  readonly pairing: Pairing;
+  readonly ledger: Ledger;
+  /** Milliseconds since 1970, handed in: no library reads a clock. */
+  now(): number;
+}
+
+/** An Ed25519 account with its X25519 key for HPKE. */
+export interface Identity {
+  /** 20 bytes. */
+  readonly account: Uint8Array;
+  /** Ed25519 seed, 32 bytes. */
+  readonly seed: Uint8Array;
+  /** Ed25519 public key, 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** X25519 secret and public key, 32 bytes each. */
+  readonly hpkeSecret: Uint8Array;
+  readonly hpkePublic: Uint8Array;
+}
+
+/** A member's secrets, as the client holds them while a command runs. */
+export interface MemberKeys extends Identity {
+  /** z, the secret that finishes a transform; null until a key was issued. */
+  recoveryKey: Scalar | null;
+  /** Id of the live transform key that z belongs to, 32 bytes. */
+  transformKeyId: Uint8Array | null;
+  /** K_base, the base of all signing keys; null until issued. */
+  baseKey: G1 | null;
+  /** `name@namespace#period` → K_u. */
+  readonly signingKeys: Map<string, G1>;
+}
+
+/** Upload of one payload; nothing of it is visible until `finish`, and `abort` leaves nothing. */
+export interface PayloadUpload {
+  write(chunk: Uint8Array): Promise<void>;
+  /** @returns the address under which the provider holds it */
+  finish(): Promise<{ address: string; bytes: number }>;
+  abort(): Promise<void>;
+}
+
+/** What the provider gives a proved reader: T, the header, the leaf hashes and the payload. */
+export interface Transformed {
+  /** T, 576 bytes, untrusted. */
+  readonly transform: Uint8Array;
+  readonly header: Uint8Array;
+  /** 32 bytes a chunk. */
+  leaves(): Promise<Uint8Array>;
+  /** Ciphertext bytes from `offset`, `length` of them. */
+  payload(offset: number, length: number): AsyncIterable<Uint8Array>;
+}
+
+/** The reader's signed words at the transform (CRYPTO §3.1, Reveal). */
+export interface Reveal {
+  readonly requestId: Uint8Array;
+  readonly recordId: Uint8Array;
+  readonly account: Uint8Array;
+  readonly publicKey: Uint8Array;
+  readonly transformKeyId: Uint8Array;
+  readonly oneTimePublicKey: Uint8Array;
+  readonly oneTimeSignature: Uint8Array;
+  readonly accountSignature: Uint8Array;
+}
+
+/** The storage provider, which is also the relay. */
+export interface Provider {
+  readonly account: Uint8Array;
+  upload(): Promise<PayloadUpload>;
+  /**
+   * Stores the header beside its payload, after checking it against the deposit's (or rekey's) body, and answers with
+   * the provider's signature over the storage receipt.
+   */
+  storeHeader(input: { address: string; header: Uint8Array; body: Uint8Array }): Promise<Uint8Array>;
+  /** Checks the attribute signature, signs the envelope and submits (CRYPTO §3.1, relay). */
+  relay(transaction: Uint8Array): Promise<Submitted>;
+  transform(reveal: Reveal): Promise<Transformed>;
+  /** Header and payload on the ground of a reveal for a full key: no T. */
+  collectIssue(input: { requestId: Uint8Array; answers: readonly SealedAnswer[] }): Promise<{ keyId: Uint8Array }>;
+}
+
+/** One authority node's answer to an issue, sealed to the provider; or its share of a base key, sealed to the account. */
+export interface SealedAnswer {
+  readonly node: number;
+  readonly sealed: Uint8Array;
+}
+
+/** One node of the authority committee. */
+export interface AuthorityNode {
+  readonly index: number;
+  /** Answers what the ledger shows as granted, sealed to the provider's registered key. */
+  answer(requestId: Uint8Array): Promise<SealedAnswer>;
+  /** [a0_i]K_0 of an enrolled account, sealed to the account's registered key. */
+  basePartial(account: Uint8Array): Promise<SealedAnswer>;
+}
+
+/** A hospital's service for its namespace: vouches, periods, signing keys. */
+export interface NamespaceService {
+  readonly name: string;
+  /** K_u for every attribute in force of the account in its current period, sealed to the account's registered key. */
+  signingKeys(input: { account: Uint8Array; baseKey: Uint8Array }): Promise<Uint8Array>;
+}
