@@ -15,7 +15,12 @@ export interface Platform {
   /** HMAC-SHA-256 (RFC 2104), 32 bytes. */
   hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array;
   /** AES-GCM with a 12-byte nonce; ciphertext ‖ 16-byte tag. Key of 16, 24 or 32 bytes. */
-  aesGcmSeal(key: Uint8Array, nonce: Uint8Array, associated: Uint8Array, plaintext: Uint8Array): Promise<Uint8Array>;
+  aesGcmSeal(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    associated: Uint8Array,
+    plaintext: Uint8Array,
+  ): Promise<Uint8Array>;
   /** @returns the plaintext, or null if the tag does not verify */
   aesGcmOpen(
     key: Uint8Array,

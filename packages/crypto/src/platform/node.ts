@@ -1,0 +1,125 @@
+/**
+ * The platform over node:crypto (OpenSSL). The work is synchronous on the calling thread, which is fastest for small
+ * inputs; `sha256Bulk` and `scrypt` run on libuv's threads, so that hashing bulk data goes on beside encryption.
+ * Every result is a plain Uint8Array with memory of its own, never a view into Node's shared buffer pool.
+ */
+import {
+  type CipherGCMTypes,
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  randomFillSync,
+  scrypt,
+  sign,
+  verify,
+  webcrypto,
+} from "node:crypto";
+import { concat } from "../bytes.ts";
+import { isUsablePublicKey } from "./ed25519-keys.ts";
+import type { Platform } from "./platform.ts";
+
+const tagSize = 16;
+const ciphers: Readonly<Record<number, CipherGCMTypes>> = {
+  16: "aes-128-gcm",
+  24: "aes-192-gcm",
+  32: "aes-256-gcm",
+};
+/** RFC 8410: PKCS#8 around a 32-byte seed, and SubjectPublicKeyInfo around a 32-byte key. */
+const privatePrefix = Uint8Array.from([48, 46, 2, 1, 0, 48, 5, 6, 3, 43, 101, 112, 4, 34, 4, 32]);
+const publicPrefix = Uint8Array.from([48, 42, 48, 5, 6, 3, 43, 101, 112, 3, 33, 0]);
+
+function plain(buffer: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
+}
+
+function cipherName(key: Uint8Array): CipherGCMTypes {
+  const name = ciphers[key.length];
+  if (name === undefined) throw new Error("an AES key has 16, 24 or 32 bytes");
+  return name;
+}
+
+function seal(key: Uint8Array, nonce: Uint8Array, associated: Uint8Array, plaintext: Uint8Array): Uint8Array {
+  const cipher = createCipheriv(cipherName(key), key, nonce, { authTagLength: tagSize });
+  cipher.setAAD(associated);
+  const body = cipher.update(plaintext);
+  const rest = cipher.final();
+  return concat(body, rest, cipher.getAuthTag());
+}
+
+function open(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  associated: Uint8Array,
+  ciphertext: Uint8Array,
+): Uint8Array | null {
+  if (ciphertext.length < tagSize) return null;
+  const decipher = createDecipheriv(cipherName(key), key, nonce, { authTagLength: tagSize });
+  decipher.setAAD(associated);
+  const end = ciphertext.length - tagSize;
+  decipher.setAuthTag(ciphertext.subarray(end));
+  const plaintext = decipher.update(ciphertext.subarray(0, end));
+  try {
+    // GCM gives everything in `update`; `final` only compares the tag.
+    decipher.final();
+  } catch {
+    plaintext.fill(0);
+    return null;
+  }
+  return plain(plaintext);
+}
+
+function signingKey(seed: Uint8Array): KeyObject {
+  if (seed.length !== 32) throw new Error("an Ed25519 seed has 32 bytes");
+  const encoded = concat(privatePrefix, seed);
+  return createPrivateKey({ key: Buffer.from(encoded.buffer), format: "der", type: "pkcs8" });
+}
+
+function verifies(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  if (signature.length !== 64 || !isUsablePublicKey(publicKey)) return false;
+  try {
+    const encoded = Buffer.from(concat(publicPrefix, publicKey).buffer);
+    return verify(null, message, createPublicKey({ key: encoded, format: "der", type: "spki" }), signature);
+  } catch {
+    return false;
+  }
+}
+
+export const platform: Platform = {
+  name: "node",
+  sha256(...parts) {
+    const hash = createHash("sha256");
+    for (const part of parts) hash.update(part);
+    return plain(hash.digest());
+  },
+  async sha256Bulk(data) {
+    return new Uint8Array(await webcrypto.subtle.digest("SHA-256", data));
+  },
+  hmacSha256(key, ...parts) {
+    const hmac = createHmac("sha256", key);
+    for (const part of parts) hmac.update(part);
+    return plain(hmac.digest());
+  },
+  aesGcmSeal: async (key, nonce, associated, plaintext) => seal(key, nonce, associated, plaintext),
+  aesGcmOpen: async (key, nonce, associated, ciphertext) => open(key, nonce, associated, ciphertext),
+  ed25519PublicKey(seed) {
+    const encoded = createPublicKey(signingKey(seed)).export({ format: "der", type: "spki" });
+    return Uint8Array.from(encoded.subarray(publicPrefix.length));
+  },
+  ed25519Sign: (seed, message) => plain(sign(null, message, signingKey(seed))),
+  ed25519Verify: verifies,
+  randomBytes: (size) => randomFillSync(new Uint8Array(size)),
+  scrypt(passphrase, salt, { N, r, p, size }) {
+    // OpenSSL counts 128·N·r for the table and as much again per lane; its default ceiling is below our N = 2^15.
+    const maxmem = 128 * r * (N + p + 2) + (1 << 20);
+    return new Promise((resolve, reject) => {
+      scrypt(passphrase, salt, size, { N, r, p, maxmem }, (error, derived) => {
+        if (error) reject(error);
+        else resolve(plain(derived));
+      });
+    });
+  },
+};
