@@ -182,7 +182,8 @@ class Filesystem implements FilesystemStore {
         });
       }
     } catch (error) {
-      if (!isMissing(error)) throw unreachable(error);
+      // A folder below may have gone since its parent was read; the store's own may not.
+      if (folder === "" || !isMissing(error)) throw unreachable(error);
     }
     entries.sort((a, b) => (a.name < b.name ? -1 : 1));
     for (const { name, isFile } of entries) {
@@ -225,15 +226,17 @@ class Filesystem implements FilesystemStore {
     const segments = segmentsOf(name);
     const path = join(this.#root, ...segments);
     try {
-      await this.#makeFolders(segments);
-      try {
+      const move = async () => {
+        await this.#makeFolders(segments);
         await this.#files.rename(temporaryPath, path);
+      };
+      try {
+        await move();
       } catch (error) {
         if (!isMissing(error)) throw error;
         // A folder that we knew was taken away by another hand: make it once more.
         this.#durableFolders.clear();
-        await this.#makeFolders(segments);
-        await this.#files.rename(temporaryPath, path);
+        await move();
       }
       await this.#files.syncFolder(dirname(path));
     } catch (error) {
