@@ -34,6 +34,14 @@ export {
   isFamily,
 } from "./errors.ts";
 export {
+  type ConsistencyClaim,
+  doubleSha256Tree,
+  type InclusionClaim,
+  type MerkleBuilder,
+  MerkleTree,
+  sha256Tree,
+} from "./file/merkle.ts";
+export {
   doubleSha256,
   type FixedPart,
   fixed,
