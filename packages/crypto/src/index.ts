@@ -75,3 +75,30 @@ export {
 export type { Platform } from "./platform/platform.ts";
 export { randomBytes, randomScalar } from "./random.ts";
 export { type TagUse, tag, tagTable } from "./tags.ts";
+export {
+  emergencyAttribute,
+  isAccountHex,
+  isAttribute,
+  isSelf,
+  namespaceOf,
+  parseAttribute,
+  parseSigningAttribute,
+  personOf,
+  selfAttribute,
+  selfNamespace,
+  signingAttribute,
+} from "./policy/attribute.ts";
+export { type PolicyLimits, sealedLimits, writtenLimits } from "./policy/limits.ts";
+export { type Policy, parsePolicy, policyOf } from "./policy/policy.ts";
+export { missing, satisfies } from "./policy/satisfy.ts";
+export {
+  checkAuthorPolicy,
+  checkWritten,
+  extendsRule,
+  personsOf,
+  sealedPolicy,
+  signingPolicy,
+} from "./policy/sealed.ts";
+export { type Entry, type Selection, type SpanProgram, type SpanProgramRow, select, spanProgram } from "./policy/span-program.ts";
+export { formatPolicy, type PolicyNode, sameTree } from "./policy/tree.ts";
+export { fewHolders, type PolicyWarning, type WarningOptions, warnings } from "./policy/warnings.ts";
