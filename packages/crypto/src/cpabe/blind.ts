@@ -5,9 +5,10 @@
  */
 import type { CborValue } from "../encoding.ts";
 import { hashToScalar } from "../hash.ts";
-import { type G1, order, type Pairing, type Scalar } from "../pairing/pairing.ts";
+import type { G1, Pairing, Scalar } from "../pairing/pairing.ts";
+import { encodeScalar, invert, mod } from "../pairing/scalar.ts";
 import { randomScalar } from "../random.ts";
-import { array, bytes, decodeScalar, encodeScalar } from "./wire.ts";
+import { array, bytes, scalarOf } from "./wire.ts";
 
 /** What a key is issued for: `full` means z = 1, for which Z = g1; the others go to the provider. */
 export type IssueMode = "transform" | "full" | "emergency";
@@ -44,7 +45,7 @@ export function proveBlind(
   const k = randomScalar({ nonZero: true });
   const R = g1.multiplySplit(g1.generator, k);
   const c = challenge(pairing, digest, pair.blinded, R);
-  return { R, s: (k + c * invert(pair.recoveryKey)) % order };
+  return { R, s: mod(k + c * invert(pair.recoveryKey)) };
 }
 
 /**
@@ -62,7 +63,7 @@ export function verifyBlind(
   const difference = g1.linear([
     [
       { point: g1.generator, scalar: proof.s, fixed: true },
-      { point: blinded, scalar: (order - c) % order },
+      { point: blinded, scalar: mod(-c) },
     ],
   ])[0]!;
   return g1.equal(difference, proof.R);
@@ -76,20 +77,9 @@ export function encodeBlindProof(pairing: Pairing, proof: BlindProof): CborValue
 /** @throws ChartsealError `encoding-invalid` */
 export function decodeBlindProof(pairing: Pairing, value: CborValue): BlindProof {
   const [R, s] = array(value, 2);
-  return { R: pairing.g1.decode(bytes(R, pairing.g1.size)), s: decodeScalar(s) };
+  return { R: pairing.g1.decode(bytes(R, pairing.g1.size)), s: scalarOf(s) };
 }
 
 function challenge(pairing: Pairing, digest: Uint8Array, blinded: G1, R: G1): Scalar {
   return hashToScalar("authority/issue-pok", digest, pairing.g1.encode(blinded), pairing.g1.encode(R));
-}
-
-/** 1/x modulo the group order, by Euclid's extended algorithm; not constant time (docs/threat-model.md). */
-function invert(scalar: Scalar): Scalar {
-  let [r0, r1, t0, t1] = [order, scalar, 0n, 1n];
-  while (r1 !== 0n) {
-    const quotient = r0 / r1;
-    [r0, r1] = [r1, r0 - quotient * r1];
-    [t0, t1] = [t1, t0 - quotient * t1];
-  }
-  return ((t0 % order) + order) % order;
 }

@@ -5,6 +5,7 @@
  */
 import { ChartsealError } from "../errors.ts";
 import { type GT, order, type Pairing, type Scalar } from "../pairing/pairing.ts";
+import { multiplyMod } from "../pairing/scalar.ts";
 import type { Policy } from "../policy/policy.ts";
 import { select } from "../policy/span-program.ts";
 import { randomBytes } from "../random.ts";
@@ -161,7 +162,7 @@ export function recoverFromTransform(
     if (error instanceof ChartsealError && error.code === "encoding-invalid") throw transformInvalid();
     throw error;
   }
-  const shared = gt.powerSplit(cleared, (recoveryKey * gt.cofactorInverse) % order);
+  const shared = gt.powerSplit(cleared, multiplyMod(recoveryKey, gt.cofactorInverse));
   return recoverMessage(pairing, { ...rest, shared });
 }
 

@@ -6,7 +6,8 @@
 import { concat, u32, utf8 } from "../bytes.ts";
 import { fixed, hash, hashToScalar, reduce, sha256, tagOf } from "../hash.ts";
 import { hkdf, hkdfExpand, hkdfExtract } from "../kdf.ts";
-import { type G2, type GT, order, type Pairing, type Scalar } from "../pairing/pairing.ts";
+import type { G2, GT, Pairing, Scalar } from "../pairing/pairing.ts";
+import { mod } from "../pairing/scalar.ts";
 import type { Ciphertext, EncapsScalars } from "./scheme.ts";
 
 /** m, drawn anew for every encapsulation. */
@@ -93,7 +94,7 @@ export function proveEncapsulation(
   { s1, k }: { s1: Scalar; k: Scalar },
 ): EncapsProof {
   const R = timesG2(pairing, k);
-  return { R, s: (k + challenge(pairing, context, bytes, R) * s1) % order };
+  return { R, s: mod(k + challenge(pairing, context, bytes, R) * s1) };
 }
 
 /** [s]g2 = R + [e]c1: two multiplications in G2. */
@@ -108,7 +109,7 @@ export function verifyEncapsProof(
   const difference = g2.linear([
     [
       { point: g2.generator, scalar: proof.s, fixed: true },
-      { point: ciphertext.c1, scalar: (order - e) % order },
+      { point: ciphertext.c1, scalar: mod(-e) },
     ],
   ])[0]!;
   return g2.equal(difference, proof.R);

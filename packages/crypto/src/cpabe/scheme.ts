@@ -119,7 +119,7 @@ export function shares(program: SpanProgram, { s1, v }: Pick<EncapsScalars, "s1"
   return program.rows.map(({ entries }) => {
     let sum = 0n;
     for (const [column, value] of entries) sum += value * vector[column]!;
-    return ((sum % order) + order) % order;
+    return mod(sum);
   });
 }
 

@@ -5,11 +5,13 @@
  * Encapsulation: [c1 (96), [c2_1 … c2_τ] (96 each), [c3_1 … c3_ℓ] (48 each), mask (32), R (96), s (32)].
  * AttributeKey: [k1 (48), [[attribute, k2 (48)] …] ascending by the attribute's bytes, k3 (96)].
  */
-import { compareBytes, fromBigInt, toBigInt, utf8 } from "../bytes.ts";
+import { compareBytes, utf8 } from "../bytes.ts";
 import type { CborValue } from "../encoding.ts";
 import { ChartsealError } from "../errors.ts";
-import { type G1, order, type Pairing, type Scalar } from "../pairing/pairing.ts";
-import { type Policy, parseAttribute } from "../policy/policy.ts";
+import type { G1, Pairing, Scalar } from "../pairing/pairing.ts";
+import { decodeScalar, encodeScalar, scalarSize } from "../pairing/scalar.ts";
+import { isAttribute } from "../policy/attribute.ts";
+import type { Policy } from "../policy/policy.ts";
 import type { Encapsulation } from "./cpabe.ts";
 import { messageSizeBytes } from "./fo.ts";
 import { type AttributeKey, shapeOf } from "./scheme.ts";
@@ -46,7 +48,7 @@ export function decodeEncapsulation(pairing: Pairing, value: CborValue, policy: 
     c2: c2Bytes.map((item) => g2.decode(bytes(item, g2.size))),
     c3: c3Bytes.map((item) => g1.decode(bytes(item, g1.size))),
     mask: bytes(mask, messageSizeBytes),
-    proof: { R: g2.decode(bytes(R, g2.size)), s: decodeScalar(s) },
+    proof: { R: g2.decode(bytes(R, g2.size)), s: scalarOf(s) },
   };
 }
 
@@ -90,16 +92,9 @@ export function decodeAttributeKey(pairing: Pairing, value: CborValue): Attribut
   };
 }
 
-/** 32 bytes, big-endian. */
-export function encodeScalar(scalar: Scalar): Uint8Array {
-  return fromBigInt(scalar, 32);
-}
-
 /** 32 bytes, big-endian, below p. @throws ChartsealError `encoding-invalid` */
-export function decodeScalar(value: CborValue | undefined): Scalar {
-  const scalar = toBigInt(bytes(value, 32));
-  if (scalar >= order) throw invalid("a scalar is not below the group order");
-  return scalar;
+export function scalarOf(value: CborValue | undefined): Scalar {
+  return decodeScalar(bytes(value, scalarSize));
 }
 
 /** A copy, so that the decoded value stays what was checked. @throws ChartsealError `encoding-invalid` */
@@ -117,13 +112,7 @@ export function array(value: CborValue | undefined, size?: number): readonly Cbo
 }
 
 function attributeText(value: CborValue | undefined): string {
-  if (typeof value !== "string") throw invalid("expected an attribute");
-  try {
-    parseAttribute(value);
-  } catch (error) {
-    if (error instanceof ChartsealError) throw invalid("not an attribute");
-    throw error;
-  }
+  if (typeof value !== "string" || !isAttribute(value)) throw invalid("expected an attribute");
   return value;
 }
 
