@@ -4,7 +4,8 @@
  * entries are reduced mod p, the target is (1,0,…,0).
  */
 import { order } from "../pairing/pairing.ts";
-import { lagrangeAtZero, modulo } from "./modular.ts";
+import { multiplyMod } from "../pairing/scalar.ts";
+import { lagrangeAtZero } from "./lagrange.ts";
 import type { Policy } from "./policy.ts";
 import type { PolicyNode } from "./tree.ts";
 
@@ -70,7 +71,7 @@ function powers(i: bigint, first: number, count: number): Entry[] {
   const entries: Entry[] = [];
   let power = 1n;
   for (let j = 0; j < count; j++) {
-    power = modulo(power * i);
+    power = multiplyMod(power, i);
     entries.push([first + j, power]);
   }
   return entries;
@@ -123,7 +124,7 @@ function cheapest(
     cost: taken.reduce((sum, { choice }) => sum + choice.cost, 0),
     collect(factor, into) {
       for (const [i, { choice }] of taken.entries()) {
-        choice.collect(modulo(factor * (weights[i] ?? 0n)), into);
+        choice.collect(multiplyMod(factor, weights[i] ?? 0n), into);
       }
     },
   };
