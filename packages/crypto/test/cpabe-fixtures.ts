@@ -2,6 +2,8 @@
  * What the tests of the encapsulation share: an authority in one hand, readers with full and transform keys, and a
  * sealer whose every safeguard can be taken out, for the weakened copies on which an attack must succeed.
  */
+
+import { transformKeyPair } from "../src/cpabe/blind.ts";
 import type { Encapsulation } from "../src/cpabe/cpabe.ts";
 import {
   applyMask,
@@ -11,21 +13,20 @@ import {
   proveEncapsulation,
   transcriptOf,
 } from "../src/cpabe/fo.ts";
-import { transformKeyPair } from "../src/cpabe/blind.ts";
 import {
   type AttributeKey,
-  encaps,
   type EncapsScalars,
+  encaps,
   encapsulated,
   keygen,
-  setup,
   type Shape,
+  setup,
   shapeOf,
 } from "../src/cpabe/scheme.ts";
 import { encode } from "../src/encoding.ts";
-import type { GT, Pairing, Scalar } from "../src/pairing/pairing.ts";
 import { loadPairing } from "../src/pairing/mcl.ts";
-import { parsePolicy, type Policy } from "../src/policy/policy.ts";
+import type { GT, Pairing, Scalar } from "../src/pairing/pairing.ts";
+import { type Policy, parsePolicy } from "../src/policy/policy.ts";
 import { randomBytes } from "../src/random.ts";
 
 export const pairing: Pairing = await loadPairing();
@@ -65,7 +66,14 @@ export function seal(
   policyText: string,
   context: Uint8Array,
   weakening: Weakening = {},
-): { policy: Policy; context: Uint8Array; encapsulation: Encapsulation; message: Uint8Array; shared: GT; shape: Shape } {
+): {
+  policy: Policy;
+  context: Uint8Array;
+  encapsulation: Encapsulation;
+  message: Uint8Array;
+  shared: GT;
+  shape: Shape;
+} {
   const policy = parsePolicy(policyText);
   const shape = weakening.shape?.(shapeOf(policy)) ?? shapeOf(policy);
   const message = randomBytes(32);

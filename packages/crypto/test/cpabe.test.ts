@@ -45,16 +45,21 @@ describe("who opens an encapsulation", () => {
     ["(a@h or b@h) and (a@h or c@h) and (a@h or d@h)", ["b@h", "c@h", "d@h"], ["b@h", "c@h"]],
   ];
 
-  test.each(cases)("%s opens with %j and not with %j, by full key and through a transform", (text, yes, no) => {
-    const record = sealed(text);
-    expect(verifyEncapsulation(pairing, record)).toBe(true);
-    expect(open(fullKey(...yes), record)).toEqual(record.message);
-    const { recoveryKey, transformKey } = reader(...yes);
-    const transform = gt.encode(decapsulate(pairing, { key: transformKey, ...record }));
-    const recovered = recoverFromTransform(pairing, { ...record, transform, recoveryKey });
-    expect(recovered).toEqual({ message: record.message, transcript: record.transcript });
-    expect(codeOf(() => decapsulate(pairing, { key: fullKey(...no), ...record }))).toBe("policy-unsatisfied");
-  });
+  test.each(cases)(
+    "%s opens with %j and not with %j, by full key and through a transform",
+    (text, yes, no) => {
+      const record = sealed(text);
+      expect(verifyEncapsulation(pairing, record)).toBe(true);
+      expect(open(fullKey(...yes), record)).toEqual(record.message);
+      const { recoveryKey, transformKey } = reader(...yes);
+      const transform = gt.encode(decapsulate(pairing, { key: transformKey, ...record }));
+      const recovered = recoverFromTransform(pairing, { ...record, transform, recoveryKey });
+      expect(recovered).toEqual({ message: record.message, transcript: record.transcript });
+      expect(codeOf(() => decapsulate(pairing, { key: fullKey(...no), ...record }))).toBe(
+        "policy-unsatisfied",
+      );
+    },
+  );
 
   test("random policies and attribute sets open exactly where the truth table says so", () => {
     const names = ["a@h", "b@h", "c@h", "d@i"];
@@ -118,20 +123,29 @@ describe("what is found altered", () => {
     ["c2_2", { ...encapsulation, c2: replaced(encapsulation.c2, 1, point2) }, { part: "c2", row: 2 }],
     ["c3_2", { ...encapsulation, c3: replaced(encapsulation.c3, 1, point1) }, { part: "c3", row: 1 }],
     ["c3_4", { ...encapsulation, c3: replaced(encapsulation.c3, 3, point1) }, { part: "c3", row: 3 }],
-    ["the mask", { ...encapsulation, mask: encapsulation.mask.map((b, i) => (i === 9 ? b ^ 1 : b)) }, { part: "mask" }],
+    [
+      "the mask",
+      { ...encapsulation, mask: encapsulation.mask.map((b, i) => (i === 9 ? b ^ 1 : b)) },
+      { part: "mask" },
+    ],
   ];
 
-  test.each(altered)("%s: the reader of any row refuses it, and recomputing names the place", (_, changed, data) => {
-    const attempt = () => {
-      const shared = decapsulate(pairing, { key, ...record });
-      return recoverMessage(pairing, { ...record, encapsulation: changed, shared });
-    };
-    expect(codeOf(attempt)).toBe("transform-invalid");
-    const again = () => recomputeEncapsulation(pairing, { mpk, ...record, encapsulation: changed });
-    expect(again).toThrow(expect.objectContaining({ code: "header-altered", data: expect.objectContaining(data) }));
-    // The mask stands outside the proof of knowledge; everything else is inside.
-    expect(verifyEncapsulation(pairing, { ...record, encapsulation: changed })).toBe("mask" === data.part);
-  });
+  test.each(altered)(
+    "%s: the reader of any row refuses it, and recomputing names the place",
+    (_, changed, data) => {
+      const attempt = () => {
+        const shared = decapsulate(pairing, { key, ...record });
+        return recoverMessage(pairing, { ...record, encapsulation: changed, shared });
+      };
+      expect(codeOf(attempt)).toBe("transform-invalid");
+      const again = () => recomputeEncapsulation(pairing, { mpk, ...record, encapsulation: changed });
+      expect(again).toThrow(
+        expect.objectContaining({ code: "header-altered", data: expect.objectContaining(data) }),
+      );
+      // The mask stands outside the proof of knowledge; everything else is inside.
+      expect(verifyEncapsulation(pairing, { ...record, encapsulation: changed })).toBe("mask" === data.part);
+    },
+  );
 
   test("the proof of knowledge holds for this context alone, and a spoiled one is named", () => {
     const other = contextOf("another record");
@@ -144,7 +158,8 @@ describe("what is found altered", () => {
 
   test("another context opens nothing", () => {
     const shared = decapsulate(pairing, { key, ...record });
-    const attempt = () => recoverMessage(pairing, { ...record, context: contextOf("another record"), shared });
+    const attempt = () =>
+      recoverMessage(pairing, { ...record, context: contextOf("another record"), shared });
     expect(codeOf(attempt)).toBe("transform-invalid");
   });
 
@@ -157,7 +172,9 @@ describe("what is found altered", () => {
       { ...encapsulation, c3: [...c3, point1] },
     ]) {
       expect(verifyEncapsulation(pairing, { ...record, encapsulation: changed })).toBe(false);
-      expect(codeOf(() => decapsulate(pairing, { key, ...record, encapsulation: changed }))).toBe("encoding-invalid");
+      expect(codeOf(() => decapsulate(pairing, { key, ...record, encapsulation: changed }))).toBe(
+        "encoding-invalid",
+      );
       const shared = decapsulate(pairing, { key, ...record });
       expect(codeOf(() => recoverMessage(pairing, { ...record, encapsulation: changed, shared }))).toBe(
         "transform-invalid",
@@ -212,27 +229,41 @@ describe("blind recovery keys", () => {
     expect(g1.equal(g1.multiply(pair.blinded, pair.recoveryKey), g1.generator)).toBe(true);
     expect(verifyBlind(pairing, { blinded: pair.blinded, digest, proof, mode: "transform" })).toBe(true);
     expect(verifyBlind(pairing, { blinded: pair.blinded, digest, proof, mode: "emergency" })).toBe(true);
-    expect(verifyBlind(pairing, { blinded: pair.blinded, digest: randomBytes(32), proof, mode: "transform" })).toBe(false);
+    expect(
+      verifyBlind(pairing, { blinded: pair.blinded, digest: randomBytes(32), proof, mode: "transform" }),
+    ).toBe(false);
   });
 
   test("another member's Z cannot be asked for: its proof does not fit, and no other can be made", () => {
     // The thief knows only Z. It replays the proof under its own request, and proves a z of its own under that Z.
     const own = transformKeyPair(pairing);
     const forged = proveBlind(pairing, { pair: { ...own, blinded: pair.blinded }, digest });
-    expect(verifyBlind(pairing, { blinded: pair.blinded, digest, proof: forged, mode: "transform" })).toBe(false);
+    expect(verifyBlind(pairing, { blinded: pair.blinded, digest, proof: forged, mode: "transform" })).toBe(
+      false,
+    );
     const spoiled = { ...proof, s: proof.s ^ 1n };
-    expect(verifyBlind(pairing, { blinded: pair.blinded, digest, proof: spoiled, mode: "transform" })).toBe(false);
+    expect(verifyBlind(pairing, { blinded: pair.blinded, digest, proof: spoiled, mode: "transform" })).toBe(
+      false,
+    );
   });
 
   test("Z = 0 is refused always, Z = g1 in every mode but full, and full takes nothing but g1", () => {
     const full = transformKeyPair(pairing, { mode: "full" });
     const fullProof = proveBlind(pairing, { pair: full, digest });
-    expect(verifyBlind(pairing, { blinded: full.blinded, digest, proof: fullProof, mode: "full" })).toBe(true);
-    expect(verifyBlind(pairing, { blinded: full.blinded, digest, proof: fullProof, mode: "transform" })).toBe(false);
-    expect(verifyBlind(pairing, { blinded: full.blinded, digest, proof: fullProof, mode: "emergency" })).toBe(false);
+    expect(verifyBlind(pairing, { blinded: full.blinded, digest, proof: fullProof, mode: "full" })).toBe(
+      true,
+    );
+    expect(verifyBlind(pairing, { blinded: full.blinded, digest, proof: fullProof, mode: "transform" })).toBe(
+      false,
+    );
+    expect(verifyBlind(pairing, { blinded: full.blinded, digest, proof: fullProof, mode: "emergency" })).toBe(
+      false,
+    );
     expect(verifyBlind(pairing, { blinded: pair.blinded, digest, proof, mode: "full" })).toBe(false);
     const zeroProof = { R: g1.multiply(g1.generator, 3n), s: 3n };
-    expect(verifyBlind(pairing, { blinded: g1.zero, digest, proof: zeroProof, mode: "transform" })).toBe(false);
+    expect(verifyBlind(pairing, { blinded: g1.zero, digest, proof: zeroProof, mode: "transform" })).toBe(
+      false,
+    );
   });
 });
 

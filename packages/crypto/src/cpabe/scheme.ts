@@ -11,15 +11,8 @@
  */
 import { concat, u64, utf8 } from "../bytes.ts";
 import { ChartsealError } from "../errors.ts";
-import {
-  type G1,
-  type G2,
-  type GT,
-  order,
-  type Pairing,
-  type Scalar,
-  type Term,
-} from "../pairing/pairing.ts";
+import type { G1, G2, GT, Pairing, Scalar, Term } from "../pairing/pairing.ts";
+import { mod } from "../pairing/scalar.ts";
 import type { Policy } from "../policy/policy.ts";
 import { type SpanProgram, spanProgram } from "../policy/span-program.ts";
 import { randomScalar } from "../random.ts";
