@@ -1,0 +1,198 @@
+/**
+ * Every kind of transaction: its number, its fields in their order, their types and limits (spec/6-ledger.md). Numbers
+ * are never reused. Who may make one, and what it does, stands in rules/.
+ */
+import { bytesOf, bytesUpTo, listOf, oneOf, optional, struct, text, uint, type ValueOf } from "./codec.ts";
+
+/** Largest transaction in bytes (CONTRACT, Limits). */
+export const transactionBytesMax = 256 * 1024;
+/** Longest canonical text of a written policy. */
+export const policyLengthMax = 32 * 1024;
+/** Most attributes that one vouch, revocation or request for a key names. */
+export const attributesMax = 512;
+
+const hash32 = bytesOf(32);
+const account = bytesOf(20);
+const namespaceName = text(32, /^[a-z0-9][a-z0-9-]{0,31}$/);
+const attribute = text(97, /^[a-z0-9][a-z0-9._:+-]{0,63}@[a-z0-9][a-z0-9-]{0,31}$/);
+const policy = text(policyLengthMax);
+const address = text(512, /^[\x21-\x7e]+$/);
+const purposes = listOf(text(16, /^[A-Z][A-Z0-9]{0,15}$/), 32);
+const session = oneOf("reading", "signing", "audit");
+const keygen = struct({ session, attempt: uint, message: bytesUpTo(64 * 1024) });
+/** What an author states about the payload (CRYPTO §4): the first four fields of it never change with a `rekey`. */
+const statement = struct({
+  /** Deterministic CBOR [version, suite, payload id, chunk size]. */
+  descriptor: bytesUpTo(256),
+  payloadLength: uint,
+  payloadDigest: hash32,
+  keyCommitment: hash32,
+  metadataCommitment: hash32,
+});
+
+export const issueModes = ["transform", "full"] as const;
+export const proofKinds = ["attributes", "owner", "person", "emergency"] as const;
+export const alertKinds = [
+  "object-missing",
+  "object-altered",
+  "header-altered",
+  "chain-altered",
+  "other",
+] as const;
+
+/** Kind → [number, fields]. */
+export const actionTable = {
+  /** A new account of a member; the signer's. */
+  enrol: [1, struct({ publicKey: hash32, hpkeKey: hash32 })],
+  /** The signer's X25519 key: the first one of a genesis node, a new one of anybody. */
+  "set-hpke-key": [2, struct({ hpkeKey: hash32 })],
+  /** Round 1 to 5 of key generation; `message` as packages/crypto/src/threshold/dkg-messages.ts encodes it. */
+  "keygen-commit": [10, keygen],
+  "keygen-reveal": [11, keygen],
+  "keygen-deal": [12, keygen],
+  "keygen-complaint": [13, keygen],
+  "keygen-answer": [14, keygen],
+  /** A node has no complaint left; the last node's (or one after the time is over) ends the run. */
+  "keygen-conclude": [15, struct({ session, attempt: uint })],
+  "register-provider": [20, struct({ publicKey: hash32, hpkeKey: hash32 })],
+  /** `lists` and `proof` as packages/crypto/src/abs encodes them. */
+  "register-namespace": [
+    21,
+    struct({
+      name: namespaceName,
+      account,
+      hpkeKey: hash32,
+      lists: bytesUpTo(64 * 1024),
+      proof: bytesUpTo(1024),
+    }),
+  ],
+  "extend-namespace": [
+    22,
+    struct({ name: namespaceName, lists: bytesUpTo(64 * 1024), proof: bytesUpTo(1024) }),
+  ],
+  "open-period": [
+    23,
+    struct({ namespace: namespaceName, attribute, label: text(32, /^[a-z0-9][a-z0-9.-]{0,31}$/) }),
+  ],
+  /** `digest`: d of the one issue that a vouch for mode full serves; null for mode transform. */
+  vouch: [
+    24,
+    struct({
+      namespace: namespaceName,
+      account,
+      attributes: listOf(attribute, attributesMax),
+      mode: oneOf(...issueModes),
+      digest: optional(hash32),
+    }),
+  ],
+  /** No attributes: all that the namespace vouches for. */
+  revoke: [25, struct({ namespace: namespaceName, account, attributes: listOf(attribute, attributesMax) })],
+  /** `provider`: who holds the transform key; for mode full the account itself. Attributes ascend. */
+  "request-key": [
+    30,
+    struct({
+      requestId: hash32,
+      blinded: bytesOf(48),
+      proof: bytesUpTo(256),
+      attributes: listOf(attribute, attributesMax),
+      provider: account,
+      mode: oneOf(...issueModes),
+      epoch: uint,
+    }),
+  ],
+  "key-issued": [31, struct({ requestId: hash32, keyId: hash32, nodes: listOf(uint, 64) })],
+  "set-rule": [
+    40,
+    struct({
+      namespace: namespaceName,
+      policy,
+      writers: policy,
+      purposes,
+      expiresMs: optional(uint),
+      perDay: uint,
+    }),
+  ],
+  "revoke-rule": [41, struct({ namespace: namespaceName })],
+  /** By an author: namespace and author policy, no purposes. By the owner: no namespace, purposes. */
+  deposit: [
+    50,
+    struct({
+      recordId: hash32,
+      owner: account,
+      namespace: optional(namespaceName),
+      policy,
+      authorPolicy: optional(policy),
+      headerHash: hash32,
+      address,
+      statement,
+      purposes,
+    }),
+  ],
+  /** `version`: the one that results. `statement`: of a re-encrypted payload. */
+  rekey: [
+    51,
+    struct({
+      recordId: hash32,
+      version: uint,
+      headerHash: hash32,
+      address,
+      policy,
+      statement: optional(statement),
+    }),
+  ],
+  "request-access": [
+    60,
+    struct({
+      requestId: hash32,
+      recordId: hash32,
+      recordDigest: hash32,
+      purpose: optional(text(16, /^[A-Z][A-Z0-9]{0,15}$/)),
+      oneTimeKey: hash32,
+      proof: oneOf(...proofKinds),
+      emergencyId: optional(hash32),
+    }),
+  ],
+  receipt: [
+    61,
+    struct({
+      requestId: hash32,
+      provider: account,
+      box: bytesUpTo(1024),
+      ownerEnvelope: bytesUpTo(256),
+      auditCiphertext: bytesUpTo(1024),
+    }),
+  ],
+  /** By the provider: request and code, never an account. */
+  refuse: [62, struct({ requestId: hash32, code: text(32, /^[a-z][a-z-]{0,31}$/) })],
+  "mark-disputed": [70, struct({ recordId: hash32, relay: account })],
+  erase: [71, struct({ recordId: hash32 })],
+  /** Each copy with its holder's signature (tag sharing/certificate). */
+  "erase-certificate": [
+    72,
+    struct({
+      recordId: hash32,
+      copies: listOf(struct({ holder: account, address, signature: bytesOf(64) }), 64),
+    }),
+  ],
+  alert: [73, struct({ alert: oneOf(...alertKinds), recordId: optional(hash32), detail: text(1024) })],
+  /** After a restore that loses the tail: the lost head, and what is known to be missing. */
+  "raise-era": [80, struct({ lostHeight: uint, lostHash: hash32, missing: listOf(text(256), 256) })],
+} as const;
+
+type Table = typeof actionTable;
+export type ActionKind = keyof Table;
+/** The fields of a kind, without its name. */
+export type FieldsOf<K extends ActionKind> = ValueOf<Table[K][1]>;
+/** What a transaction does: its kind and that kind's fields. */
+export type Action = { [K in ActionKind]: { readonly kind: K } & FieldsOf<K> }[ActionKind];
+export type ActionOf<K extends ActionKind> = Extract<Action, { readonly kind: K }>;
+export type IssueMode = (typeof issueModes)[number];
+export type ProofKind = (typeof proofKinds)[number];
+export type Session = ValueOf<typeof session>;
+export type Statement = ValueOf<typeof statement>;
+export type AlertKind = (typeof alertKinds)[number];
+
+/** The state stores statements in the same form. */
+export const statementCodec = statement;
+
+export const actionKinds = Object.keys(actionTable) as ActionKind[];
