@@ -1,0 +1,142 @@
+/**
+ * FHIR R4 (4.0.1) JSON: structure, cardinalities, types, invariants and required codes, offline.
+ *
+ * @medplum/core checks the structure; what it lets through is closed here (docs/decisions/records-package.md): codes of
+ * required bindings, two forms of one value[x], members with names of Object.prototype, members given twice.
+ * Profiles, references across resources and codes of looser bindings are not checked.
+ */
+import { isResourceType, loadDataType, OperationOutcomeError, validateResource } from "@medplum/core";
+import { definitions } from "./definitions.ts";
+import { jsonFault } from "./json-structure.ts";
+import { decodeText } from "./text.ts";
+import { type Validation, type ValidationIssue, validationOf } from "./validation.ts";
+
+/** A coded value that @medplum/core met under a required binding. */
+interface Token {
+  readonly type: string;
+  readonly value: unknown;
+  readonly path: string;
+}
+
+interface MedplumIssue {
+  readonly severity?: string;
+  readonly details?: { readonly text?: string };
+  readonly expression?: readonly string[];
+}
+
+const loadedTypes = new Set<string>();
+
+function loadType(name: string): void {
+  const { types } = definitions();
+  if (loadedTypes.has(name) || !Object.hasOwn(types, name)) return;
+  loadedTypes.add(name);
+  loadDataType(JSON.parse(types[name]!) as Parameters<typeof loadDataType>[0]);
+}
+
+/** Data types are few and every resource reaches most of them; of the 149 resource types only those that occur. */
+function loadDataTypes(): void {
+  const isResource = /"kind":"resource"/;
+  for (const [name, json] of Object.entries(definitions().types)) if (!isResource.test(json)) loadType(name);
+}
+
+/** Loads the resource types below `value`, and reports members that @medplum/core would not see as unknown. */
+function prepare(value: unknown, path: string, issues: ValidationIssue[]): void {
+  if (typeof value !== "object" || value === null) return;
+  if (Array.isArray(value)) {
+    for (const [i, item] of value.entries()) prepare(item, `${path}[${i}]`, issues);
+    return;
+  }
+  for (const [name, member] of Object.entries(value)) {
+    if (name === "resourceType" && typeof member === "string") loadType(member);
+    if (name in Object.prototype)
+      issues.push({ path: `${path}.${name}`, message: "Invalid additional property" });
+    else prepare(member, `${path}.${name}`, issues);
+  }
+}
+
+function issueOf(issue: MedplumIssue): ValidationIssue {
+  return { path: issue.expression?.[0] ?? "", message: issue.details?.text ?? "invalid" };
+}
+
+/** Two forms of one value[x] at once are only a warning there; and references are not ours to follow. */
+const grave = /^(?:Conflicting choice of type properties|Type of primitive extension does not match)/;
+const isGrave = (issue: MedplumIssue) => issue.severity === "error" || grave.test(issue.details?.text ?? "");
+
+function structureIssues(resource: object, tokens: Record<string, Token[]>): ValidationIssue[] {
+  const options = { collect: { tokens: tokens as never }, base64BinaryMaxBytes: Number.MAX_SAFE_INTEGER };
+  try {
+    const issues = validateResource(resource as never, options) as readonly MedplumIssue[];
+    return issues.filter(isGrave).map(issueOf);
+  } catch (error) {
+    if (error instanceof OperationOutcomeError) {
+      const { issue } = error.outcome as { issue?: readonly MedplumIssue[] };
+      return (issue ?? []).filter(isGrave).map(issueOf);
+    }
+    // @medplum/core meets shapes that it does not expect with errors of its own, a TypeError for instance.
+    return [
+      { path: "", message: `Cannot be understood: ${error instanceof Error ? error.message : "unknown"}` },
+    ];
+  }
+}
+
+type Expansion = Readonly<Record<string, readonly string[]>>;
+
+const hasCode = (codes: readonly string[] | undefined, code: unknown) =>
+  typeof code === "string" && codes?.includes(code) === true;
+
+function hasCoding(expansion: Expansion, coding: unknown): boolean {
+  if (typeof coding !== "object" || coding === null) return false;
+  const { system, code } = coding as { system?: unknown; code?: unknown };
+  return typeof system === "string" && Object.hasOwn(expansion, system) && hasCode(expansion[system], code);
+}
+
+function isBound(expansion: Expansion, { type, value }: Token): boolean {
+  if (typeof value === "string") return Object.values(expansion).some((codes) => hasCode(codes, value));
+  if (typeof value !== "object" || value === null) return true;
+  if (type === "CodeableConcept") {
+    const { coding } = value as { coding?: unknown };
+    return Array.isArray(coding) && coding.some((one) => hasCoding(expansion, one));
+  }
+  // A quantity may stand without a coded unit; where it has one, that is bound.
+  if (type === "Quantity" && !("code" in value)) return true;
+  return hasCoding(expansion, value);
+}
+
+function codeIssues(tokens: Record<string, Token[]>): ValidationIssue[] {
+  const issues: ValidationIssue[] = [];
+  for (const [canonical, values] of Object.entries(tokens)) {
+    const expansion = definitions().valueSets[canonical];
+    if (expansion === undefined) continue;
+    for (const token of values) {
+      if (!isBound(expansion, token)) {
+        issues.push({ path: token.path, message: `Not a code of the required value set ${canonical}` });
+      }
+    }
+  }
+  return issues;
+}
+
+/** Never throws, whatever the bytes are. */
+export function validateFhir(bytes: Uint8Array): Validation {
+  const text = decodeText(bytes);
+  if (text === undefined) return validationOf([{ path: "", message: "not UTF-8" }]);
+  let resource: unknown;
+  try {
+    resource = JSON.parse(text);
+  } catch {
+    return validationOf([{ path: "", message: "not JSON" }]);
+  }
+  const fault = jsonFault(text);
+  if (fault !== undefined) return validationOf([{ path: "", message: fault }]);
+  const type = (resource as { resourceType?: unknown } | null)?.resourceType;
+  if (typeof resource !== "object" || resource === null || typeof type !== "string") {
+    return validationOf([{ path: "", message: "not a FHIR resource: no resourceType" }]);
+  }
+  loadDataTypes();
+  const issues: ValidationIssue[] = [];
+  prepare(resource, type, issues);
+  if (!isResourceType(type)) return validationOf([{ path: "", message: "not a resource type of FHIR R4" }]);
+  const tokens: Record<string, Token[]> = {};
+  issues.push(...structureIssues(resource, tokens), ...codeIssues(tokens));
+  return validationOf(issues);
+}
