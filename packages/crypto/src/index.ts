@@ -34,6 +34,20 @@ export {
   isFamily,
 } from "./errors.ts";
 export {
+  decodeHeader,
+  encodeContext,
+  encodeHeader,
+  type HeaderSecrets,
+  headerBytesMax,
+  openHeader,
+  type RecordContext,
+  type RecordHeader,
+  type RecoveredMessage,
+  recordDigest,
+  sealHeader,
+} from "./file/header.ts";
+export { type LeafSource, listLeavesMax } from "./file/leaves.ts";
+export {
   type ConsistencyClaim,
   doubleSha256Tree,
   type InclusionClaim,
@@ -41,6 +55,46 @@ export {
   MerkleTree,
   sha256Tree,
 } from "./file/merkle.ts";
+export {
+  decodeMetadata,
+  encodeMetadata,
+  type Metadata,
+  metadataBytesMax,
+  metadataCommitment,
+} from "./file/metadata.ts";
+export { type OpenOptions, openPayload } from "./file/open.ts";
+export {
+  chunkBytesDefault,
+  chunkCount,
+  type Descriptor,
+  decodeDescriptor,
+  encodeDescriptor,
+  payloadBytesMax,
+  type Suite,
+  sealedBytes,
+} from "./file/payload.ts";
+export type { ByteSource } from "./file/regroup.ts";
+export {
+  hashPayload,
+  type LeafSink,
+  type PayloadSummary,
+  type SealedPayload,
+  type SealedSummary,
+  sealPayload,
+} from "./file/seal.ts";
+export {
+  decodeSpan,
+  decodeSpanTree,
+  encodeSpan,
+  encodeSpanTree,
+  type Span,
+  type SpanTree,
+  SpanTreeBuilder,
+  spanLeaves,
+  spanProof,
+  spanTreeDigest,
+  verifySpan,
+} from "./file/span-tree.ts";
 export {
   doubleSha256,
   type FixedPart,
@@ -73,8 +127,6 @@ export {
   type Term,
 } from "./pairing/pairing.ts";
 export type { Platform } from "./platform/platform.ts";
-export { randomBytes, randomScalar } from "./random.ts";
-export { type TagUse, tag, tagTable } from "./tags.ts";
 export {
   emergencyAttribute,
   isAccountHex,
@@ -99,6 +151,15 @@ export {
   sealedPolicy,
   signingPolicy,
 } from "./policy/sealed.ts";
-export { type Entry, type Selection, type SpanProgram, type SpanProgramRow, select, spanProgram } from "./policy/span-program.ts";
+export {
+  type Entry,
+  type Selection,
+  type SpanProgram,
+  type SpanProgramRow,
+  select,
+  spanProgram,
+} from "./policy/span-program.ts";
 export { formatPolicy, type PolicyNode, sameTree } from "./policy/tree.ts";
 export { fewHolders, type PolicyWarning, type WarningOptions, warnings } from "./policy/warnings.ts";
+export { randomBytes, randomScalar } from "./random.ts";
+export { type TagUse, tag, tagTable } from "./tags.ts";

@@ -19,6 +19,7 @@ import {
   webcrypto,
 } from "node:crypto";
 import { concat } from "../bytes.ts";
+import { assert } from "../errors.ts";
 import { isUsablePublicKey } from "./ed25519-keys.ts";
 import type { Platform } from "./platform.ts";
 
@@ -38,16 +39,26 @@ function plain(buffer: Uint8Array): Uint8Array {
 
 function cipherName(key: Uint8Array): CipherGCMTypes {
   const name = ciphers[key.length];
-  if (name === undefined) throw new Error("an AES key has 16, 24 or 32 bytes");
+  assert(name !== undefined, "an AES key has 16, 24 or 32 bytes");
   return name;
 }
 
-function seal(key: Uint8Array, nonce: Uint8Array, associated: Uint8Array, plaintext: Uint8Array): Uint8Array {
+function seal(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  associated: Uint8Array,
+  plaintext: Uint8Array,
+  headroom: number,
+): Uint8Array {
   const cipher = createCipheriv(cipherName(key), key, nonce, { authTagLength: tagSize });
   cipher.setAAD(associated);
   const body = cipher.update(plaintext);
-  const rest = cipher.final();
-  return concat(body, rest, cipher.getAuthTag());
+  // GCM gives everything in `update`; `final` only makes the tag.
+  cipher.final();
+  const sealed = new Uint8Array(headroom + body.length + tagSize);
+  sealed.set(body, headroom);
+  sealed.set(cipher.getAuthTag(), headroom + body.length);
+  return sealed;
 }
 
 function open(
@@ -63,7 +74,6 @@ function open(
   decipher.setAuthTag(ciphertext.subarray(end));
   const plaintext = decipher.update(ciphertext.subarray(0, end));
   try {
-    // GCM gives everything in `update`; `final` only compares the tag.
     decipher.final();
   } catch {
     plaintext.fill(0);
@@ -73,7 +83,7 @@ function open(
 }
 
 function signingKey(seed: Uint8Array): KeyObject {
-  if (seed.length !== 32) throw new Error("an Ed25519 seed has 32 bytes");
+  assert(seed.length === 32, "an Ed25519 seed has 32 bytes");
   const encoded = concat(privatePrefix, seed);
   return createPrivateKey({ key: Buffer.from(encoded.buffer), format: "der", type: "pkcs8" });
 }
@@ -103,7 +113,8 @@ export const platform: Platform = {
     for (const part of parts) hmac.update(part);
     return plain(hmac.digest());
   },
-  aesGcmSeal: async (key, nonce, associated, plaintext) => seal(key, nonce, associated, plaintext),
+  aesGcmSeal: async (key, nonce, associated, plaintext, headroom = 0) =>
+    seal(key, nonce, associated, plaintext, headroom),
   aesGcmOpen: async (key, nonce, associated, ciphertext) => open(key, nonce, associated, ciphertext),
   ed25519PublicKey(seed) {
     const encoded = createPublicKey(signingKey(seed)).export({ format: "der", type: "spki" });

@@ -14,12 +14,16 @@ export interface Platform {
   sha256Bulk(data: Uint8Array): Promise<Uint8Array>;
   /** HMAC-SHA-256 (RFC 2104), 32 bytes. */
   hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array;
-  /** AES-GCM with a 12-byte nonce; ciphertext ‖ 16-byte tag. Key of 16, 24 or 32 bytes. */
+  /**
+   * AES-GCM with a 12-byte nonce and a key of 16, 24 or 32 bytes: ciphertext ‖ 16-byte tag, behind `headroom` zero
+   * bytes (default 0), so that a prefix can be hashed with the result without copying it.
+   */
   aesGcmSeal(
     key: Uint8Array,
     nonce: Uint8Array,
     associated: Uint8Array,
     plaintext: Uint8Array,
+    headroom?: number,
   ): Promise<Uint8Array>;
   /** @returns the plaintext, or null if the tag does not verify */
   aesGcmOpen(

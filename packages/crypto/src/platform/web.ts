@@ -9,6 +9,7 @@ import { hmac } from "@noble/hashes/hmac.js";
 import { scryptAsync } from "@noble/hashes/scrypt.js";
 import { sha256, sha512 } from "@noble/hashes/sha2.js";
 import { concat, equalBytes } from "../bytes.ts";
+import { assert } from "../errors.ts";
 import { isUsablePublicKey } from "./ed25519-keys.ts";
 import type { Platform } from "./platform.ts";
 
@@ -22,11 +23,17 @@ function own(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 function importKey(key: Uint8Array, use: "encrypt" | "decrypt") {
+  assert(key.length === 16 || key.length === 32, "an AES key has 16, 24 or 32 bytes");
   return crypto.subtle.importKey("raw", own(key), "AES-GCM", false, [use]);
 }
 
 function algorithm(nonce: Uint8Array, associated: Uint8Array) {
   return { name: "AES-GCM", iv: own(nonce), additionalData: own(associated), tagLength: 8 * tagSize };
+}
+
+function seedOf(seed: Uint8Array): Uint8Array {
+  assert(seed.length === 32, "an Ed25519 seed has 32 bytes");
+  return seed;
 }
 
 function littleEndian(bytes: Uint8Array): bigint {
@@ -53,6 +60,17 @@ function verifies(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Ar
 }
 
 async function seal(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  associated: Uint8Array,
+  plaintext: Uint8Array,
+  headroom = 0,
+): Promise<Uint8Array> {
+  const sealed = await sealBare(key, nonce, associated, plaintext);
+  return headroom === 0 ? sealed : concat(new Uint8Array(headroom), sealed);
+}
+
+async function sealBare(
   key: Uint8Array,
   nonce: Uint8Array,
   associated: Uint8Array,
@@ -98,8 +116,8 @@ export const platform: Platform = {
   },
   aesGcmSeal: seal,
   aesGcmOpen: open,
-  ed25519PublicKey: (seed) => ed25519.getPublicKey(seed),
-  ed25519Sign: (seed, message) => ed25519.sign(message, seed),
+  ed25519PublicKey: (seed) => ed25519.getPublicKey(seedOf(seed)),
+  ed25519Sign: (seed, message) => ed25519.sign(message, seedOf(seed)),
   ed25519Verify: verifies,
   randomBytes(size) {
     const bytes = new Uint8Array(size);
