@@ -117,15 +117,17 @@ export function verifyAuditCiphertext(pairing: Pairing, { chainId, label, cipher
  * A node's share of the opening. The caller has seen the dispute on the ledger; the proof is checked here, first.
  * @throws ChartsealError `signature-invalid` for a ciphertext whose proof fails: nothing else of the node is used on it
  */
-export function auditShare(pairing: Pairing, options: { box: AuditBox; share: NodeShare }): AuditShare {
-  const { box, share } = options;
+export function auditShare(
+  pairing: Pairing,
+  options: { readonly box: AuditBox; readonly key: CommitteeKey<G1>; readonly share: NodeShare },
+): AuditShare {
+  const { box, key, share } = options;
   const { g1 } = pairing;
   if (!verifyAuditCiphertext(pairing, box)) {
     throw new ChartsealError("signature-invalid", "the ciphertext's proof does not verify: it is not opened");
   }
   const value = g1.multiplySplit(box.ciphertext.point, share.secret);
-  const own = g1.multiply(g1.generator, share.secret);
-  const claims = shareClaims(pairing, box, own, value);
+  const claims = shareClaims(pairing, box, nodeKey(key, share.index), value);
   const proof = prove(claims, share.secret, sharePurpose(pairing, box, share.epoch, share.index));
   return { epoch: share.epoch, node: share.index, value, proof };
 }

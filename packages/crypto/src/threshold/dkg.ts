@@ -61,7 +61,7 @@ function constantTerm<P>(run: Generation<P>, dealer: number, previous: NodeShare
 /** The commitments [a_k]base to a dealer's polynomial. */
 export function commitmentsOf<P>(run: Generation<P>, { coefficients }: Dealing): P[] {
   const { group, base } = run.space;
-  return coefficients.map((scalar) => group.combine([{ point: base, scalar }]));
+  return coefficients.map((coefficient) => group.multiplySplit(base, coefficient));
 }
 
 /** SHA-256(tag ‖ chain id ‖ session ‖ dealer u32 ‖ the commitments): what round 1 shows of round 2. */
@@ -113,7 +113,7 @@ export function shareFits<P>(
   if (share === undefined) return false;
   const { group, base } = run.space;
   const expected = evaluateCommitments(group, reveal.commitments, receiver);
-  return group.equal(group.combine([{ point: base, scalar: share }]), expected);
+  return group.equal(group.multiplySplit(base, share), expected);
 }
 
 /** The answer to a complaint. It costs that receiver's part of this dealer's sharing its secrecy, and no more. */
@@ -159,7 +159,7 @@ export function ownShare<P>(
 export function shareIsOf<P>(space: KeySpace<P>, key: CommitteeKey<P>, share: NodeShare): boolean {
   if (share.epoch !== key.epoch) return false;
   const { group, base } = space;
-  return group.equal(group.combine([{ point: base, scalar: share.secret }]), nodeKey(key, share.index));
+  return group.equal(group.multiplySplit(base, share.secret), nodeKey(key, share.index));
 }
 
 /** [1, dealer, [coefficients]]: for the dealer's own encrypted store between the rounds. Secret. */

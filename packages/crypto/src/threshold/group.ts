@@ -7,6 +7,7 @@
  *   signing  a0  in G2 over h_0
  *   audit    δ   in G1 over g1
  */
+import { pairingBase } from "../cpabe/scheme.ts";
 import type { G1, G2, Group, GT, Pairing, Scalar } from "../pairing/pairing.ts";
 
 /** One summand: [scalar]point. */
@@ -20,6 +21,8 @@ export interface ProofGroup<P> {
   readonly identity: P;
   /** Σ [scalar]point. */
   combine(terms: readonly Summand<P>[]): P;
+  /** [secret]point for a long-term secret, as [x]point + [secret − x]point with fresh x (CRYPTO §0). */
+  multiplySplit(point: P, secret: Scalar): P;
   equal(a: P, b: P): boolean;
   isIdentity(a: P): boolean;
   encode(a: P): Uint8Array;
@@ -40,7 +43,8 @@ export interface KeySpace<P> {
 export function curveGroup<P>(group: Group<P>): ProofGroup<P> {
   return {
     identity: group.zero,
-    combine: (terms) => group.linear([terms])[0] ?? group.zero,
+    combine: (terms) => group.linear([terms])[0]!,
+    multiplySplit: (point, secret) => group.multiplySplit(point, secret),
     equal: (a, b) => group.equal(a, b),
     isIdentity: (a) => group.isZero(a),
     encode: (a) => group.encode(a),
@@ -54,6 +58,7 @@ export function targetGroup(pairing: Pairing): ProofGroup<GT> {
   return {
     identity: gt.one,
     combine: (terms) => gt.power(terms.map(({ point, scalar }) => ({ base: point, exponent: scalar }))),
+    multiplySplit: (point, secret) => gt.powerSplit(point, secret),
     equal: (a, b) => gt.equal(a, b),
     isIdentity: (a) => gt.isOne(a),
     encode: (a) => gt.encode(a),
@@ -63,8 +68,7 @@ export function targetGroup(pairing: Pairing): ProofGroup<GT> {
 
 /** α: commitments e(g1, g2)^a. Its public key is mpk. */
 export function readingKeySpace(pairing: Pairing): KeySpace<GT> {
-  const base = pairing.multiPairing([[pairing.g1.generator, pairing.g2.generator]]);
-  return { name: "reading", group: targetGroup(pairing), base };
+  return { name: "reading", group: targetGroup(pairing), base: pairingBase(pairing) };
 }
 
 /** a0: commitments [a]h_0, h_0 of the signature scheme's parameters. Its public key is A0. */

@@ -128,13 +128,18 @@ function checkRequest({ chainId, epoch, attributes, mode, emergency }: IssueRequ
  */
 export function answerIssue(
   pairing: Pairing,
-  options: { readonly request: IssueRequest; readonly proof: BlindProof; readonly share: NodeShare },
+  options: {
+    readonly request: IssueRequest;
+    readonly proof: BlindProof;
+    readonly key: CommitteeKey<GT>;
+    readonly share: NodeShare;
+  },
 ): Answer {
-  const { request, proof, share } = options;
+  const { request, proof, key, share } = options;
   const { blinded, mode, attributes } = request;
   const { g1, g2 } = pairing;
   const digest = issueDigest(pairing, request);
-  if (share.epoch !== request.epoch) {
+  if (share.epoch !== request.epoch || key.epoch !== request.epoch) {
     throw new ChartsealError("input-invalid", "the request is of another epoch than this node's share");
   }
   if (!verifyBlind(pairing, { blinded, digest, proof, mode })) {
@@ -153,18 +158,13 @@ export function answerIssue(
     k2: blinds.slice(1),
     k3,
   };
-  const claims = claimsOf(pairing, request, publicValue(pairing, share.secret), image);
+  const claims = claimsOf(pairing, request, nodeKey(key, share.index), image);
   const context = answerContext(pairing, digest, partial);
   return {
     ...partial,
     image,
     proof: prove(claims, share.secret, { use: "authority/answer-proof", context }),
   };
-}
-
-function publicValue(pairing: Pairing, secret: Scalar): GT {
-  const { group, base } = readingKeySpace(pairing);
-  return group.combine([{ point: base, scalar: secret }]);
 }
 
 /** log of C_i to e(g1, g2) = log of X to e(Z, g2). */
