@@ -13,7 +13,7 @@ import {
 } from "../src/cpabe/cpabe.ts";
 import { keygen, shapeOf } from "../src/cpabe/scheme.ts";
 import { ChartsealError } from "../src/errors.ts";
-import { counting } from "../src/pairing/counting.ts";
+import { countingPairing } from "../src/pairing/counting.ts";
 import { parsePolicy } from "../src/policy/policy.ts";
 import { satisfies } from "../src/policy/satisfy.ts";
 import { randomBytes } from "../src/random.ts";
@@ -269,7 +269,7 @@ describe("blind recovery keys", () => {
 
 describe("cost, counted", () => {
   test.each([5, 20, 50, 100])("%i rows: within FABEO's count, and the reader's work does not grow", (n) => {
-    const { pairing: counted, counts, reset } = counting(pairing);
+    const { pairing: counted, counts, reset } = countingPairing(pairing);
     const names = Array.from({ length: n }, (_, i) => `a${i}@h`);
     const policy = parsePolicy(names.join(" and "));
     const { recoveryKey, blinded } = transformKeyPair(pairing);
@@ -286,7 +286,7 @@ describe("cost, counted", () => {
   });
 
   test("two occurrences used cost one Miller loop more, one used costs none", () => {
-    const { pairing: counted, counts, reset } = counting(pairing);
+    const { pairing: counted, counts, reset } = countingPairing(pairing);
     const record = sealed("a@h and b@h or a@h and c@h");
     const both = sealed("2 of (a@h, a@h, b@h)");
     reset();
