@@ -16,6 +16,38 @@ export {
   utf8,
 } from "./bytes.ts";
 export {
+  type BlindProof,
+  decodeBlindProof,
+  encodeBlindProof,
+  type IssueMode,
+  proveBlind,
+  type TransformKeyPair,
+  transformKeyPair,
+  verifyBlind,
+} from "./cpabe/blind.ts";
+export {
+  type AttributeKey,
+  type Binding,
+  type Ciphertext,
+  decapsulate,
+  type EncapsProof,
+  type Encapsulation,
+  encapsulate,
+  keygen as keygenDirect,
+  type Recovered,
+  recomputeEncapsulation,
+  recoverFromTransform,
+  recoverMessage,
+  setup as setupDirect,
+  verifyEncapsulation,
+} from "./cpabe/cpabe.ts";
+export {
+  decodeAttributeKey,
+  decodeEncapsulation,
+  encodeAttributeKey,
+  encodeEncapsulation,
+} from "./cpabe/wire.ts";
+export {
   type Ed25519KeyPair,
   ed25519KeyPair,
   ed25519KeyPairFromSeed,
@@ -163,3 +195,111 @@ export { formatPolicy, type PolicyNode, sameTree } from "./policy/tree.ts";
 export { fewHolders, type PolicyWarning, type WarningOptions, warnings } from "./policy/warnings.ts";
 export { randomBytes, randomScalar } from "./random.ts";
 export { type TagUse, tag, tagTable } from "./tags.ts";
+export {
+  type AuditBox,
+  type AuditCiphertext,
+  type AuditShare,
+  auditCombine,
+  auditEncrypt,
+  auditLabel,
+  auditShare,
+  checkAuditShare,
+  decodeAuditCiphertext,
+  decodeAuditShare,
+  encodeAuditCiphertext,
+  encodeAuditShare,
+  verifyAuditCiphertext,
+} from "./threshold/audit.ts";
+export {
+  type BaseKeyContext,
+  type BasePartial,
+  baseDigest,
+  basePartial,
+  checkBasePartial,
+  combineBaseKey,
+  decodeBasePartial,
+  encodeBasePartial,
+} from "./threshold/base-key.ts";
+export {
+  commitOf,
+  type Dealing,
+  decodeDealing,
+  decodeNodeShare,
+  encodeDealing,
+  encodeNodeShare,
+  type NodeShare,
+  ownShare,
+  publishShare,
+  revealOf,
+  shareFits,
+  shareFor,
+  shareIsOf,
+  startDealing,
+} from "./threshold/dkg.ts";
+export {
+  type Commit,
+  type Complaint,
+  type Deal,
+  decodeCommit,
+  decodeComplaint,
+  decodeDeal,
+  decodePublishedShare,
+  decodeReveal,
+  decodeShare,
+  encodeCommit,
+  encodeComplaint,
+  encodeDeal,
+  encodePublishedShare,
+  encodeReveal,
+  encodeShare,
+  type PublishedShare,
+  type Reveal,
+  shareEnvelopeBytes,
+  shareInfo,
+} from "./threshold/dkg-messages.ts";
+export {
+  type Aborted,
+  type Agreed,
+  type Conclusion,
+  conclude,
+  type Excluded,
+  type Fault,
+  type Transcript,
+  verifyCommit,
+  verifyComplaint,
+  verifyDeal,
+  verifyPublishedShare,
+  verifyReveal,
+} from "./threshold/dkg-verify.ts";
+export {
+  type CommitteeKey,
+  decodeCommitteeKey,
+  encodeCommitteeKey,
+  type Generation,
+  generation,
+  keyIsConsistent,
+  nodeKey,
+  type Origin,
+} from "./threshold/generation.ts";
+export {
+  auditKeySpace,
+  type KeyName,
+  type KeySpace,
+  readingKeySpace,
+  signingKeySpace,
+} from "./threshold/group.ts";
+export {
+  type Answer,
+  answerInfo,
+  answerIssue,
+  answerParts,
+  type CheckedAnswer,
+  checkAnswer,
+  combineAnswers,
+  decodeAnswer,
+  encodeAnswer,
+  type IssueRequest,
+  issueDigest,
+  sortAttributes,
+} from "./threshold/issue.ts";
+export { nodesMax } from "./threshold/shamir.ts";

@@ -143,7 +143,9 @@ describe("what is found altered", () => {
         expect.objectContaining({ code: "header-altered", data: expect.objectContaining(data) }),
       );
       // The mask stands outside the proof of knowledge; everything else is inside.
-      expect(verifyEncapsulation(pairing, { ...record, encapsulation: changed })).toBe("mask" === data.part);
+      expect(verifyEncapsulation(pairing, { ...record, encapsulation: changed })).toBe(
+        "mask" === (data as { part: string }).part,
+      );
     },
   );
 
