@@ -147,7 +147,7 @@ describe("the attacker of §1: any rows, any coefficients, pooled keys, rows of 
     expect(attack("a@h and b@h", [fullKey("a@h"), fullKey("b@h"), fullKey("c@h")], {}, 1)).toBe(0);
     expect(attack("2 of (a@h, b@h, c@h)", [fullKey("a@h"), fullKey("b@h"), fullKey("c@h")], {}, 2)).toBe(0);
     expect(attack("a@h and (a@h or b@h)", [fullKey("b@h"), fullKey("c@h")], {}, 3)).toBe(0);
-  });
+  }, 600_000);
 
   test("the same attacker opens an AND gate that hands the whole share to one child", () => {
     expect(attack("a@h and b@h", [fullKey("a@h"), fullKey("b@h")], brokenAnd, 4)).toBeGreaterThan(0);

@@ -12,7 +12,7 @@ import { ChartsealError } from "../src/errors.ts";
 import { tagOf } from "../src/hash.ts";
 import { hkdf } from "../src/kdf.ts";
 import { order, type Scalar } from "../src/pairing/pairing.ts";
-import { invert } from "../src/pairing/scalar.ts";
+import { invert, mod } from "../src/pairing/scalar.ts";
 import { parsePolicy } from "../src/policy/policy.ts";
 import { randomScalar } from "../src/random.ts";
 import { authority, choices, codeOf, contextOf, pairing, reader } from "./cpabe-fixtures.ts";
@@ -46,20 +46,20 @@ describe("a wrong answer", () => {
       const bit = below(8 * 576);
       wrong.push(right.map((byte, at) => (at === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte)));
     }
-    // Another record's answer under this reader's key is (mpk^s)^(1/z) for that record's s.
-    const inverse = invert(recoveryKey);
-    for (let i = 0; i < 295; i++) {
-      const exponent = (randomScalar() * inverse) % order;
-      wrong.push(gt.encode(gt.power([{ base: mpk, exponent, fixed: true }])));
+    // Another record's answer under this reader's key is (mpk^s)^(1/z) for that record's s: steps of one random s.
+    const recordStep = gt.power([{ base: mpk, exponent: mod(randomScalar() * invert(recoveryKey)) }]);
+    for (let i = 0, other = recordStep; i < 295; i++, other = gt.multiply(other, recordStep)) {
+      wrong.push(gt.encode(other));
     }
     for (let i = 0; i < 5; i++) {
       const other = encapsulate(pairing, { mpk, policy, context: contextOf(`another ${i}`) });
       wrong.push(answer(transformKey, other.encapsulation));
     }
-    // Another reader's answer for this record is K^(1/z') for that reader's z'.
-    const shared = gt.decode(gt.encode(gt.power([{ base: gt.decode(right), exponent: recoveryKey }])));
-    for (let i = 0; i < 295; i++)
-      wrong.push(gt.encode(gt.power([{ base: shared, exponent: randomScalar() }])));
+    // Another reader's answer for this record is K^(1/z') for that reader's z': steps of one random 1/z'.
+    const readerStep = gt.power([{ base: gt.decode(right), exponent: mod(recoveryKey * randomScalar()) }]);
+    for (let i = 0, other = readerStep; i < 295; i++, other = gt.multiply(other, readerStep)) {
+      wrong.push(gt.encode(other));
+    }
     for (let i = 0; i < 5; i++) wrong.push(answer(reader("a@h", "b@h").transformKey));
     expect(wrong).toHaveLength(1000);
 
