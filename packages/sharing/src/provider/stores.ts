@@ -1,0 +1,65 @@
+/**
+ * What a provider keeps, handed in by whoever runs it: objects, leaf hashes, the readers' transform keys, a journal of
+ * what it did, and tombstones that outlive backups (CONTRACT, Files). Each call is durable when it resolves.
+ */
+import type { AttributeKey } from "@chartseal/crypto";
+import type { ObjectStore } from "@chartseal/storage";
+
+/** A reader's transform key in custody. Opens nothing alone: only the reader's z finishes what it begins. */
+export interface CustodyKey {
+  readonly keyId: Uint8Array;
+  readonly key: AttributeKey;
+}
+
+/** One live transform key an account, encrypted at rest. */
+export interface TransformKeyStore {
+  get(account: Uint8Array): Promise<CustodyKey | undefined>;
+  put(account: Uint8Array, key: CustodyKey): Promise<void>;
+  remove(account: Uint8Array): Promise<void>;
+}
+
+/** `taken` is written before an object can be seen, `removed` after it is gone. */
+export interface JournalEntry {
+  readonly event: "taken" | "removed";
+  readonly address: string;
+  readonly atMs: number;
+}
+
+export interface Journal {
+  append(entry: JournalEntry): Promise<void>;
+  /** All entries, oldest first. */
+  entries(): AsyncIterable<JournalEntry>;
+}
+
+/** What must stay gone, whatever backup comes back. */
+export type Tombstone =
+  | { readonly kind: "erased"; readonly recordId: string; readonly address: string; readonly transaction: string }
+  | {
+      readonly kind: "revoked";
+      readonly account: string;
+      readonly attributes: readonly string[];
+      readonly transaction: string;
+    };
+
+/** Written before the deed and never removed. */
+export interface Tombstones {
+  add(tombstone: Tombstone): Promise<void>;
+  list(): Promise<readonly Tombstone[]>;
+}
+
+export interface ProviderStores {
+  /** Payloads at `address`, headers at `address`.header, and nothing else. */
+  readonly objects: ObjectStore;
+  /** Headers of a rekey that the ledger has not taken yet, at `recordId`. */
+  readonly pending: ObjectStore;
+  /** Leaf hashes at `address`, and their span tree at `address`.tree above 4,096 leaves. */
+  readonly leaves: ObjectStore;
+  readonly keys: TransformKeyStore;
+  readonly journal: Journal;
+  readonly tombstones: Tombstones;
+}
+
+/** The name of a payload's header. */
+export function headerName(address: string): string {
+  return `${address}.header`;
+}

@@ -1,0 +1,110 @@
+/**
+ * Transactions signed by an account: numbered in order, naming the newest verified block, valid for ten minutes
+ * (CRYPTO §3.1, §5). A writer numbers as it sends, so that several may be under way at once.
+ */
+import {
+  type Action,
+  type Authorisation,
+  encodeBody,
+  encodeTransaction,
+  type Ledger,
+  signAdmission,
+  signAsAccount,
+  type Submitted,
+  emptyKey,
+  entries,
+} from "@chartseal/ledger";
+import type { Identity, Surroundings } from "./parties.ts";
+import { readEntry } from "./state.ts";
+
+/** How long a transaction may wait for its block, in ms; the ledger takes at most an hour. */
+export const validForMs = 600_000;
+
+/** How old a block is that an anonymous transaction names, so that the naming tells nobody apart (CRYPTO §5). */
+export const anonymousHeadAgeMs = 10_000;
+
+/** The body of an action as of now: chain, era, newest block (of an anonymous one: the newest that is 10 s old). */
+export async function currentBody(
+  { ledger, now }: Pick<Surroundings, "ledger" | "now">,
+  action: Action,
+  options: { readonly anonymous?: boolean } = {},
+): Promise<Uint8Array> {
+  const newest = await ledger.head();
+  const head = options.anonymous === true ? await settledHead(ledger, now() - anonymousHeadAgeMs) : newest;
+  const era = (await readEntry(ledger, entries.era, emptyKey))?.era ?? 0;
+  return encodeBody({
+    chainId: ledger.chainId,
+    era,
+    lastValidMs: Math.max(now(), newest.timestampMs) + validForMs,
+    head: head.height === 0 ? { height: 0, hash: ledger.chainId } : { height: head.height, hash: head.hash },
+    action,
+  });
+}
+
+/** The last block that is no younger than `untilMs`, by bisection: timestamps never decrease. Height 0: the genesis. */
+async function settledHead(
+  ledger: Ledger,
+  untilMs: number,
+): Promise<{ readonly height: number; readonly hash: Uint8Array }> {
+  let low = 0;
+  let high = (await ledger.head()).height;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    const block = await ledger.block(middle);
+    if (block !== undefined && block.header.timestampMs <= untilMs) low = middle;
+    else high = middle - 1;
+  }
+  const hash = low === 0 ? undefined : (await ledger.block(low))?.hash;
+  return hash === undefined ? { height: 0, hash: ledger.chainId } : { height: low, hash };
+}
+
+export interface SubmitExtras {
+  readonly attributes?: Uint8Array;
+  readonly storageReceipt?: Authorisation["storageReceipt"];
+  /** Seeds of validators who admit what the body asks for (DESIGN decision 1; embedded: the home's own). */
+  readonly admittedBy?: readonly Uint8Array[];
+}
+
+export class AccountWriter {
+  readonly #surroundings: Pick<Surroundings, "ledger" | "now">;
+  readonly #identity: Identity;
+  #next: number | undefined;
+
+  constructor(surroundings: Pick<Surroundings, "ledger" | "now">, identity: Identity) {
+    this.#surroundings = surroundings;
+    this.#identity = identity;
+  }
+
+  /** Signs and submits one action. @throws ChartsealError `transaction-refused`, `ledger-unreachable` */
+  async submit(action: Action, extras: SubmitExtras = {}): Promise<Submitted> {
+    const body = await currentBody(this.#surroundings, action);
+    return await this.submitBody(body, extras);
+  }
+
+  /** For a body that others have seen before (a storage receipt is given over its contents). */
+  async submitBody(body: Uint8Array, extras: SubmitExtras = {}): Promise<Submitted> {
+    const { ledger } = this.#surroundings;
+    const { account, seed } = this.#identity;
+    this.#next ??= await nextSequence(ledger, account);
+    const sequence = this.#next++;
+    const { admittedBy = [], attributes, storageReceipt } = extras;
+    try {
+      return await ledger.submit(
+        encodeTransaction(body, {
+          account: signAsAccount({ seed, sequence, body }),
+          admissions: admittedBy.map((validator) => signAdmission(validator, body)),
+          ...(attributes === undefined ? {} : { attributes }),
+          ...(storageReceipt === undefined ? {} : { storageReceipt }),
+        }),
+      );
+    } catch (error) {
+      // What was refused used no number: the next one asks the ledger again.
+      this.#next = undefined;
+      throw error;
+    }
+  }
+}
+
+async function nextSequence(ledger: Ledger, account: Uint8Array): Promise<number> {
+  return (await readEntry(ledger, entries.account, account))?.sequence ?? 0;
+}
