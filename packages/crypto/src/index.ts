@@ -1,7 +1,45 @@
 /** The public entry of @chartseal/crypto: what is not named here is nobody's business outside this package. */
 
 export { platform } from "#platform";
-
+export {
+  attributeKeys,
+  checkAttributeKeys,
+  checkSignerBase,
+  committeeBase,
+  type Signed,
+  type SigningKeys,
+  type Statement,
+  sign,
+  signerBasePoint,
+  verify,
+  verifyBatch,
+} from "./abs/abs.ts";
+export {
+  columnsDefault,
+  type NamespaceIdentity,
+  type NamespaceKeys,
+  type NamespaceLists,
+  type NamespaceProof,
+  type NamespaceSecret,
+  namespaceKeys,
+  namespaceLists,
+  verifyNamespaceKeys,
+} from "./abs/namespace-keys.ts";
+export type { SigningPolicy } from "./abs/row-bases.ts";
+export { columnsMax, type Signature } from "./abs/scheme.ts";
+export {
+  decodeNamespaceLists,
+  decodeNamespaceProof,
+  decodeNamespaceSecret,
+  decodeSignature,
+  decodeSigningKeys,
+  encodeNamespaceLists,
+  encodeNamespaceProof,
+  encodeNamespaceSecret,
+  encodeSignature,
+  encodeSigningKeys,
+  signatureBytesMax,
+} from "./abs/wire.ts";
 export {
   compareBytes,
   concat,

@@ -39,6 +39,8 @@ export const tagTable = {
     "abs-msg": "H_p: the scalar μ of what is signed",
     "abs-namespaces": "SHA-256: the row namespaces' public lists",
     "abs-batch": "SHA-256: weights of a batch",
+    "abs-batch-seed": "SHA-256: E, all that a batch of signatures is checked over",
+    "abs-row-bases": "SHA-256: the row bases of a policy, as they enter E",
   },
   file: {
     payload: "HKDF info: the payload key",
