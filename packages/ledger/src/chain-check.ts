@@ -1,0 +1,220 @@
+/**
+ * A stranger's check of a whole chain, from the genesis' rules and the lines of `ledger export`: links, hashes, Merkle
+ * roots, sizes, counts, commits, and every state root by replaying every transaction. It reports all that it finds,
+ * with height and field, and does not stop at the first. Memory grows with the state, not with the chain.
+ */
+import { ChartsealError, type ErrorData, equalBytes, fromHex, toHex } from "@chartseal/crypto";
+import {
+  type Block,
+  blockFaults,
+  type Commit,
+  decodeHeader,
+  encodeHeader,
+  type Head,
+  headOf,
+} from "./block.ts";
+import { executeBlock, genesisHead, type Rules } from "./machine.ts";
+import { MemoryNodes, type NodeSource, type StoredNode } from "./state-tree.ts";
+
+/** One line of `ledger export` (CONTRACT): byte strings are lower-case hex. */
+export interface ExportLine {
+  readonly height: number;
+  readonly header: string;
+  readonly hash: string;
+  readonly transactions: readonly string[];
+  readonly commit: readonly { readonly publicKey: string; readonly signature: string }[];
+}
+
+export interface ChainFinding {
+  readonly height: number;
+  /** The header's field, or `hash`, `commit`, `transactions`, `line`. */
+  readonly field: string;
+  /** Position of the transaction in its block, where one is to blame. */
+  readonly transaction?: number;
+  readonly detail: string;
+}
+
+export interface ChainReport {
+  readonly ok: boolean;
+  readonly blocks: number;
+  readonly transactions: number;
+  /** The last block, as its own bytes say. */
+  readonly head: Head;
+  /** Up to this height every state root was recomputed and is right. */
+  readonly stateCheckedTo: number;
+  readonly findings: readonly ChainFinding[];
+}
+
+/** Nodes of a replay: the latest state in memory, or a store that must hold every node already. */
+export interface ReplayNodes extends NodeSource {
+  add(nodes: readonly StoredNode[]): void;
+  forget(hashes: readonly Uint8Array[]): void;
+}
+
+export function exportLine(block: Block): ExportLine {
+  return {
+    height: block.header.height,
+    header: toHex(encodeHeader(block.header)),
+    hash: toHex(block.hash),
+    transactions: block.transactions.map(toHex),
+    commit: block.commit.map(({ publicKey, signature }) => ({
+      publicKey: toHex(publicKey),
+      signature: toHex(signature),
+    })),
+  };
+}
+
+/** A block from a parsed line, strictly. @throws ChartsealError `encoding-invalid` */
+export function parseExportLine(line: unknown): Block {
+  const { height, header, hash, transactions, commit } = fields(line);
+  const decoded = decodeHeader(hexOf(header));
+  if (decoded.height !== height) throw malformed("the line's height is not the header's");
+  if (!Array.isArray(transactions) || !Array.isArray(commit))
+    throw malformed("transactions and commit are lists");
+  return {
+    header: decoded,
+    hash: hexOf(hash, 32),
+    transactions: transactions.map((transaction) => hexOf(transaction)),
+    commit: commit.map((item): Commit[number] => {
+      const { publicKey, signature } = fields(item);
+      return { publicKey: hexOf(publicKey, 32), signature: hexOf(signature, 64) };
+    }),
+  };
+}
+
+function malformed(message: string): ChartsealError {
+  return new ChartsealError("encoding-invalid", message);
+}
+
+function fields(value: unknown): Record<string, unknown> {
+  if (typeof value !== "object" || value === null) throw malformed("a line of the export is an object");
+  return value as Record<string, unknown>;
+}
+
+function hexOf(value: unknown, size?: number): Uint8Array {
+  if (typeof value !== "string") throw malformed("byte strings are lower-case hex");
+  return fromHex(value, size);
+}
+
+const findingsMax = 1_000;
+
+/** The check itself, fed block by block; `verifyChain` feeds it an export, an engine its own store. */
+export class ChainCheck {
+  readonly #rules: Rules;
+  readonly #nodes: ReplayNodes;
+  readonly #findings: ChainFinding[] = [];
+  #head: Head;
+  #blocks = 0;
+  #transactions = 0;
+  #stateCheckedTo = 0;
+  #replaying = true;
+
+  constructor(rules: Rules, nodes: ReplayNodes = new MemoryNodes()) {
+    this.#rules = rules;
+    this.#nodes = nodes;
+    const { head, update } = genesisHead(rules);
+    this.#head = head;
+    this.#guard(0, () => {
+      nodes.add(update.added);
+      return true;
+    });
+  }
+
+  find(height: number, field: string, detail: string, data: ErrorData = {}): void {
+    const { transaction } = data;
+    const finding = { height, field, detail };
+    if (this.#findings.length >= findingsMax) return;
+    this.#findings.push(typeof transaction === "number" ? { ...finding, transaction } : finding);
+  }
+
+  /** What should be a block and cannot be read as one. */
+  unreadable(error: unknown): void {
+    if (!(error instanceof ChartsealError)) throw error;
+    this.find(this.#head.height + 1, "line", error.message);
+    this.#replaying = false;
+  }
+
+  block(block: Block): void {
+    const faults = blockFaults(block, this.#rules.chainId, this.#head);
+    const { height } = block.header;
+    for (const { field, detail } of faults) this.find(height, field, detail);
+    this.#blocks++;
+    this.#transactions += block.transactions.length;
+    if (faults.some(({ field }) => field !== "commit" && field !== "hash")) this.#replaying = false;
+    if (this.#replaying) this.#replaying = this.#guard(height, () => this.#replay(block));
+    this.#head = headOf(block);
+  }
+
+  #replay(block: Block): boolean {
+    const { header, transactions } = block;
+    const { timestampMs, proposer } = header;
+    const input = {
+      nodes: this.#nodes,
+      previous: this.#head,
+      rules: this.#rules,
+      timestampMs,
+      proposer,
+      transactions,
+    };
+    const executed = executeBlock(input);
+    if (!equalBytes(executed.header.stateRoot, header.stateRoot)) {
+      this.find(header.height, "stateRoot", "the state root is not what the transactions give");
+      return false;
+    }
+    this.#nodes.add(executed.update.added);
+    this.#nodes.forget(executed.update.replaced);
+    this.#stateCheckedTo = header.height;
+    return true;
+  }
+
+  /** Runs a part of the replay; a refused transaction or a damaged node is a finding and ends it. */
+  #guard(height: number, work: () => boolean): boolean {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof ChartsealError)) throw error;
+      const field =
+        error.data.transaction === undefined ? String(error.data.field ?? "stateRoot") : "transactions";
+      this.find(height, field, error.message, error.data);
+      this.#replaying = false;
+      return false;
+    }
+  }
+
+  report(): ChainReport {
+    return {
+      ok: this.#findings.length === 0,
+      blocks: this.#blocks,
+      transactions: this.#transactions,
+      head: this.#head,
+      stateCheckedTo: this.#stateCheckedTo,
+      findings: this.#findings,
+    };
+  }
+}
+
+/**
+ * Checks an export against the rules of a genesis. `lines` are parsed JSON values.
+ * `trusted` is a block that the caller verified before: a chain without it does not extend what was seen.
+ */
+export async function verifyChain(input: {
+  readonly rules: Rules;
+  readonly lines: AsyncIterable<unknown> | Iterable<unknown>;
+  readonly trusted?: { readonly height: number; readonly hash: Uint8Array };
+}): Promise<ChainReport> {
+  const check = new ChainCheck(input.rules);
+  const { trusted } = input;
+  let seen = trusted === undefined || trusted.height === 0;
+  for await (const line of input.lines) {
+    try {
+      const block = parseExportLine(line);
+      check.block(block);
+      if (block.header.height === trusted?.height) seen = equalBytes(block.hash, trusted.hash);
+    } catch (error) {
+      check.unreadable(error);
+    }
+  }
+  if (!seen)
+    check.find(trusted?.height ?? 0, "hash", "the chain does not hold the block that was verified before");
+  return check.report();
+}

@@ -1,0 +1,10 @@
+/** The public entry of @chartseal/ledger/embedded. */
+export { EmbeddedLedger } from "./engine.ts";
+export { type HomeLock, takeHomeLock, tryHomeLock } from "./lock.ts";
+export {
+  type EmbeddedOptions,
+  type EmbeddedWriterOptions,
+  openEmbedded,
+  openEmbeddedReader,
+} from "./open.ts";
+export type { CommitStage } from "./store.ts";

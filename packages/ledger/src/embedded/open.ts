@@ -1,0 +1,102 @@
+/**
+ * Opens the embedded ledger of a home: `ledger/ledger.sqlite` below DIR, for its one writer or for reading.
+ * docs/decisions/embedded-store.md says what holds while a writer and readers share a home.
+ */
+import { ChartsealError, equalBytes } from "@chartseal/crypto";
+import { genesisHead, type Rules } from "../machine.ts";
+import { openForReading, openForWriting, openInPlace, requireFile } from "./connection.ts";
+import { EmbeddedLedger } from "./engine.ts";
+import { type HomeLock, takeHomeLock } from "./lock.ts";
+import { createSchema } from "./schema.ts";
+import { type CommitStage, Store } from "./store.ts";
+
+export interface EmbeddedOptions {
+  /** The home, DIR. */
+  readonly directory: string;
+  /** The rules of the chain that begins with this genesis. */
+  readonly rulesOf: (genesis: Uint8Array) => Rules;
+  /** The chain id that the caller knows, where it knows one. */
+  readonly chainId?: Uint8Array;
+}
+
+export interface EmbeddedWriterOptions extends EmbeddedOptions {
+  readonly proposerSeed: Uint8Array;
+  readonly now: () => number;
+  /** Makes a new ledger from this genesis; DIR must hold none. */
+  readonly create?: Uint8Array;
+  /** How long to wait for another writer: default 30 s. Not used with `lock`. */
+  readonly waitMs?: number;
+  /** The home's lock, where the caller holds it already and keeps it afterwards. */
+  readonly lock?: HomeLock;
+  /** Called at instants of a commit; a test may throw there, as a crash would end it. */
+  readonly stage?: (stage: CommitStage) => void;
+}
+
+/**
+ * The ledger for its one writer.
+ * @throws ChartsealError `home-busy`, `home-exists`, `home-missing`, `chain-altered`, `ledger-unreachable`
+ */
+export async function openEmbedded(options: EmbeddedWriterOptions): Promise<EmbeddedLedger> {
+  const { directory, create, proposerSeed, now, stage = () => {} } = options;
+  if (create === undefined) requireFile(directory);
+  const lock = options.lock ?? (await takeHomeLock(directory, options.waitMs));
+  const release = () => {
+    if (options.lock === undefined) lock.release();
+  };
+  let store: Store | undefined;
+  try {
+    const { database } = openForWriting(directory, create !== undefined);
+    store = new Store(database);
+    if (create !== undefined) createIn(store, options.rulesOf(create), () => createSchema(database));
+    const rules = rulesFrom(store, options);
+    const writer = { proposerSeed, now, stage };
+    return new EmbeddedLedger({ store, rules, writer, refresh: () => {}, release, pollMs: 0 });
+  } catch (error) {
+    store?.close();
+    release();
+    throw error;
+  }
+}
+
+/**
+ * The ledger for reading: beside a writer too, waiting for none and changing no byte below DIR.
+ * @throws ChartsealError `home-missing`, `chain-altered`, `home-busy` while the store is being repaired
+ */
+export function openEmbeddedReader(options: EmbeddedOptions & { readonly pollMs?: number }): EmbeddedLedger {
+  const { directory, pollMs = 250 } = options;
+  let connection = openForReading(directory);
+  const store = new Store(connection.database);
+  const refresh = () => {
+    if (!connection.isCopy) return;
+    const inPlace = openInPlace(directory);
+    if (inPlace === undefined) return;
+    connection.close();
+    connection = inPlace;
+    store.replaceConnection(inPlace.database);
+  };
+  try {
+    const rules = rulesFrom(store, options);
+    return new EmbeddedLedger({ store, rules, refresh, release: () => connection.close(), pollMs });
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+function createIn(store: Store, rules: Rules, tables: () => void): void {
+  const { head, changes, update } = genesisHead(rules);
+  store.create({ genesis: rules.genesis, stateRoot: head.stateRoot }, changes, update.added, tables);
+}
+
+/** The rules of the stored genesis; one that is not understood is damage here. */
+function rulesFrom(store: Store, options: EmbeddedOptions): Rules {
+  const { genesis } = store.genesis();
+  let rules: Rules;
+  try {
+    rules = options.rulesOf(genesis);
+  } catch (error) {
+    throw new ChartsealError("chain-altered", "the stored genesis cannot be read", { cause: error });
+  }
+  if (options.chainId === undefined || equalBytes(rules.chainId, options.chainId)) return rules;
+  throw new ChartsealError("chain-altered", "the store holds another chain");
+}

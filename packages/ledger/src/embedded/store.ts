@@ -1,0 +1,256 @@
+/**
+ * The embedded engine's store over SQLite: blocks, state nodes and two indexes, in one file. A block and all that it
+ * changes are one transaction; when `append` returns, it is on the disk. Every row is read strictly and checked against
+ * its hash, so that damage is `chain-altered` and never a wrong answer or a stack trace.
+ *
+ * A reader beside a writer needs no long transaction: rows are never changed, so what hangs on one head is a snapshot.
+ */
+import { type CborValue, ChartsealError, decode, encode } from "@chartseal/crypto";
+import type Database from "better-sqlite3";
+import { type Block, type Commit, decodeHeader, encodeHeader } from "../block.ts";
+import type { ExecutedBlock } from "../machine.ts";
+import { byteText, type StateChange, type StateKind } from "../state.ts";
+import { decodeNode, encodeNode, type NodeSource, type StateNode, type StoredNode } from "../state-tree.ts";
+import { storeError } from "./sqlite-errors.ts";
+
+/** Instants of a commit at which a test can make it fail. */
+export type CommitStage = "before-transaction" | "inside-transaction" | "after-commit";
+
+const blockBytesMax = 64 * 1024 * 1024;
+/** Nodes kept decoded in memory, in each of two generations. */
+const cachedNodesMax = 16_384;
+
+export interface Genesis {
+  readonly genesis: Uint8Array;
+  readonly stateRoot: Uint8Array;
+}
+
+export class Store implements NodeSource {
+  #database: Database.Database;
+  #young = new Map<string, StateNode>();
+  #old = new Map<string, StateNode>();
+  readonly #statements = new Map<string, Database.Statement>();
+
+  constructor(database: Database.Database) {
+    this.#database = database;
+  }
+
+  /** Puts another connection in place of this one, e.g. to a copy; the caller closes the old one. */
+  replaceConnection(database: Database.Database): void {
+    this.#database = database;
+    this.#statements.clear();
+  }
+
+  #statement(sql: string): Database.Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #row(sql: string, ...parameters: unknown[]): Record<string, unknown> | undefined {
+    return run(() => this.#statement(sql).get(...parameters)) as Record<string, unknown> | undefined;
+  }
+
+  #rows(sql: string, ...parameters: unknown[]): Record<string, unknown>[] {
+    return run(() => this.#statement(sql).all(...parameters)) as Record<string, unknown>[];
+  }
+
+  /** What the chain began with. */
+  genesis(): Genesis {
+    const value = (name: string) => blob(this.#row("SELECT value FROM meta WHERE name = ?", name)?.value);
+    return { genesis: value("genesis"), stateRoot: blob(value("genesis-root"), 32) };
+  }
+
+  /** Height of the last block, 0 where there is none. */
+  height(): number {
+    return integer(this.#row("SELECT coalesce(max(height), 0) AS height FROM blocks")?.height);
+  }
+
+  /** A block as it is stored, its encoding checked and nothing else; undefined where there is none. */
+  block(height: number): Block | undefined {
+    const row = this.#row("SELECT header, hash, transactions, seal FROM blocks WHERE height = ?", height);
+    if (row === undefined) return undefined;
+    try {
+      return {
+        header: decodeHeader(blob(row.header)),
+        hash: blob(row.hash, 32),
+        transactions: decodeTransactions(blob(row.transactions)),
+        commit: decodeCommit(blob(row.seal)),
+      };
+    } catch (error) {
+      const data = { height, field: "transactions" };
+      throw new ChartsealError("chain-altered", `the stored block ${height} cannot be read`, {
+        data,
+        cause: error,
+      });
+    }
+  }
+
+  /** Where a transaction is, or undefined. */
+  location(identifier: Uint8Array): { height: number; index: number } | undefined {
+    const row = this.#row("SELECT height, position FROM transactions WHERE identifier = ?", identifier);
+    return row === undefined ? undefined : { height: integer(row.height), index: integer(row.position) };
+  }
+
+  /** The identifiers of a block's transactions, by position. */
+  identifiers(height: number): Uint8Array[] {
+    const rows = this.#rows("SELECT identifier FROM transactions WHERE height = ? ORDER BY position", height);
+    return rows.map((row) => blob(row.identifier));
+  }
+
+  /** At most `count` keys of a kind, in order, after a given one. */
+  keys(kind: StateKind, after: Uint8Array | undefined, count: number): Uint8Array[] {
+    const rows =
+      after === undefined
+        ? this.#rows("SELECT key FROM entries WHERE kind = ? ORDER BY key LIMIT ?", kind, count)
+        : this.#rows(
+            "SELECT key FROM entries WHERE kind = ? AND key > ? ORDER BY key LIMIT ?",
+            kind,
+            after,
+            count,
+          );
+    return rows.map((row) => blob(row.key));
+  }
+
+  entryCount(): number {
+    return integer(this.#row("SELECT count(*) AS number FROM entries")?.number);
+  }
+
+  hasEntry(kind: StateKind, key: Uint8Array): boolean {
+    return this.#row("SELECT 1 AS found FROM entries WHERE kind = ? AND key = ?", kind, key) !== undefined;
+  }
+
+  transactionCount(): number {
+    return integer(this.#row("SELECT count(*) AS number FROM transactions")?.number);
+  }
+
+  /** What the database finds wrong with its own file; nothing if all is well. */
+  damage(): string[] {
+    const rows = this.#rows("PRAGMA integrity_check(20)").map((row) => String(row.integrity_check));
+    return rows.length === 1 && rows[0] === "ok" ? [] : rows;
+  }
+
+  load(hash: Uint8Array): StateNode {
+    const text = byteText(hash);
+    const cached = this.#young.get(text) ?? this.#old.get(text);
+    const node = cached ?? this.loadStored(hash);
+    this.#remember(text, node);
+    return node;
+  }
+
+  /** A node from the file itself, past the cache. @throws ChartsealError `chain-altered` */
+  loadStored(hash: Uint8Array): StateNode {
+    const row = this.#row("SELECT node FROM nodes WHERE hash = ?", hash);
+    if (row === undefined) throw new ChartsealError("chain-altered", "a node of the state tree is missing");
+    return decodeNode(hash, blob(row.node));
+  }
+
+  #remember(text: string, node: StateNode): void {
+    if (this.#young.size >= cachedNodesMax) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(text, node);
+  }
+
+  /** The first transaction of a new store. */
+  create(
+    genesis: Genesis,
+    changes: readonly StateChange[],
+    nodes: readonly StoredNode[],
+    tables: () => void,
+  ): void {
+    this.#write(() => {
+      tables();
+      const meta = this.#statement("INSERT INTO meta (name, value) VALUES (?, ?)");
+      meta.run("genesis", genesis.genesis);
+      meta.run("genesis-root", genesis.stateRoot);
+      this.#putNodes(nodes);
+      this.#putEntries(changes);
+    });
+  }
+
+  /** Stores a block; durable when it returns. `stage` may throw, as a crash would end it there. */
+  append(executed: ExecutedBlock, commit: Commit, stage: (stage: CommitStage) => void): void {
+    const { header, hash, transactions, results } = executed;
+    const seal = encode(commit.map(({ publicKey, signature }) => [publicKey, signature]));
+    stage("before-transaction");
+    this.#write(() => {
+      const block = this.#statement(
+        "INSERT INTO blocks (height, header, hash, transactions, seal) VALUES (?, ?, ?, ?, ?)",
+      );
+      block.run(header.height, encodeHeader(header), hash, encode(transactions), seal);
+      const transaction = this.#statement(
+        "INSERT INTO transactions (identifier, height, position) VALUES (?, ?, ?)",
+      );
+      for (const [index, { identifier }] of results.entries())
+        transaction.run(identifier, header.height, index);
+      stage("inside-transaction");
+      this.#putNodes(executed.update.added);
+      this.#putEntries(executed.changes);
+    });
+    stage("after-commit");
+  }
+
+  #write(work: () => void): void {
+    run(() => this.#database.transaction(work).immediate());
+  }
+
+  #putNodes(nodes: readonly StoredNode[]): void {
+    const statement = this.#statement("INSERT OR IGNORE INTO nodes (hash, node) VALUES (?, ?)");
+    for (const { hash, node } of nodes) statement.run(hash, encodeNode(node));
+  }
+
+  #putEntries(changes: readonly StateChange[]): void {
+    const put = this.#statement("INSERT OR IGNORE INTO entries (kind, key) VALUES (?, ?)");
+    const remove = this.#statement("DELETE FROM entries WHERE kind = ? AND key = ?");
+    for (const { kind, key, value } of changes) (value === undefined ? remove : put).run(kind, key);
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#database.close();
+  }
+}
+
+/** Runs a piece of database work; what it throws comes out in the project's codes. */
+export function run<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw storeError(error);
+  }
+}
+
+function damaged(): ChartsealError {
+  return new ChartsealError("chain-altered", "a row of the ledger's store is not what was written");
+}
+
+function blob(value: unknown, size?: number): Uint8Array {
+  if (!(value instanceof Uint8Array) || (size !== undefined && value.length !== size)) throw damaged();
+  return new Uint8Array(value.buffer, value.byteOffset, value.length);
+}
+
+function integer(value: unknown): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw damaged();
+  return value;
+}
+
+function decodeTransactions(bytes: Uint8Array): Uint8Array[] {
+  return list(decode(bytes, { sizeMax: blockBytesMax })).map((transaction) => blob(transaction));
+}
+
+function decodeCommit(bytes: Uint8Array): Commit {
+  return list(decode(bytes, { sizeMax: blockBytesMax })).map((item) => {
+    const [publicKey, signature] = list(item);
+    return { publicKey: blob(publicKey, 32), signature: blob(signature, 64) };
+  });
+}
+
+function list(value: CborValue): readonly CborValue[] {
+  if (!Array.isArray(value)) throw damaged();
+  return value;
+}

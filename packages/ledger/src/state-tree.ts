@@ -1,0 +1,283 @@
+/**
+ * The sparse Merkle tree over the state (CRYPTO §5), 32-byte roots.
+ *
+ * path = SHA-256("…/state-key" ‖ kind u8 ‖ u64 size ‖ key); leaf D(0x00 ‖ path ‖ SHA-256(value)), node
+ * D(0x01 ‖ left ‖ right), D = double SHA-256. An empty subtree is 32 zero bytes, a subtree with one leaf is that leaf at
+ * any depth, so a tree of n keys is about log2 n deep and never more than 256. Nodes are stored under their hash and
+ * never changed: every old root stays readable and provable, and a damaged node shows when it is loaded.
+ */
+import {
+  assert,
+  ChartsealError,
+  compareBytes,
+  concat,
+  doubleSha256,
+  equalBytes,
+  fixed,
+  hash,
+  sha256,
+  u32,
+} from "@chartseal/crypto";
+import { byteText, type StateChange, type StateKind, stateKeyBytesMax } from "./state.ts";
+
+export const emptyRoot: Uint8Array = new Uint8Array(32);
+
+export interface StateLeaf {
+  readonly type: "leaf";
+  readonly kind: StateKind;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly path: Uint8Array;
+}
+
+export interface StateInner {
+  readonly type: "inner";
+  readonly left: Uint8Array;
+  readonly right: Uint8Array;
+}
+
+export type StateNode = StateLeaf | StateInner;
+
+/** Where nodes come from. @throws ChartsealError `chain-altered` where a node is missing or damaged */
+export interface NodeSource {
+  load(hash: Uint8Array): StateNode;
+}
+
+export interface StoredNode {
+  readonly hash: Uint8Array;
+  readonly node: StateNode;
+}
+
+/** What an update gives: the new root, the nodes it needs stored, and the nodes that only the old root still needs. */
+export interface StateUpdate {
+  readonly root: Uint8Array;
+  readonly added: readonly StoredNode[];
+  readonly replaced: readonly Uint8Array[];
+}
+
+const leafPrefix = Uint8Array.of(0);
+const innerPrefix = Uint8Array.of(1);
+
+export function statePath(kind: StateKind, key: Uint8Array): Uint8Array {
+  assert(Number.isInteger(kind) && kind >= 0 && kind <= 255, "a state kind is one byte");
+  return hash("ledger/state-key", fixed(Uint8Array.of(kind)), key);
+}
+
+export function leafHash(path: Uint8Array, valueHash: Uint8Array): Uint8Array {
+  return doubleSha256(leafPrefix, path, valueHash);
+}
+
+export function innerHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+  return doubleSha256(innerPrefix, left, right);
+}
+
+/** Bit `depth` of a path, from the most significant bit of its first byte. */
+export function bitAt(path: Uint8Array, depth: number): 0 | 1 {
+  return (((path[depth >> 3] ?? 0) >> (7 - (depth & 7))) & 1) as 0 | 1;
+}
+
+export function isEmptyHash(hash: Uint8Array): boolean {
+  return equalBytes(hash, emptyRoot);
+}
+
+/** A node as it is stored: 0x00 ‖ kind u8 ‖ key size u32 ‖ key ‖ value, or 0x01 ‖ left ‖ right. */
+export function encodeNode(node: StateNode): Uint8Array {
+  if (node.type === "inner") return concat(innerPrefix, node.left, node.right);
+  return concat(leafPrefix, Uint8Array.of(node.kind), u32(node.key.length), node.key, node.value);
+}
+
+/** Reads a stored node and checks that it has that hash. @throws ChartsealError `chain-altered` */
+export function decodeNode(expected: Uint8Array, record: Uint8Array): StateNode {
+  const found = record[0] === 1 ? decodeInner(record) : decodeLeaf(record);
+  if (found === undefined || !equalBytes(found.hash, expected)) {
+    throw new ChartsealError("chain-altered", "a stored node of the state tree does not have its hash");
+  }
+  return found.node;
+}
+
+function decodeInner(record: Uint8Array): StoredNode | undefined {
+  if (record.length !== 65) return undefined;
+  const node: StateInner = { type: "inner", left: record.slice(1, 33), right: record.slice(33) };
+  return { hash: innerHash(node.left, node.right), node };
+}
+
+function decodeLeaf(record: Uint8Array): StoredNode | undefined {
+  if (record.length < 6 || record[0] !== 0) return undefined;
+  const keySize = new DataView(record.buffer, record.byteOffset).getUint32(2);
+  if (keySize > stateKeyBytesMax || record.length < 6 + keySize) return undefined;
+  return storedLeaf(record[1] ?? 0, record.slice(6, 6 + keySize), record.slice(6 + keySize));
+}
+
+function storedLeaf(kind: StateKind, key: Uint8Array, value: Uint8Array): StoredNode {
+  const path = statePath(kind, key);
+  return { hash: leafHash(path, sha256(value)), node: { type: "leaf", kind, key, value, path } };
+}
+
+/** Nodes in memory: for genesis, tests, and a check that keeps nothing but the last root (`forget`). */
+export class MemoryNodes implements NodeSource {
+  readonly #nodes = new Map<string, StateNode>();
+
+  get size(): number {
+    return this.#nodes.size;
+  }
+
+  load(hash: Uint8Array): StateNode {
+    const node = this.#nodes.get(byteText(hash));
+    if (node === undefined) throw new ChartsealError("chain-altered", "a node of the state tree is missing");
+    return node;
+  }
+
+  add(nodes: readonly StoredNode[]): void {
+    for (const { hash, node } of nodes) this.#nodes.set(byteText(hash), node);
+  }
+
+  forget(hashes: readonly Uint8Array[]): void {
+    for (const hash of hashes) this.#nodes.delete(byteText(hash));
+  }
+}
+
+/** The value of a key under a root. @throws ChartsealError `chain-altered` for a damaged store */
+export function readState(
+  nodes: NodeSource,
+  root: Uint8Array,
+  kind: StateKind,
+  key: Uint8Array,
+): Uint8Array | undefined {
+  const path = statePath(kind, key);
+  let at = root;
+  for (let depth = 0; !isEmptyHash(at); depth++) {
+    const node = nodes.load(at);
+    if (node.type === "leaf") return equalBytes(node.path, path) ? node.value : undefined;
+    if (depth >= 256) throw new ChartsealError("chain-altered", "the state tree is deeper than it can be");
+    at = bitAt(path, depth) === 0 ? node.left : node.right;
+  }
+  return undefined;
+}
+
+/** Every entry under a root, in the order of paths; memory grows with the depth only. */
+export function* walkState(nodes: NodeSource, root: Uint8Array): Generator<StateLeaf> {
+  if (isEmptyHash(root)) return;
+  const waiting = [root];
+  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+    const node = nodes.load(at);
+    if (node.type === "leaf") yield node;
+    else for (const child of [node.right, node.left]) if (!isEmptyHash(child)) waiting.push(child);
+    if (waiting.length > 257)
+      throw new ChartsealError("chain-altered", "the state tree is deeper than it can be");
+  }
+}
+
+interface PathChange {
+  readonly path: Uint8Array;
+  /** The new leaf, or undefined to remove what is there. */
+  readonly leaf: StoredNode | undefined;
+}
+
+/** A subtree while it is built: nothing, one leaf, or an inner node; the node is unset where it was not looked at. */
+interface Subtree {
+  readonly hash: Uint8Array;
+  readonly node: StateNode | undefined;
+}
+
+const emptySubtree: Subtree = { hash: emptyRoot, node: undefined };
+
+/**
+ * Applies many changes at once, so that they share the work on the upper levels: O(changes · log n) hashes.
+ * The result depends on the set of entries alone, never on the order they came in.
+ */
+export function updateState(
+  nodes: NodeSource,
+  root: Uint8Array,
+  changes: readonly StateChange[],
+): StateUpdate {
+  const byPath = changes.map(({ kind, key, value }): PathChange => {
+    if (value === undefined) return { path: statePath(kind, key), leaf: undefined };
+    const leaf = storedLeaf(kind, key, value);
+    return { path: (leaf.node as StateLeaf).path, leaf };
+  });
+  byPath.sort((a, b) => compareBytes(a.path, b.path));
+  for (let i = 1; i < byPath.length; i++) {
+    assert(!equalBytes(byPath[i - 1]!.path, byPath[i]!.path), "a key changes once in an update");
+  }
+  const update = new Update(nodes);
+  const result = update.at({ hash: root, node: undefined }, 0, byPath);
+  return update.finish(result.hash);
+}
+
+class Update {
+  readonly #nodes: NodeSource;
+  readonly #added = new Map<string, StoredNode>();
+  readonly #replaced = new Map<string, Uint8Array>();
+
+  constructor(nodes: NodeSource) {
+    this.#nodes = nodes;
+  }
+
+  finish(root: Uint8Array): StateUpdate {
+    for (const text of this.#added.keys()) if (this.#replaced.delete(text)) this.#added.delete(text);
+    return { root, added: [...this.#added.values()], replaced: [...this.#replaced.values()] };
+  }
+
+  /** The subtree at `depth` after the changes, which all lie below it and are sorted. */
+  at(before: Subtree, depth: number, changes: readonly PathChange[]): Subtree {
+    if (changes.length === 0) return before;
+    if (isEmptyHash(before.hash)) return this.#build(depth, puts(changes));
+    const node = before.node ?? this.#nodes.load(before.hash);
+    this.#replaced.set(byteText(before.hash), before.hash);
+    if (node.type === "leaf") {
+      const stays = !changes.some((change) => equalBytes(change.path, node.path));
+      return this.#build(depth, stays ? insert(puts(changes), { hash: before.hash, node }) : puts(changes));
+    }
+    assert(depth < 256, "the state tree is at most 256 deep");
+    const middle = firstRight(changes, depth);
+    const left = this.at({ hash: node.left, node: undefined }, depth + 1, changes.slice(0, middle));
+    const right = this.at({ hash: node.right, node: undefined }, depth + 1, changes.slice(middle));
+    return this.#join(left, right);
+  }
+
+  /** The subtree of exactly these leaves, sorted by path. */
+  #build(depth: number, leaves: readonly StoredNode[]): Subtree {
+    if (leaves.length === 0) return emptySubtree;
+    if (leaves.length === 1) return this.#keep(leaves[0]!);
+    assert(depth < 256, "the state tree is at most 256 deep");
+    const middle = leaves.findIndex((leaf) => bitAt((leaf.node as StateLeaf).path, depth) === 1);
+    const split = middle === -1 ? leaves.length : middle;
+    return this.#join(
+      this.#build(depth + 1, leaves.slice(0, split)),
+      this.#build(depth + 1, leaves.slice(split)),
+    );
+  }
+
+  /** A node over two subtrees; a leaf beside nothing moves up, so that a subtree with one leaf is that leaf. */
+  #join(left: Subtree, right: Subtree): Subtree {
+    const lone = isEmptyHash(left.hash) ? right : isEmptyHash(right.hash) ? left : undefined;
+    if (lone !== undefined) {
+      if (isEmptyHash(lone.hash)) return emptySubtree;
+      const node = lone.node ?? this.#nodes.load(lone.hash);
+      if (node.type === "leaf") return { hash: lone.hash, node };
+    }
+    const node: StateInner = { type: "inner", left: left.hash, right: right.hash };
+    return this.#keep({ hash: innerHash(left.hash, right.hash), node });
+  }
+
+  #keep(stored: StoredNode): Subtree {
+    this.#added.set(byteText(stored.hash), stored);
+    return stored;
+  }
+}
+
+function puts(changes: readonly PathChange[]): StoredNode[] {
+  return changes.flatMap((change) => (change.leaf === undefined ? [] : [change.leaf]));
+}
+
+function insert(leaves: StoredNode[], leaf: StoredNode): StoredNode[] {
+  const path = (leaf.node as StateLeaf).path;
+  const after = leaves.findIndex((other) => compareBytes((other.node as StateLeaf).path, path) > 0);
+  leaves.splice(after === -1 ? leaves.length : after, 0, leaf);
+  return leaves;
+}
+
+function firstRight(changes: readonly PathChange[], depth: number): number {
+  const index = changes.findIndex((change) => bitAt(change.path, depth) === 1);
+  return index === -1 ? changes.length : index;
+}
