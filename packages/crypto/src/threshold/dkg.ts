@@ -24,7 +24,7 @@ import { type CommitteeKey, type Generation, nodeKey } from "./generation.ts";
 import type { KeySpace } from "./group.ts";
 import { claim, type ProofPurpose, prove } from "./proofs.ts";
 import { checkIndex, evaluate, evaluateCommitments, lagrangeAtZero, polynomial } from "./shamir.ts";
-import { readArray, readIndex, readMessage, readScalar, writeMessage } from "./wire.ts";
+import { readArray, readEpoch, readIndex, readMessage, readScalar, writeMessage } from "./wire.ts";
 
 /** A dealer's secret polynomial, kept from round 1 to the end of the run and erased then. */
 export interface Dealing {
@@ -174,4 +174,15 @@ export function decodeDealing<P>(run: Generation<P>, bytes: Uint8Array): Dealing
     dealer: readIndex(dealer),
     coefficients: readArray(coefficients, run.threshold).map(readScalar),
   };
+}
+
+/** [1, epoch, index, share 32]: for the node's own encrypted store. Secret; erased when its epoch ends. */
+export function encodeNodeShare({ epoch, index, secret }: NodeShare): Uint8Array {
+  return writeMessage(epoch, index, encodeScalar(secret));
+}
+
+/** @throws ChartsealError `encoding-invalid` */
+export function decodeNodeShare(bytes: Uint8Array): NodeShare {
+  const [epoch, index, secret] = readMessage(bytes, 3, 128);
+  return { epoch: readEpoch(epoch), index: readIndex(index), secret: readScalar(secret) };
 }

@@ -16,7 +16,7 @@ import { ChartsealError } from "../errors.ts";
 import { fixed, type HashPart, hash, tagged } from "../hash.ts";
 import type { G1, G2, GT, Pairing, Scalar } from "../pairing/pairing.ts";
 import { randomScalar } from "../random.ts";
-import { type NodeShare, shareIsOf } from "./dkg.ts";
+import type { NodeShare } from "./dkg.ts";
 import { type CommitteeKey, nodeKey } from "./generation.ts";
 import { readingKeySpace } from "./group.ts";
 import { claim, type Proof, prove, verify } from "./proofs.ts";
@@ -336,9 +336,4 @@ export function answerParts(
 /** HPKE info under which a node seals its signed answer to the provider: tag ‖ d ‖ node u32. d names the chain. */
 export function answerInfo(digest: Uint8Array, node: number): Uint8Array {
   return tagged("sharing/answer-box", fixed(digest), fixed(u32(node)));
-}
-
-/** Whether this node can answer at all: its share is the one that the ledger's C_i commits to. */
-export function readingShareIsOf(pairing: Pairing, key: CommitteeKey<GT>, share: NodeShare): boolean {
-  return shareIsOf(readingKeySpace(pairing), key, share);
 }
