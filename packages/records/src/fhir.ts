@@ -39,18 +39,16 @@ function loadDataTypes(): void {
   for (const [name, json] of Object.entries(definitions().types)) if (!isResource.test(json)) loadType(name);
 }
 
-/** Loads the resource types below `value`, and reports members that @medplum/core would not see as unknown. */
+/** Loads the resource types below `value`, and reports what @medplum/core would let through. */
 function prepare(value: unknown, path: string, issues: ValidationIssue[]): void {
   if (typeof value !== "object" || value === null) return;
-  if (Array.isArray(value)) {
-    for (const [i, item] of value.entries()) prepare(item, `${path}[${i}]`, issues);
-    return;
-  }
-  for (const [name, member] of Object.entries(value)) {
+  const members = Object.entries(value);
+  if (members.length === 0) issues.push({ path, message: "An empty array or object" });
+  for (const [name, member] of members) {
+    const memberPath = Array.isArray(value) ? `${path}[${name}]` : `${path}.${name}`;
     if (name === "resourceType" && typeof member === "string") loadType(member);
-    if (name in Object.prototype)
-      issues.push({ path: `${path}.${name}`, message: "Invalid additional property" });
-    else prepare(member, `${path}.${name}`, issues);
+    if (name in Object.prototype) issues.push({ path: memberPath, message: "Invalid additional property" });
+    else prepare(member, memberPath, issues);
   }
 }
 
@@ -84,6 +82,8 @@ type Expansion = Readonly<Record<string, readonly string[]>>;
 const hasCode = (codes: readonly string[] | undefined, code: unknown) =>
   typeof code === "string" && codes?.includes(code) === true;
 
+const primitives = new Set(["code", "string", "uri"]);
+
 function hasCoding(expansion: Expansion, coding: unknown): boolean {
   if (typeof coding !== "object" || coding === null) return false;
   const { system, code } = coding as { system?: unknown; code?: unknown };
@@ -91,8 +91,10 @@ function hasCoding(expansion: Expansion, coding: unknown): boolean {
 }
 
 function isBound(expansion: Expansion, { type, value }: Token): boolean {
-  if (typeof value === "string") return Object.values(expansion).some((codes) => hasCode(codes, value));
-  if (typeof value !== "object" || value === null) return true;
+  // A code that has extensions comes as an object: of its text where it has one, else with the reason of its absence.
+  const text = value instanceof String ? value.valueOf() : value;
+  if (typeof text === "string") return Object.values(expansion).some((codes) => hasCode(codes, text));
+  if (typeof value !== "object" || value === null || primitives.has(type)) return true;
   if (type === "CodeableConcept") {
     const { coding } = value as { coding?: unknown };
     return Array.isArray(coding) && coding.some((one) => hasCoding(expansion, one));

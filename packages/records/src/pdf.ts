@@ -45,12 +45,12 @@ interface Section {
   readonly issue?: ValidationIssue;
 }
 
-/** The table at `offset`, whose entries must each lead to the object that they name. */
-function readTable(text: string, offset: number, bodyFrom: number): Section {
+/** The table whose first subsection begins at `from`, whose entries must each lead to the object that they name. */
+function readTable(text: string, from: number, bodyFrom: number): Section {
   const fail = (at: number, message: string): Section => {
     return { dictionary: "", issue: { path: `byte ${at}`, message } };
   };
-  let at = offset + tablePattern.exec(text.slice(offset, offset + 64))![0].length;
+  let at = from;
   for (;;) {
     const trailer = matchAt(trailerPattern, text, at);
     if (trailer !== null) return { dictionary: dictionaryText(text, at + trailer[0].length) };
@@ -71,7 +71,8 @@ function readTable(text: string, offset: number, bodyFrom: number): Section {
 }
 
 function readSection(text: string, offset: number, bodyFrom: number): Section {
-  if (tablePattern.test(text.slice(offset, offset + 64))) return readTable(text, offset, bodyFrom);
+  const table = matchAt(tablePattern, text, offset);
+  if (table !== null) return readTable(text, offset + table[0].length, bodyFrom);
   const stream = matchAt(objectPattern, text, offset);
   const open = stream === null ? -1 : text.indexOf("<<", offset + stream[0].length);
   const dictionary = open < 0 ? "" : dictionaryText(text, open + 2);
