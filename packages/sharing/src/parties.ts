@@ -4,7 +4,7 @@
  * A member's client talks to three services through these interfaces; in one process they are objects, over the network
  * they are an HTTP client with the same calls. Everything a party needs (stores, ledger, clock) is handed in.
  */
-import type { G1, Pairing, Scalar } from "@chartseal/crypto";
+import type { G1, LeafSource, Pairing, Scalar } from "@chartseal/crypto";
 import type { Ledger, Submitted } from "@chartseal/ledger";
 
 /** What every party has: the group, the ledger it reads, the time. */
@@ -40,21 +40,12 @@ export interface MemberKeys extends Identity {
   readonly signingKeys: Map<string, G1>;
 }
 
-/** Upload of one payload; nothing of it is visible until `finish`, and `abort` leaves nothing. */
-export interface PayloadUpload {
-  write(chunk: Uint8Array): Promise<void>;
-  /** @returns the address under which the provider holds it */
-  finish(): Promise<{ address: string; bytes: number }>;
-  abort(): Promise<void>;
-}
-
 /** What the provider gives a proved reader: T, the header, the leaf hashes and the payload. */
 export interface Transformed {
   /** T, 576 bytes, untrusted. */
   readonly transform: Uint8Array;
   readonly header: Uint8Array;
-  /** 32 bytes a chunk. */
-  leaves(): Promise<Uint8Array>;
+  readonly leaves: LeafSource;
   /** Ciphertext bytes from `offset`, `length` of them. */
   payload(offset: number, length: number): AsyncIterable<Uint8Array>;
 }
@@ -74,18 +65,30 @@ export interface Reveal {
 /** The storage provider, which is also the relay. */
 export interface Provider {
   readonly account: Uint8Array;
-  upload(): Promise<PayloadUpload>;
+  /** Takes a sealed payload as a stream; a source that fails leaves nothing. Answers with the address. */
+  takePayload(
+    source: AsyncIterable<Uint8Array>,
+    options?: { readonly chunkBytes?: number },
+  ): Promise<{ readonly address: string; readonly bytes: number }>;
   /**
-   * Stores the header beside its payload, after checking it against the deposit's (or rekey's) body, and answers with
-   * the provider's signature over the storage receipt.
+   * Stores the header beside its payload, after checking it against the body of the deposit or rekey that will register
+   * it; answers with its signature over the storage receipt.
    */
-  storeHeader(input: { address: string; header: Uint8Array; body: Uint8Array }): Promise<Uint8Array>;
+  takeHeader(input: { readonly header: Uint8Array; readonly body: Uint8Array }): Promise<StorageReceiptSignature>;
   /** Checks the attribute signature, signs the envelope and submits (CRYPTO §3.1, relay). */
   relay(transaction: Uint8Array): Promise<Submitted>;
+  /** Checks the grant, leaves the receipt on the ledger, and only then computes T (CRYPTO §3.1). */
   transform(reveal: Reveal): Promise<Transformed>;
-  /** Header and payload on the ground of a reveal for a full key: no T. */
-  collectIssue(input: { requestId: Uint8Array; answers: readonly SealedAnswer[] }): Promise<{ keyId: Uint8Array }>;
+  /** Combines t answers to an issue into the account's live transform key, and says so on the ledger. */
+  takeIssue(input: {
+    readonly requestId: Uint8Array;
+    readonly answers: readonly SealedAnswer[];
+  }): Promise<{ readonly keyId: Uint8Array }>;
+  /** Acts on what the ledger says by now: revoked attributes, erased records, rekeyed headers. */
+  follow(): Promise<void>;
 }
+
+export type StorageReceiptSignature = { readonly provider: Uint8Array; readonly signature: Uint8Array };
 
 /** One authority node's answer to an issue, sealed to the provider; or its share of a base key, sealed to the account. */
 export interface SealedAnswer {

@@ -10,6 +10,7 @@ import {
   type Ledger,
   signAdmission,
   signAsAccount,
+  signOneTime,
   type Submitted,
   emptyKey,
   entries,
@@ -59,6 +60,8 @@ async function settledHead(
 }
 
 export interface SubmitExtras {
+  /** Seed of the one-time key whose hash is the id that the body names. */
+  readonly oneTimeSeed?: Uint8Array;
   readonly attributes?: Uint8Array;
   readonly storageReceipt?: Authorisation["storageReceipt"];
   /** Seeds of validators who admit what the body asks for (DESIGN decision 1; embedded: the home's own). */
@@ -87,12 +90,13 @@ export class AccountWriter {
     const { account, seed } = this.#identity;
     this.#next ??= await nextSequence(ledger, account);
     const sequence = this.#next++;
-    const { admittedBy = [], attributes, storageReceipt } = extras;
+    const { admittedBy = [], attributes, storageReceipt, oneTimeSeed } = extras;
     try {
       return await ledger.submit(
         encodeTransaction(body, {
           account: signAsAccount({ seed, sequence, body }),
           admissions: admittedBy.map((validator) => signAdmission(validator, body)),
+          ...(oneTimeSeed === undefined ? {} : { oneTime: signOneTime(oneTimeSeed, body) }),
           ...(attributes === undefined ? {} : { attributes }),
           ...(storageReceipt === undefined ? {} : { storageReceipt }),
         }),

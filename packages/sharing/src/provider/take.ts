@@ -1,0 +1,197 @@
+/**
+ * The provider's way in: payloads as streams, headers after them, storage receipts (CRYPTO §4). Leaf hashes are made
+ * while the bytes pass; the journal knows an address before an object can be seen, so that an interrupted deposit is an
+ * orphan and never a mystery.
+ */
+import {
+  ChartsealError,
+  chunkBytesDefault,
+  concat,
+  decodeDescriptor,
+  encodeSpanTree,
+  equalBytes,
+  hashPayload,
+  randomBytes,
+  sealedBytes,
+  sha256Tree,
+  SpanTreeBuilder,
+  spanLeaves,
+  toHex,
+} from "@chartseal/crypto";
+import { decodeBody, type Statement, signStorageReceipt } from "@chartseal/ledger";
+import type { ObjectStore, PutHandle } from "@chartseal/storage";
+import { readCommittee } from "../committee.ts";
+import type { Identity, Surroundings } from "../parties.ts";
+import { requireRecord } from "../state.ts";
+import { exists, once, storageFailure } from "../streams.ts";
+import { checkHeader, type RegisteredHeader } from "./header-check.ts";
+import { headerName, type ProviderStores } from "./stores.ts";
+
+/** The provider as its own parts see it. */
+export interface ProviderSelf {
+  readonly surroundings: Surroundings;
+  readonly identity: Identity;
+  readonly stores: ProviderStores;
+}
+
+/** Name of the span tree beside long lists of leaves. */
+export function spanTreeName(address: string): string {
+  return `${address}.tree`;
+}
+
+/** Leaf hashes on their way to the store, a span of 4,096 at a time. */
+class LeafWriter {
+  readonly #handle: PutHandle;
+  readonly #tree = new SpanTreeBuilder();
+  #open: Uint8Array[] = [];
+  #count = 0;
+
+  constructor(handle: PutHandle) {
+    this.#handle = handle;
+  }
+
+  async append(leaf: Uint8Array): Promise<void> {
+    this.#tree.append(leaf);
+    this.#count++;
+    this.#open.push(leaf);
+    if (this.#open.length === spanLeaves) await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    await this.#handle.write(concat(...this.#open));
+    this.#open = [];
+  }
+
+  /** Stores the hashes at `address`, and above one span their tree beside them. */
+  async commit(leaves: ObjectStore, address: string): Promise<void> {
+    if (this.#open.length > 0) await this.#flush();
+    await this.#handle.commit(address);
+    if (this.#count > spanLeaves) {
+      await leaves.put(spanTreeName(address), once(encodeSpanTree(this.#tree.finish())));
+    }
+  }
+}
+
+/** Takes a sealed payload. Nothing is visible before all of it is durable; a source that fails leaves nothing. */
+export async function takePayload(
+  { surroundings, stores }: ProviderSelf,
+  source: AsyncIterable<Uint8Array>,
+  options: { readonly chunkBytes?: number } = {},
+): Promise<{ address: string; bytes: number; digest: Uint8Array }> {
+  const address = toHex(randomBytes(16));
+  const { chunkBytes = chunkBytesDefault } = options;
+  const handle = await stores.objects.begin();
+  const leavesHandle = await stores.leaves.begin();
+  const leaves = new LeafWriter(leavesHandle);
+  const passing = hashPayload({ source, chunkBytes, onLeaf: (leaf) => leaves.append(leaf) });
+  try {
+    for await (const chunk of passing.chunks) await handle.write(chunk);
+    const { digest, ciphertextLength } = await passing.finished;
+    await stores.journal.append({ event: "taken", address, atMs: surroundings.now() });
+    await leaves.commit(stores.leaves, address);
+    await handle.commit(address);
+    return { address, bytes: ciphertextLength, digest };
+  } catch (error) {
+    await handle.abort();
+    await leavesHandle.abort();
+    throw storageFailure(error, address);
+  }
+}
+
+/** Makes the leaf hashes of a stored payload again from its bytes, and returns their root. */
+export async function rebuildLeaves(
+  stores: Pick<ProviderStores, "objects" | "leaves">,
+  address: string,
+  chunkBytes: number,
+): Promise<Uint8Array> {
+  const handle = await stores.leaves.begin();
+  const leaves = new LeafWriter(handle);
+  const source = stores.objects.get(address);
+  const passing = hashPayload({ source, chunkBytes, onLeaf: (leaf) => leaves.append(leaf) });
+  try {
+    for await (const _chunk of passing.chunks) {
+      // Only the hashes are wanted.
+    }
+    const { digest } = await passing.finished;
+    await leaves.commit(stores.leaves, address);
+    return digest;
+  } catch (error) {
+    await handle.abort();
+    throw storageFailure(error, address);
+  }
+}
+
+/** What a body asks to be stored: the record as the ledger would hold it. */
+async function claimedRecord(
+  { ledger }: Pick<Surroundings, "ledger">,
+  body: Uint8Array,
+): Promise<RegisteredHeader & { readonly address: string; readonly isRekey: boolean }> {
+  const { action, chainId } = decodeBody(body);
+  if (!equalBytes(chainId, ledger.chainId)) {
+    throw new ChartsealError("input-invalid", "the deposit is for another consortium");
+  }
+  if (action.kind === "deposit") return { ...action, isRekey: false };
+  if (action.kind === "rekey") {
+    const { owner, current } = await requireRecord(ledger, action.recordId);
+    return { ...action, owner, statement: action.statement ?? current, isRekey: true };
+  }
+  throw new ChartsealError("input-invalid", "neither a deposit nor a rekey");
+}
+
+/**
+ * Stores a header after checking it against the body that will register it, and the payload's leaf hashes against its
+ * digest; answers with the storage receipt. A rekey's header waits beside the old one until the ledger has taken it.
+ * @throws ChartsealError `header-altered`, `object-altered`, `object-missing`, `input-invalid`
+ */
+export async function takeHeader(
+  self: ProviderSelf,
+  input: { readonly header: Uint8Array; readonly body: Uint8Array },
+): Promise<{ provider: Uint8Array; signature: Uint8Array }> {
+  const { surroundings, identity, stores } = self;
+  const { ledger, pairing } = surroundings;
+  const claimed = await claimedRecord(surroundings, input.body);
+  const committee = await readCommittee(ledger, pairing);
+  const mpk = committee.reading.publicKey;
+  checkHeader(pairing, { bytes: input.header, registered: claimed, mpk });
+  await checkPayload(stores, claimed.address, claimed.statement);
+  if (claimed.isRekey) await stores.pending.put(toHex(claimed.recordId), once(input.header));
+  else {
+    if (await exists(stores.objects, headerName(claimed.address))) {
+      throw new ChartsealError("input-invalid", "this payload has its record already");
+    }
+    await stores.objects.put(headerName(claimed.address), once(input.header));
+  }
+  const { recordId, address, headerHash, statement } = claimed;
+  const { payloadDigest, payloadLength } = statement;
+  return signStorageReceipt(identity.seed, { recordId, address, headerHash, payloadDigest, payloadLength });
+}
+
+/** The stored payload's size and leaf hashes against the statement. */
+async function checkPayload(stores: ProviderStores, address: string, statement: Statement): Promise<void> {
+  const { chunkBytes } = decodeDescriptor(statement.descriptor);
+  const altered = (): ChartsealError =>
+    new ChartsealError("object-altered", "the stored payload is not the one that is to be registered", {
+      data: { address },
+    });
+  if (!(await exists(stores.objects, address))) {
+    throw new ChartsealError("object-missing", "the payload of this record is not stored", { data: { address } });
+  }
+  const { size } = await stores.objects.stat(address);
+  if (size !== sealedBytes(statement.payloadLength, chunkBytes)) throw altered();
+  if (!equalBytes(await leavesDigest(stores, address), statement.payloadDigest)) throw altered();
+}
+
+/** The digest that the stored leaf hashes give: from the list, or its span tree where that is long. */
+async function leavesDigest(stores: ProviderStores, address: string): Promise<Uint8Array> {
+  const builder = sha256Tree.builder();
+  let rest: Uint8Array = new Uint8Array(0);
+  for await (const chunk of stores.leaves.get(address)) {
+    let bytes = rest.length === 0 ? chunk : concat(rest, chunk);
+    while (bytes.length >= 32) {
+      builder.append(bytes.slice(0, 32));
+      bytes = bytes.subarray(32);
+    }
+    rest = Uint8Array.from(bytes);
+  }
+  return builder.root();
+}

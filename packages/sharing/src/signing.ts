@@ -1,0 +1,102 @@
+/**
+ * Signing and checking by attributes against the ledger's current periods and lists (CRYPTO §3). What is signed is the
+ * transaction's identifier; the statement also binds chain, kind and policy with its periods.
+ */
+import {
+  ChartsealError,
+  decodeNamespaceLists,
+  decodeSignature,
+  encodeSignature,
+  type NamespaceLists,
+  namespaceOf,
+  type Pairing,
+  type Policy,
+  type SigningKeys,
+  type Statement as SigningStatement,
+  sign as signByAttributes,
+  utf8,
+  verify as verifyByAttributes,
+} from "@chartseal/crypto";
+import { entries, type Ledger, periodLabel } from "@chartseal/ledger";
+import { readCommittee } from "./committee.ts";
+import type { MemberKeys } from "./parties.ts";
+import { type Reader, readEntry } from "./state.ts";
+
+/** What is to be signed: a policy without `self` leaves, the kind of transaction, its identifier (32 bytes). */
+export interface ToSign {
+  readonly policy: Policy;
+  readonly kind: string;
+  readonly identifier: Uint8Array;
+}
+
+/** The current period of an attribute, as signing keys carry it. */
+export async function currentPeriod(ledger: Reader, attribute: string): Promise<string | undefined> {
+  const period = await readEntry(ledger, entries.period, utf8(attribute));
+  return period === undefined ? undefined : periodLabel(period);
+}
+
+/**
+ * The statement with today's periods and lists.
+ * @throws ChartsealError `attribute-unknown` for a namespace that is not registered; `policy-unsatisfied` for an
+ *   attribute that was never opened for signing
+ */
+export async function statementOf(
+  { ledger, pairing }: { readonly ledger: Reader & Pick<Ledger, "chainId">; readonly pairing: Pairing },
+  { policy, kind, identifier }: ToSign,
+): Promise<SigningStatement> {
+  const periods = new Map<string, string>();
+  const namespaces = new Map<string, NamespaceLists>();
+  for (const attribute of new Set(policy.attributes)) {
+    const name = namespaceOf(attribute);
+    if (!namespaces.has(name)) {
+      const lists = await readEntry(ledger, entries.namespaceLists, utf8(name));
+      if (lists === undefined) {
+        throw new ChartsealError("attribute-unknown", `no hospital vouches for ${attribute}`, { data: { attribute } });
+      }
+      namespaces.set(name, decodeNamespaceLists(pairing, lists));
+    }
+    const period = await currentPeriod(ledger, attribute);
+    if (period === undefined) {
+      throw new ChartsealError("policy-unsatisfied", `nobody can prove ${attribute} yet`, {
+        data: { attribute, grantedBy: [name] },
+        hint: `It was never granted; ${name} can grant it.`,
+      });
+    }
+    periods.set(attribute, period);
+  }
+  return { policy, periods, namespaces, chainId: ledger.chainId, kind, message: identifier };
+}
+
+/** @throws ChartsealError `policy-unsatisfied` where the member's signing keys do not satisfy the policy */
+export async function signWithAttributes(
+  surroundings: { readonly ledger: Reader & Pick<Ledger, "chainId">; readonly pairing: Pairing },
+  member: MemberKeys,
+  toSign: ToSign,
+): Promise<Uint8Array> {
+  if (member.baseKey === null) {
+    throw new ChartsealError("policy-unsatisfied", "this member has no signing keys yet", {
+      hint: "An attribute granted by a hospital brings them.",
+    });
+  }
+  const statement = await statementOf(surroundings, toSign);
+  const keys: SigningKeys = { account: member.account, base: member.baseKey, attributes: member.signingKeys };
+  return encodeSignature(surroundings.pairing, signByAttributes(surroundings.pairing, statement, keys));
+}
+
+/** Whether the signature proves the policy today; false for anything malformed. */
+export async function provesPolicy(
+  surroundings: { readonly ledger: Reader & Pick<Ledger, "chainId">; readonly pairing: Pairing },
+  toSign: ToSign,
+  signature: Uint8Array,
+): Promise<boolean> {
+  const { ledger, pairing } = surroundings;
+  const statement = await statementOf(surroundings, toSign);
+  const committee = await readCommittee(ledger, pairing);
+  try {
+    const decoded = decodeSignature(pairing, signature);
+    return verifyByAttributes(pairing, committee.signing.publicKey, { ...statement, signature: decoded });
+  } catch (error) {
+    if (error instanceof ChartsealError && error.code === "encoding-invalid") return false;
+    throw error;
+  }
+}
