@@ -175,8 +175,19 @@ export const actionTable = {
     }),
   ],
   alert: [73, struct({ alert: oneOf(...alertKinds), recordId: optional(hash32), detail: text(1024) })],
-  /** After a restore that loses the tail: the lost head, and what is known to be missing. */
-  "raise-era": [80, struct({ lostHeight: uint, lostHash: hash32, missing: listOf(text(256), 256) })],
+  /**
+   * After a restore that loses the tail: the lost head, what is known to be missing, and the lost revocations and
+   * erasures, each a whole transaction of an earlier era.
+   */
+  "raise-era": [
+    80,
+    struct({
+      lostHeight: uint,
+      lostHash: hash32,
+      missing: listOf(text(256), 256),
+      tombstones: listOf(bytesUpTo(transactionBytesMax), 256),
+    }),
+  ],
 } as const;
 
 type Table = typeof actionTable;

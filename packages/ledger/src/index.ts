@@ -1,4 +1,41 @@
 /** The public entry of @chartseal/ledger: the machine and what every engine gives. */
+
+export {
+  type Action,
+  type ActionKind,
+  type ActionOf,
+  type AlertKind,
+  actionKinds,
+  actionTable,
+  alertKinds,
+  attributesMax,
+  type FieldsOf,
+  type ProofKind,
+  policyLengthMax,
+  proofKinds,
+  type Session,
+  type Statement,
+  transactionBytesMax,
+} from "./actions.ts";
+export { type Applied, apply, attributeClaim } from "./apply.ts";
+export {
+  accountOf,
+  type ErasedCopy,
+  idOf,
+  type StorageReceipt,
+  signAdmission,
+  signAsAccount,
+  signErasedCopy,
+  signOneTime,
+  signRelay,
+  signStorageReceipt,
+  verifyAdmission,
+  verifyAsAccount,
+  verifyErasedCopy,
+  verifyOneTime,
+  verifyRelay,
+  verifyStorageReceipt,
+} from "./authorisation.ts";
 export {
   type Block,
   type BlockFault,
@@ -24,7 +61,18 @@ export {
   parseExportLine,
   verifyChain,
 } from "./chain-check.ts";
-export type { FoundTransaction, Ledger, ProvedState, StateEntry, Submitted } from "./ledger.ts";
+export { type Codec, fromBytes, toBytes } from "./codec.ts";
+export {
+  chainIdOf,
+  decodeGenesis,
+  defaultParameters,
+  encodeGenesis,
+  type Genesis,
+  initialise,
+  suite,
+} from "./genesis.ts";
+export type { FoundTransaction, Ledger, ProvedState, Submitted } from "./ledger.ts";
+export { ledgerRules } from "./ledger-rules.ts";
 export {
   type AppliedTransaction,
   BlockBuilder,
@@ -38,6 +86,51 @@ export {
   stateAt,
 } from "./machine.ts";
 export { proveTransaction, transactionRoot, verifyTransactionProof } from "./merkle.ts";
+export { Refusal, type RefusalName, refusalTable } from "./refusals.ts";
+export type { AttributeClaim } from "./rules/attribute-proof.ts";
+export { keygenKey } from "./rules/keygen.ts";
+export { digestOf, logStart, nextLogHash, type Outcome, outcomes } from "./rules/records.ts";
+export type { BlockContext } from "./rules/setting.ts";
+export { judgeRequest } from "./rules/standing-rule.ts";
 export { blockKind, Overlay, type StateAccess, type StateKind, type StateReader } from "./state.ts";
+export {
+  type AccountValue,
+  type ConsortiumValue,
+  type Entry,
+  type EntryValue,
+  emptyKey,
+  entries,
+  fullVouchKey,
+  type KeygenValue,
+  type KeyRequestValue,
+  type List,
+  type LogValue,
+  listItemKey,
+  listKey,
+  lists,
+  logKey,
+  type NamespaceValue,
+  type Parameters,
+  periodLabel,
+  type RecordValue,
+  type RequestValue,
+  type RuleValue,
+  roles,
+  ruleKey,
+  type SessionName,
+  vouchKey,
+} from "./state-kinds.ts";
 export { verifyStateProof } from "./state-proof.ts";
 export { emptyRoot, MemoryNodes, type NodeSource } from "./state-tree.ts";
+export {
+  type Admission,
+  type Authorisation,
+  type Body,
+  decodeBody,
+  decodeTransaction,
+  encodeBody,
+  encodeTransaction,
+  identifierOf,
+  type NamedHead,
+  type Transaction,
+} from "./transaction.ts";

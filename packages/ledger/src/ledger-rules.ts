@@ -1,0 +1,24 @@
+/** The rules of one chain as machine.ts asks them: genesis, who may propose, and every kind of transaction. */
+import { equalBytes, type Pairing } from "@chartseal/crypto";
+import { apply } from "./apply.ts";
+import { chainIdOf, decodeGenesis, initialise } from "./genesis.ts";
+import type { Rules } from "./machine.ts";
+import { emptyKey, entries, load } from "./state-kinds.ts";
+
+/** @throws ChartsealError `encoding-invalid`, `input-invalid` for bytes that are no genesis */
+export function ledgerRules(pairing: Pairing, genesisBytes: Uint8Array): Rules {
+  const genesis = decodeGenesis(genesisBytes);
+  const chainId = chainIdOf(genesisBytes);
+  return {
+    chainId,
+    genesis: genesisBytes,
+    createdMs: genesis.createdMs,
+    initialise: (state) => initialise(state, genesis),
+    mayPropose: (state, proposer) =>
+      (load(state, entries.validators, emptyKey) ?? []).some(({ publicKey }) =>
+        equalBytes(publicKey, proposer),
+      ),
+    apply: (state, { height, timestampMs }, transaction) =>
+      apply(state, { chainId, height, timestampMs, pairing }, transaction),
+  };
+}

@@ -1,0 +1,40 @@
+/**
+ * key-issued: whoever keeps the key (the provider, or the account itself in mode full) combined t answers. A transform
+ * key becomes the account's one live key and the earlier one is retired (CRYPTO §2.2, Revocation at once).
+ */
+import { equalBytes } from "@chartseal/crypto";
+import { demand } from "../refusals.ts";
+import { entries, type KeyRequestValue, load, save } from "../state-kinds.ts";
+import { type Rule, type Setting, signerOf } from "./setting.ts";
+import { isVouched } from "./vouch.ts";
+
+export const keyIssued: Rule<"key-issued"> = (setting, { requestId, keyId, nodes }) => {
+  const { state, block, consortium } = setting;
+  const request = load(state, entries.keyRequest, requestId);
+  demand(request, "request-unknown");
+  demand(equalBytes(signerOf(setting).account, request.provider), "role-missing");
+  demand(request.keyId === null && load(state, entries.key, keyId) === undefined, "issue-done");
+  const distinct = nodes.every(
+    (node, at) => node >= 1 && node <= consortium.nodes.length && nodes.indexOf(node) === at,
+  );
+  demand(distinct && nodes.length >= consortium.threshold, "issue-nodes");
+  const { account, mode, epoch, provider } = request;
+  const { height } = block;
+  if (mode === "transform") {
+    // A vouch that ended between request and issue leaves no key behind.
+    for (const attribute of request.attributes) {
+      demand(isVouched(state, account, attribute), "vouch-missing", { attribute });
+    }
+    retire(setting, account);
+    save(state, entries.liveKey, account, { keyId, requestId, provider, epoch, height });
+  }
+  save(state, entries.keyRequest, requestId, { ...request, keyId } satisfies KeyRequestValue);
+  save(state, entries.key, keyId, { account, requestId, mode, nodes, height, retiredHeight: null });
+};
+
+function retire({ state, block }: Setting, account: Uint8Array): void {
+  const live = load(state, entries.liveKey, account);
+  const key = live === undefined ? undefined : load(state, entries.key, live.keyId);
+  if (live === undefined || key === undefined) return;
+  save(state, entries.key, live.keyId, { ...key, retiredHeight: block.height });
+}

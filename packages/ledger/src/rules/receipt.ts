@@ -1,0 +1,30 @@
+/**
+ * receipt: the provider is about to transform, and leaves the reader's identity sealed to owner and committee (CRYPTO
+ * §3.1). Taken once a grant, and only where time, version, erasure and rule still hold in this block.
+ */
+import { auditLabel, decodeAuditCiphertext, equalBytes, verifyAuditCiphertext } from "@chartseal/crypto";
+import { demand } from "../refusals.ts";
+import { entries, save } from "../state-kinds.ts";
+import { openGrant } from "./grants.ts";
+import { saveLogged } from "./records.ts";
+import { type Rule, signerOf } from "./setting.ts";
+import { judgeRequest } from "./standing-rule.ts";
+
+export const receipt: Rule<"receipt"> = (setting, { requestId, provider, auditCiphertext }) => {
+  const { state, block, transaction } = setting;
+  const { request, record } = openGrant(setting, requestId);
+  demand(equalBytes(provider, signerOf(setting).account), "role-missing");
+  const { timestampMs, pairing, chainId } = block;
+  demand(timestampMs < request.lapsesMs, "grant-lapsed");
+  demand(record.erasedHeight === null, "record-erased");
+  demand(request.version === record.version, "record-version");
+  const outcome = judgeRequest(state, record, { ...request, timestampMs });
+  demand(outcome === "granted", outcome === "denied-rule-missing" ? "rule-missing" : "rule-expired", {
+    outcome,
+  });
+  const ciphertext = decodeAuditCiphertext(pairing, auditCiphertext);
+  const label = auditLabel(requestId, provider);
+  demand(verifyAuditCiphertext(pairing, { chainId, label, ciphertext }), "receipt-proof-invalid");
+  save(state, entries.request, requestId, { ...request, receipt: transaction.identifier });
+  saveLogged(setting, request.recordId, record, "transformed");
+};

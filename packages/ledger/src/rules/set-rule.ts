@@ -1,0 +1,35 @@
+/** set-rule: an owner's rule for what one hospital's authors deposit about them (CONTRACT, Who may). */
+import { selfNamespace, utf8 } from "@chartseal/crypto";
+import { demand } from "../refusals.ts";
+import { append, entries, lists, load, roles, ruleKey, save } from "../state-kinds.ts";
+import { demandCommittee } from "./committee.ts";
+import { registeredNamespace } from "./namespaces.ts";
+import { demandPurposes } from "./purposes.ts";
+import { type Rule, signerWith } from "./setting.ts";
+import { authorPolicy, writtenPolicy } from "./written-policy.ts";
+
+export const setRule: Rule<"set-rule"> = (setting, action) => {
+  const { state, block } = setting;
+  const { namespace, policy, writers, purposes, expiresMs, perDay } = action;
+  demandCommittee(state);
+  const { account } = signerWith(setting, roles.member);
+  demand(namespace !== selfNamespace, "namespace-unknown");
+  registeredNamespace(state, namespace);
+  writtenPolicy(state, policy);
+  authorPolicy(state, writers, namespace);
+  demandPurposes(purposes);
+  demand(expiresMs === null || expiresMs > block.timestampMs, "rule-invalid");
+  const key = ruleKey(account, namespace);
+  if (load(state, entries.rule, key) === undefined)
+    append(state, lists.rulesOfOwner, account, utf8(namespace));
+  const { height } = block;
+  save(state, entries.rule, key, {
+    policy,
+    writers,
+    purposes,
+    expiresMs,
+    perDay,
+    height,
+    revokedHeight: null,
+  });
+};

@@ -1,0 +1,64 @@
+/** Kind → its rule. */
+import type { ActionKind } from "../actions.ts";
+import { alert } from "./alert.ts";
+import { deposit } from "./deposit.ts";
+import { enrol } from "./enrol.ts";
+import { erase } from "./erase.ts";
+import { eraseCertificate } from "./erase-certificate.ts";
+import { extendNamespace } from "./extend-namespace.ts";
+import { keyIssued } from "./key-issued.ts";
+import {
+  keygenAnswer,
+  keygenCommit,
+  keygenComplaint,
+  keygenConclude,
+  keygenDeal,
+  keygenReveal,
+} from "./keygen.ts";
+import { markDisputed } from "./mark-disputed.ts";
+import { openPeriod } from "./open-period.ts";
+import { raiseEra } from "./raise-era.ts";
+import { receipt } from "./receipt.ts";
+import { refuse } from "./refuse.ts";
+import { registerNamespace } from "./register-namespace.ts";
+import { registerProvider } from "./register-provider.ts";
+import { rekey } from "./rekey.ts";
+import { requestAccess } from "./request-access.ts";
+import { requestKey } from "./request-key.ts";
+import { revoke } from "./revoke.ts";
+import { revokeRule } from "./revoke-rule.ts";
+import { setHpkeKey } from "./set-hpke-key.ts";
+import { setRule } from "./set-rule.ts";
+import type { Rule } from "./setting.ts";
+import { vouch } from "./vouch.ts";
+
+export const rules: { readonly [K in ActionKind]: Rule<K> } = {
+  enrol,
+  "set-hpke-key": setHpkeKey,
+  "keygen-commit": keygenCommit,
+  "keygen-reveal": keygenReveal,
+  "keygen-deal": keygenDeal,
+  "keygen-complaint": keygenComplaint,
+  "keygen-answer": keygenAnswer,
+  "keygen-conclude": keygenConclude,
+  "register-provider": registerProvider,
+  "register-namespace": registerNamespace,
+  "extend-namespace": extendNamespace,
+  "open-period": openPeriod,
+  vouch,
+  revoke,
+  "request-key": requestKey,
+  "key-issued": keyIssued,
+  "set-rule": setRule,
+  "revoke-rule": revokeRule,
+  deposit,
+  rekey,
+  "request-access": requestAccess,
+  receipt,
+  refuse,
+  "mark-disputed": markDisputed,
+  erase,
+  "erase-certificate": eraseCertificate,
+  alert,
+  "raise-era": raiseEra,
+};

@@ -1,0 +1,339 @@
+/**
+ * What the state holds: one kind a byte, its key, and the codec of its value (spec/6-ledger.md, State values). Kind 0
+ * is the machine's own (block hashes). Lists stand in the state too, as a size and numbered items, so that reading one
+ * needs no scan and every item can be proved.
+ */
+import { concat, u64, utf8 } from "@chartseal/crypto";
+import { issueModes, policyLengthMax, proofKinds, statementCodec } from "./actions.ts";
+import {
+  bool,
+  bytesOf,
+  bytesUpTo,
+  type Codec,
+  fromBytes,
+  listOf,
+  oneOf,
+  optional,
+  struct,
+  text,
+  toBytes,
+  uint,
+  type ValueOf,
+} from "./codec.ts";
+import type { StateAccess, StateKind } from "./state.ts";
+
+/** A kind of state entry with the type of its values. */
+export interface Entry<V> {
+  readonly kind: StateKind;
+  readonly codec: Codec<V>;
+}
+
+export type EntryValue<E> = E extends Entry<infer V> ? V : never;
+
+const hash32 = bytesOf(32);
+const account = bytesOf(20);
+const name = text(128);
+const address = text(512);
+const policy = text(policyLengthMax);
+const session = oneOf("reading", "signing", "audit");
+
+function entry<V>(kind: StateKind, codec: Codec<V>): Entry<V> {
+  return { kind, codec };
+}
+
+/** Parameters of the consortium, engine-neutral; part of the genesis. */
+export const parametersCodec = struct({
+  /** Default 10 minutes of block time. */
+  grantLifetimeMs: uint,
+  /** Envelopes of one relay in one minute of block time; default 100. */
+  relayPerMinute: uint,
+  /** How far ahead a last valid time may be; default one hour. */
+  validityMs: uint,
+  /** How long a silent node can hold up a round of key generation; default 10 minutes of block time. */
+  keygenRoundMs: uint,
+  /** Attributes of which each of two clinicians holds one in an emergency; changed by vote only. */
+  emergencyAttributes: listOf(name, 64),
+});
+export type Parameters = ValueOf<typeof parametersCodec>;
+
+/** Bits of an account's roles. */
+export const roles = { member: 1, node: 2, provider: 4, namespace: 8 } as const;
+
+const pair = struct({ receiver: uint, dealer: uint });
+
+export const entries = {
+  /** Key: empty. */
+  consortium: entry(
+    1,
+    struct({
+      name,
+      createdMs: uint,
+      parameters: parametersCodec,
+      providers: listOf(hash32, 64),
+      /** Accounts of nodes 1 … n. */
+      nodes: listOf(account, 64),
+      threshold: uint,
+    }),
+  ),
+  /** Key: empty. */
+  validators: entry(2, listOf(struct({ publicKey: hash32, stake: uint }), 256)),
+  /** Key: empty; absent in era 0. */
+  era: entry(3, struct({ era: uint, lostHeight: uint, lostHash: hash32, height: uint })),
+  /** Key: identifier. Every transaction of the chain. */
+  transaction: entry(4, struct({ height: uint, kind: uint })),
+  /** Key: account. `sequence`: the next one. `roles`: bits. */
+  account: entry(
+    5,
+    struct({ publicKey: hash32, hpkeKey: optional(hash32), sequence: uint, roles: uint, height: uint }),
+  ),
+  /** Key: session. encodeCommitteeKey of packages/crypto/src/threshold. */
+  committee: entry(6, bytesUpTo(64 * 1024)),
+  /** Key: session. */
+  keygen: entry(
+    7,
+    struct({
+      attempt: uint,
+      /** Block time of the last message. */
+      lastMs: uint,
+      commits: listOf(uint, 64),
+      reveals: listOf(uint, 64),
+      deals: listOf(uint, 64),
+      complaints: listOf(pair, 4096),
+      answers: listOf(pair, 4096),
+      /** Nodes that have no complaint left. */
+      agreed: listOf(uint, 64),
+      done: bool,
+    }),
+  ),
+  /** Key: `keygenKey`. A message as it was sent. */
+  keygenMessage: entry(8, bytesUpTo(64 * 1024)),
+  /** Key: name. `columns`: how long its lists are. */
+  namespace: entry(10, struct({ account, hpkeKey: hash32, columns: uint, listsHash: hash32, height: uint })),
+  /** Key: name. The public lists A and B as registered. */
+  namespaceLists: entry(11, bytesUpTo(64 * 1024)),
+  /** Key: attribute. `periodLabel` writes the current period. */
+  period: entry(12, struct({ label: name, revocations: uint, height: uint })),
+  /** Key: attribute#label. A label is opened once. */
+  periodUsed: entry(13, uint),
+  /** Key: account ‖ attribute. In force while `endedHeight` is null. */
+  vouch: entry(14, struct({ height: uint, endedHeight: optional(uint) })),
+  /** Key: account ‖ d ‖ attribute. For one issue in mode full; dead once its vouch is ended. */
+  fullVouch: entry(15, struct({ height: uint })),
+  /** Key: request id. */
+  keyRequest: entry(
+    16,
+    struct({
+      account,
+      blinded: bytesOf(48),
+      proof: bytesUpTo(256),
+      attributes: listOf(name, 512),
+      provider: account,
+      mode: oneOf(...issueModes),
+      epoch: uint,
+      /** d */
+      digest: hash32,
+      height: uint,
+      keyId: optional(hash32),
+    }),
+  ),
+  /** Key: account. Its one live transform key. */
+  liveKey: entry(
+    17,
+    struct({ keyId: hash32, requestId: hash32, provider: account, epoch: uint, height: uint }),
+  ),
+  /** Key: key id. */
+  key: entry(
+    18,
+    struct({
+      account,
+      requestId: hash32,
+      mode: oneOf(...issueModes),
+      nodes: listOf(uint, 64),
+      height: uint,
+      retiredHeight: optional(uint),
+    }),
+  ),
+  /** Key: owner ‖ namespace. */
+  rule: entry(
+    19,
+    struct({
+      policy,
+      writers: policy,
+      purposes: listOf(name, 32),
+      expiresMs: optional(uint),
+      perDay: uint,
+      height: uint,
+      revokedHeight: optional(uint),
+    }),
+  ),
+  /** Key: owner ‖ namespace. Deposits of a day of block time. */
+  ruleUse: entry(20, struct({ day: uint, count: uint })),
+  /** Key: relay. Envelopes of a minute of block time. */
+  relayUse: entry(21, struct({ minute: uint, count: uint })),
+  /** Key: record id. */
+  record: entry(
+    22,
+    struct({
+      owner: account,
+      /** Of an author's deposit; null of an owner's. */
+      namespace: optional(name),
+      /** The written policy of the current version. */
+      policy,
+      authorPolicy: optional(policy),
+      /** The author's statement, as deposited. */
+      statement: statementCodec,
+      /** The current payload's; differs from the author's after `rekey --payload`. */
+      current: statementCodec,
+      headerHash: hash32,
+      address,
+      /** SHA-256("…/record" ‖ SHA-256(header) ‖ payload digest). */
+      digest: hash32,
+      version: uint,
+      provider: account,
+      relay: optional(account),
+      /** Of an owner's deposit. */
+      purposes: listOf(name, 32),
+      height: uint,
+      deposit: hash32,
+      /** Identifier of the latest rekey. */
+      rekey: optional(hash32),
+      erasedHeight: optional(uint),
+      disputed: bool,
+      logCount: uint,
+      logHash: hash32,
+    }),
+  ),
+  /** Key: record id ‖ u64 index. */
+  log: entry(23, struct({ identifier: hash32, outcome: uint, height: uint })),
+  /** Key: request id. */
+  request: entry(
+    24,
+    struct({
+      recordId: hash32,
+      recordDigest: hash32,
+      version: uint,
+      oneTimeKey: hash32,
+      purpose: optional(name),
+      proof: oneOf(...proofKinds),
+      /** Of a request proved by an account. */
+      account: optional(account),
+      outcome: uint,
+      height: uint,
+      /** Block time at which the grant lapses. */
+      lapsesMs: uint,
+      era: uint,
+      /** Identifier of the receipt. */
+      receipt: optional(hash32),
+      /** The provider's code. */
+      refusal: optional(name),
+    }),
+  ),
+  /** Key: `listKey`. */
+  listSize: entry(25, uint),
+  /** Key: `listKey` ‖ u64 index. */
+  listItem: entry(26, bytesUpTo(256)),
+} as const;
+
+export type AccountValue = EntryValue<typeof entries.account>;
+export type NamespaceValue = EntryValue<typeof entries.namespace>;
+export type RuleValue = EntryValue<typeof entries.rule>;
+export type RecordValue = EntryValue<typeof entries.record>;
+export type RequestValue = EntryValue<typeof entries.request>;
+export type KeyRequestValue = EntryValue<typeof entries.keyRequest>;
+export type KeygenValue = EntryValue<typeof entries.keygen>;
+export type ConsortiumValue = EntryValue<typeof entries.consortium>;
+export type LogValue = EntryValue<typeof entries.log>;
+export type SessionName = ValueOf<typeof session>;
+
+/** Lists: number → what its key is and what its items are. */
+export const lists = {
+  /** Accounts. */
+  members: 1,
+  /** Accounts. */
+  providers: 2,
+  /** Names. */
+  namespaces: 3,
+  /** Record ids. */
+  records: 4,
+  /** Key owner; record ids. */
+  recordsOfOwner: 5,
+  /** Key owner; namespaces. */
+  rulesOfOwner: 6,
+  /** Key account; attributes ever vouched for. */
+  vouchesOfAccount: 7,
+  /** Key attribute; accounts ever vouched for. */
+  holdersOfAttribute: 8,
+  /** Key namespace; attributes with a period. */
+  attributesOfNamespace: 9,
+  /** Key record id; request ids. */
+  requestsOfRecord: 10,
+  /** Key account; ids of requests for keys. */
+  keyRequestsOfAccount: 11,
+  /** Identifiers of alerts. */
+  alerts: 12,
+} as const;
+export type List = (typeof lists)[keyof typeof lists];
+
+export const emptyKey: Uint8Array = new Uint8Array(0);
+
+/** A value of the state. */
+export function load<V>(
+  state: Pick<StateAccess, "get">,
+  { kind, codec }: Entry<V>,
+  key: Uint8Array,
+): V | undefined {
+  const bytes = state.get(kind, key);
+  return bytes === undefined ? undefined : fromBytes(codec, bytes);
+}
+
+export function save<V>(state: StateAccess, { kind, codec }: Entry<V>, key: Uint8Array, value: V): void {
+  state.put(kind, key, toBytes(codec, value));
+}
+
+export function vouchKey(account: Uint8Array, attribute: string): Uint8Array {
+  return concat(account, utf8(attribute));
+}
+
+export function fullVouchKey(account: Uint8Array, digest: Uint8Array, attribute: string): Uint8Array {
+  return concat(account, digest, utf8(attribute));
+}
+
+export function ruleKey(owner: Uint8Array, namespace: string): Uint8Array {
+  return concat(owner, utf8(namespace));
+}
+
+export function logKey(recordId: Uint8Array, index: number): Uint8Array {
+  return concat(recordId, u64(index));
+}
+
+export function listKey(list: List, key: Uint8Array): Uint8Array {
+  return concat(Uint8Array.of(list), key);
+}
+
+export function listItemKey(list: List, key: Uint8Array, index: number): Uint8Array {
+  return concat(Uint8Array.of(list), key, u64(index));
+}
+
+/** Appends to a list. Nothing is ever taken out of one: what an item names says whether it still holds. */
+export function append(state: StateAccess, list: List, key: Uint8Array, item: Uint8Array): void {
+  const size = load(state, entries.listSize, listKey(list, key)) ?? 0;
+  save(state, entries.listItem, listItemKey(list, key, size), item);
+  save(state, entries.listSize, listKey(list, key), size + 1);
+}
+
+/** Every item of a list, oldest first. */
+export function items(state: Pick<StateAccess, "get">, list: List, key: Uint8Array): Uint8Array[] {
+  const size = load(state, entries.listSize, listKey(list, key)) ?? 0;
+  return Array.from({ length: size }, (_, at) => load(state, entries.listItem, listItemKey(list, key, at))!);
+}
+
+/** The period that an attribute is signed under now: its label, and `.n` after the n-th revocation in it. */
+export function periodLabel({
+  label,
+  revocations,
+}: {
+  readonly label: string;
+  readonly revocations: number;
+}): string {
+  return revocations === 0 ? label : `${label}.${revocations}`;
+}
