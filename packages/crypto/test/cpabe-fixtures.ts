@@ -56,6 +56,8 @@ export function reader(...attributes: string[]): Reader {
 
 /** One safeguard taken out of `encapsulate`, for a weakened copy. */
 export interface Weakening {
+  /** A message used again, which `encapsulate` never does. */
+  readonly message?: Uint8Array;
   readonly shape?: (shape: Shape) => Shape;
   readonly scalars?: (scalars: EncapsScalars) => EncapsScalars;
   readonly transcript?: (context: Uint8Array, bytes: CiphertextBytes) => Uint8Array;
@@ -76,7 +78,7 @@ export function seal(
 } {
   const policy = parsePolicy(policyText);
   const shape = weakening.shape?.(shapeOf(policy)) ?? shapeOf(policy);
-  const message = randomBytes(32);
+  const message = weakening.message ?? randomBytes(32);
   const derived = encapsScalars(message, context, { tau: shape.tau, columns: shape.program.columns });
   const scalars = { ...derived, ...weakening.scalars?.(derived) };
   const ciphertext = encaps(pairing, shape, scalars);

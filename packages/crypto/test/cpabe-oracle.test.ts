@@ -23,9 +23,9 @@ import {
 import { attributePoints, baseB, shapeOf, shares } from "../src/cpabe/scheme.ts";
 import { hash, hashToScalar } from "../src/hash.ts";
 import type { GT } from "../src/pairing/pairing.ts";
-import { mod } from "../src/pairing/scalar.ts";
+import { invert, mod } from "../src/pairing/scalar.ts";
 import type { Policy } from "../src/policy/policy.ts";
-import { randomScalar } from "../src/random.ts";
+import { randomBytes, randomScalar } from "../src/random.ts";
 import { authority, codeOf, contextOf, fullKey, pairing, reader, seal } from "./cpabe-fixtures.ts";
 
 const { g1, g2, gt } = pairing;
@@ -122,6 +122,38 @@ describe("a header changed by a third party", () => {
     // The proof is a good one, of s1 = 0; the provider refuses the identity by itself.
     expect(verifyEncapsProof(pairing, context, encapsulation, encapsulation.proof)).toBe(true);
     expect(verifyEncapsulation(pairing, { policy, context, encapsulation })).toBe(false);
+  });
+});
+
+describe("a message that a careless caller locks twice", () => {
+  // With k a function of m alone, two proofs for two contexts answer two challenges with one k: their difference gives
+  // s1, and K = mpk^{s1} opens both records for everybody. Every scalar, k too, depends on the context.
+  const message = randomBytes(32);
+  const shape = { tau: 1, columns: 1 };
+  const contexts = [contextOf("first version"), contextOf("second version")];
+
+  /** s1 from two proofs that should have nothing in common. */
+  function solve(withContext: boolean): { guess: bigint; shared: GT } {
+    const records = contexts.map((context) => {
+      const scalars = () => encapsScalars(message, withContext ? context : new Uint8Array(0), shape);
+      return seal("a@h", context, { message, scalars });
+    });
+    const [first, second] = records.map(({ context, encapsulation }) => {
+      const { c1, c2, c3 } = ciphertextBytes(pairing, encapsulation);
+      const R = g2.encode(encapsulation.proof.R);
+      return { e: hashToScalar("cpabe/encaps-pok", context, c1, ...c2, ...c3, R), s: encapsulation.proof.s };
+    });
+    const guess = mod((first!.s - second!.s) * invert(first!.e - second!.e));
+    return { guess, shared: records[0]!.shared };
+  }
+
+  test("is solved for s1 where the context is left out of the scalars, and not otherwise", () => {
+    const weak = solve(false);
+    expect(gt.equal(gt.power([{ base: authority.mpk, exponent: weak.guess }]), weak.shared)).toBe(true);
+    const real = solve(true);
+    expect(gt.equal(gt.power([{ base: authority.mpk, exponent: real.guess }]), real.shared)).toBe(false);
+    const [one, two] = contexts.map((context) => encapsScalars(message, context, shape));
+    expect(one!.k !== two!.k && one!.s1 !== two!.s1 && one!.sPrime[0] !== two!.sPrime[0]).toBe(true);
   });
 });
 

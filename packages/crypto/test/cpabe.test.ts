@@ -187,6 +187,14 @@ describe("what is found altered", () => {
     }
   });
 
+  test("a sealer's element too many, well masked, is refused by the reader all the same", () => {
+    const made = seal("a@h or b@h", context);
+    const shorter = parsePolicy("a@h");
+    const attempt = () => recoverMessage(pairing, { ...made, policy: shorter });
+    expect(recoverMessage(pairing, made).message).toEqual(made.message);
+    expect(codeOf(attempt)).toBe("transform-invalid");
+  });
+
   test("an honest encapsulation recomputes", () => {
     expect(() => recomputeEncapsulation(pairing, { mpk, ...record })).not.toThrow();
     expect(codeOf(() => recomputeEncapsulation(pairing, { mpk, ...record, message: randomBytes(31) }))).toBe(
