@@ -1,4 +1,5 @@
 // A committee in one process: runs of key generation with dealers and receivers that can be told to misbehave.
+import { committeeBase } from "../src/abs/abs.ts";
 import { toHex } from "../src/bytes.ts";
 import { ChartsealError } from "../src/errors.ts";
 import { loadPairing } from "../src/pairing/mcl.ts";
@@ -21,10 +22,9 @@ import { auditKeySpace, type KeySpace, readingKeySpace, signingKeySpace } from "
 
 export const pairing = await loadPairing();
 export const chainId = new Uint8Array(32).fill(7);
-const h0 = pairing.g2.hash("chartseal-test\0", [new Uint8Array(0)])[0]!;
 
 export const reading: KeySpace<GT> = readingKeySpace(pairing);
-export const signing: KeySpace<G2> = signingKeySpace(pairing, h0);
+export const signing: KeySpace<G2> = signingKeySpace(pairing, committeeBase(pairing));
 export const audit: KeySpace<G1> = auditKeySpace(pairing);
 
 /** The code, and the named field of the data, of what an action throws. */

@@ -4,11 +4,11 @@
  * A node recomputes K_0 from the account: a0 multiplies nothing that a caller chose. K_base is its account's secret,
  * so partial values travel sealed to the account. A partial value is 48 bytes.
  */
+import { signerBasePoint } from "../abs/abs.ts";
 import { u64 } from "../bytes.ts";
 import { ChartsealError } from "../errors.ts";
 import { fixed, hash } from "../hash.ts";
 import type { G1, G2, Pairing } from "../pairing/pairing.ts";
-import { tag } from "../tags.ts";
 import type { NodeShare } from "./dkg.ts";
 import { type CommitteeKey, nodeKey } from "./generation.ts";
 import type { KeySpace } from "./group.ts";
@@ -29,17 +29,12 @@ export interface BaseKeyContext {
   readonly account: Uint8Array;
 }
 
-/** K_0 of an account. */
-function signerPoint(pairing: Pairing, account: Uint8Array): G1 {
-  return pairing.g1.hash(tag("abs/abs-user"), [account])[0]!;
-}
-
 /** A node's partial value for an account. The caller has seen on the ledger that the account asks. */
 export function basePartial(
   pairing: Pairing,
   { account, share }: { readonly account: Uint8Array; readonly share: NodeShare },
 ): BasePartial {
-  const value = pairing.g1.multiplySplit(signerPoint(pairing, account), share.secret);
+  const value = pairing.g1.multiplySplit(signerBasePoint(pairing, account), share.secret);
   return { epoch: share.epoch, node: share.index, value };
 }
 
@@ -58,7 +53,7 @@ export function checkBasePartial(pairing: Pairing, context: BaseKeyContext, part
 
 function fits(pairing: Pairing, h0: G2, account: Uint8Array, value: G1, publicKey: G2): boolean {
   const { g1, gt } = pairing;
-  const point = g1.negate(signerPoint(pairing, account));
+  const point = g1.negate(signerBasePoint(pairing, account));
   const product = pairing.multiPairing([
     [value, h0],
     [point, publicKey],
