@@ -20,7 +20,7 @@ import { encodeTransaction, identifierOf, idOf, signOneTime, type Submitted } fr
 import { readCommittee } from "./committee.ts";
 import type { MemberKeys, Provider, Surroundings } from "./parties.ts";
 import { makeHeader, type RecordMetadata, statementFor, toMetadata } from "./record.ts";
-import { signWithAttributes } from "./signing.ts";
+import { checkSigner, signWithAttributes } from "./signing.ts";
 import { readRule } from "./state.ts";
 import { AccountWriter, currentBody } from "./submit.ts";
 
@@ -116,6 +116,7 @@ export async function deposit(
     }
     await checkRule(surroundings, { owner, namespace, policy, authorPolicy });
   }
+  if (authorPolicy !== undefined) await checkSigner(surroundings, by, authorPolicy);
   const committee = await readCommittee(ledger, pairing);
   const sealed = sealPayload({
     source: counted(options.source, options.onProgress),

@@ -7,11 +7,14 @@ import {
   decodeNamespaceLists,
   decodeSignature,
   encodeSignature,
+  missing,
   type NamespaceLists,
   namespaceOf,
   type Pairing,
   type Policy,
+  satisfies,
   type SigningKeys,
+  signingAttribute,
   type Statement as SigningStatement,
   sign as signByAttributes,
   utf8,
@@ -99,4 +102,26 @@ export async function provesPolicy(
     if (error instanceof ChartsealError && error.code === "encoding-invalid") return false;
     throw error;
   }
+}
+
+/**
+ * Whether the member's signing keys satisfy the policy today, before anything is made or sent.
+ * @throws ChartsealError `policy-unsatisfied` with data {missing: alternatives, each a list of attributes}
+ */
+export async function checkSigner(
+  surroundings: { readonly ledger: Reader & Pick<Ledger, "chainId">; readonly pairing: Pairing },
+  member: MemberKeys,
+  policy: Policy,
+): Promise<void> {
+  const { periods } = await statementOf(surroundings, { policy, kind: "", identifier: new Uint8Array(32) });
+  const held = new Set(
+    policy.attributes.filter((one) => member.signingKeys.has(signingAttribute(one, periods.get(one) ?? ""))),
+  );
+  if (satisfies(policy.tree, held)) return;
+  const alternatives = missing(policy.tree, held);
+  const first = (alternatives[0] ?? []).join(", ");
+  throw new ChartsealError("policy-unsatisfied", `the policy is not satisfied: ${first} is missing`, {
+    data: { policy: policy.text, missing: alternatives },
+    hint: `Ask ${[...new Set((alternatives[0] ?? []).map(namespaceOf))].join(", ")} to grant it.`,
+  });
 }

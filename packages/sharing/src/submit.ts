@@ -2,6 +2,7 @@
  * Transactions signed by an account: numbered in order, naming the newest verified block, valid for ten minutes
  * (CRYPTO §3.1, §5). A writer numbers as it sends, so that several may be under way at once.
  */
+import { ChartsealError, type ErrorCode, errorCodes, hasCode } from "@chartseal/crypto";
 import {
   type Action,
   type Authorisation,
@@ -104,11 +105,23 @@ export class AccountWriter {
     } catch (error) {
       // What was refused used no number: the next one asks the ledger again.
       this.#next = undefined;
-      throw error;
+      throw refusalForUsers(error);
     }
   }
 }
 
 async function nextSequence(ledger: Ledger, account: Uint8Array): Promise<number> {
   return (await readEntry(ledger, entries.account, account))?.sequence ?? 0;
+}
+
+/** A ledger's refusal under the code that users know it by (refusals.ts names it); anything else unchanged. */
+export function refusalForUsers(error: unknown): unknown {
+  if (!hasCode(error, "transaction-refused")) return error;
+  const code = error.data.code;
+  if (typeof code !== "string" || !Object.hasOwn(errorCodes, code)) return error;
+  const { refusal, name, code: _code, ...data } = error.data;
+  return new ChartsealError(code as ErrorCode, error.message, {
+    data: { ...data, refusal, refusalName: name },
+    cause: error,
+  });
 }

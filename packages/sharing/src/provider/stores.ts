@@ -11,11 +11,20 @@ export interface CustodyKey {
   readonly key: AttributeKey;
 }
 
-/** One live transform key an account, encrypted at rest. */
+/**
+ * Transform keys, encrypted at rest. One of an account's is live; while a new one is being announced on the ledger both
+ * are kept, since only the ledger says which counts.
+ */
 export interface TransformKeyStore {
-  get(account: Uint8Array): Promise<CustodyKey | undefined>;
+  get(account: Uint8Array, keyId: Uint8Array): Promise<CustodyKey | undefined>;
+  /** Keeps a key beside what is there. */
   put(account: Uint8Array, key: CustodyKey): Promise<void>;
+  /** Deletes every key of the account but this one. */
+  settle(account: Uint8Array, keyId: Uint8Array): Promise<void>;
+  /** Deletes every key of the account. */
   remove(account: Uint8Array): Promise<void>;
+  /** Accounts with a key. */
+  accounts(): Promise<readonly Uint8Array[]>;
 }
 
 /** `taken` is written before an object can be seen, `removed` after it is gone. */
@@ -47,6 +56,12 @@ export interface Tombstones {
   list(): Promise<readonly Tombstone[]>;
 }
 
+/** Request id → the account whose reveal it answered, encrypted at rest; needed until the grant lapses. */
+export interface AnsweredStore {
+  get(requestId: Uint8Array): Promise<Uint8Array | undefined>;
+  put(requestId: Uint8Array, account: Uint8Array): Promise<void>;
+}
+
 export interface ProviderStores {
   /** Payloads at `address`, headers at `address`.header, and nothing else. */
   readonly objects: ObjectStore;
@@ -55,6 +70,7 @@ export interface ProviderStores {
   /** Leaf hashes at `address`, and their span tree at `address`.tree above 4,096 leaves. */
   readonly leaves: ObjectStore;
   readonly keys: TransformKeyStore;
+  readonly answered: AnsweredStore;
   readonly journal: Journal;
   readonly tombstones: Tombstones;
 }

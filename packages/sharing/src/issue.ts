@@ -1,0 +1,238 @@
+/**
+ * Issuance (CRYPTO §2.2, §2.3): the reader draws z and asks on the ledger, t nodes answer sealed to the provider, the
+ * provider combines; the reader's secret never leaves it. Base keys for signing come sealed to the account itself.
+ */
+import {
+  type Answer,
+  answerInfo,
+  answerIssue,
+  answerParts,
+  baseDigest,
+  basePartial,
+  type BasePartial,
+  ChartsealError,
+  combineBaseKey,
+  decode,
+  decodeAnswer,
+  decodeBasePartial,
+  decodeBlindProof,
+  encode,
+  encodeAnswer,
+  encodeBasePartial,
+  encodeBlindProof,
+  type G1,
+  hpkeOpen,
+  hpkeSeal,
+  type IssueRequest,
+  issueDigest,
+  proveBlind,
+  randomBytes,
+  type Scalar,
+  signTagged,
+  sortAttributes,
+  transformKeyPair,
+  verifyTagged,
+} from "@chartseal/crypto";
+import { emptyKey, entries } from "@chartseal/ledger";
+import { keySpaces, readCommittee } from "./committee.ts";
+import type { NodeIdentity, NodeShares } from "./key-generation.ts";
+import type { AuthorityNode, Identity, SealedAnswer, Surroundings } from "./parties.ts";
+import { readAccount, readEntry } from "./state.ts";
+import { AccountWriter } from "./submit.ts";
+
+const sealedAnswerBytesMax = 256 * 1024;
+
+/** A request for a key as the ledger took it. @throws ChartsealError `issue-refused` where there is none */
+export async function issueRequestOf(
+  { ledger, pairing }: Surroundings,
+  requestId: Uint8Array,
+): Promise<IssueRequest & { readonly proofBytes: Uint8Array }> {
+  const value = await readEntry(ledger, entries.keyRequest, requestId);
+  if (value === undefined) throw new ChartsealError("issue-refused", "the ledger shows no such request for a key");
+  const { epoch, account, attributes, provider, mode, proof } = value;
+  const blinded = pairing.g1.decode(value.blinded, { identity: "reject" });
+  const request = { chainId: ledger.chainId, epoch, requestId, account, blinded, attributes, provider, mode };
+  return { ...request, proofBytes: proof };
+}
+
+/** Who receives the answers of a request, and its registered key: never one that the request names. */
+async function receiverOf({ ledger }: Surroundings, account: Uint8Array): Promise<Uint8Array> {
+  const value = await readAccount(ledger, account);
+  if (value?.hpkeKey == null) {
+    throw new ChartsealError("issue-refused", "the receiver has registered no key to seal to");
+  }
+  return value.hpkeKey;
+}
+
+/** One node's service: it answers what the ledger shows as granted and nothing else. */
+export class CommitteeNode implements AuthorityNode {
+  readonly #surroundings: Surroundings;
+  readonly #identity: NodeIdentity;
+  readonly #shares: NodeShares;
+
+  constructor(surroundings: Surroundings, node: { identity: NodeIdentity; shares: NodeShares }) {
+    this.#surroundings = surroundings;
+    this.#identity = node.identity;
+    this.#shares = node.shares;
+  }
+
+  get index(): number {
+    return this.#identity.index;
+  }
+
+  async answer(requestId: Uint8Array): Promise<SealedAnswer> {
+    const { pairing, ledger } = this.#surroundings;
+    const request = await issueRequestOf(this.#surroundings, requestId);
+    const { reading } = await readCommittee(ledger, pairing);
+    const proof = decodeBlindProof(pairing, decode(request.proofBytes, { sizeMax: 256 }));
+    const answer = answerIssue(pairing, { request, proof, key: reading, share: this.#shares.reading });
+    const digest = issueDigest(pairing, request);
+    const receiver = await receiverOf(this.#surroundings, request.provider);
+    return await this.#seal({ digest, receiver, answer: encodeAnswer(pairing, answer) });
+  }
+
+  async basePartial(account: Uint8Array): Promise<SealedAnswer> {
+    const { pairing, ledger } = this.#surroundings;
+    const receiver = await receiverOf(this.#surroundings, account);
+    const partial = basePartial(pairing, { account, share: this.#shares.signing });
+    const digest = baseDigest(ledger.chainId, this.#shares.signing.epoch, account);
+    return await this.#seal({ digest, receiver, answer: encodeBasePartial(pairing, partial) });
+  }
+
+  /** Signed, so that a wrong answer is evidence, then sealed. */
+  async #seal(options: { digest: Uint8Array; receiver: Uint8Array; answer: Uint8Array }): Promise<SealedAnswer> {
+    const { digest, receiver, answer } = options;
+    const { seed, index } = this.#identity;
+    const signature = signTagged(seed, "authority/answer", ...answerParts(digest, index, answer));
+    const sealed = await hpkeSeal({
+      receiver,
+      info: answerInfo(digest, index),
+      plaintext: encode([answer, signature]),
+    });
+    return { node: index, sealed };
+  }
+}
+
+/** Opens an envelope of a node and checks its signature. @throws ChartsealError `issue-invalid` with the node */
+async function openSealed(
+  { ledger }: Surroundings,
+  options: { receiver: Identity; digest: Uint8Array; sealed: SealedAnswer },
+): Promise<Uint8Array> {
+  const { receiver, digest, sealed } = options;
+  const fault = (message: string): ChartsealError =>
+    new ChartsealError("issue-invalid", message, { data: { node: sealed.node } });
+  if (sealed.sealed.length > sealedAnswerBytesMax) throw fault("an answer is too large");
+  const info = answerInfo(digest, sealed.node);
+  const opened = await hpkeOpen({ privateKey: receiver.hpkeSecret, info, sealed: sealed.sealed });
+  if (opened === null) throw fault("an answer is not sealed to its receiver for this request");
+  const fields = decode(opened, { sizeMax: sealedAnswerBytesMax });
+  const [answer, signature] = Array.isArray(fields) ? fields : [];
+  if (!(answer instanceof Uint8Array) || !(signature instanceof Uint8Array)) throw fault("an answer is malformed");
+  const consortium = await readEntry(ledger, entries.consortium, emptyKey);
+  const account = consortium?.nodes[sealed.node - 1];
+  const key = account === undefined ? undefined : await readAccount(ledger, account);
+  const signed = answerParts(digest, sealed.node, answer);
+  if (key === undefined || !verifyTagged(key.publicKey, signature, "authority/answer", ...signed)) {
+    throw fault("an answer is not signed by its node");
+  }
+  return answer;
+}
+
+/** A node's answer to an issue, for the provider. @throws ChartsealError `issue-invalid` with the node */
+export async function openAnswer(
+  surroundings: Surroundings,
+  options: { receiver: Identity; request: IssueRequest; sealed: SealedAnswer },
+): Promise<Answer> {
+  const { pairing } = surroundings;
+  const { receiver, request, sealed } = options;
+  const digest = issueDigest(pairing, request);
+  const answer = await openSealed(surroundings, { receiver, digest, sealed });
+  try {
+    return decodeAnswer(pairing, answer, request.attributes.length);
+  } catch (cause) {
+    throw new ChartsealError("issue-invalid", "an answer is malformed", { data: { node: sealed.node }, cause });
+  }
+}
+
+/** Asks for a key over a set of attributes: z, Z and its proof are made here, and only Z leaves. */
+export async function requestKey(
+  surroundings: Surroundings,
+  options: {
+    readonly member: Identity;
+    readonly attributes: Iterable<string>;
+    readonly provider: Uint8Array;
+  },
+): Promise<{ readonly requestId: Uint8Array; readonly recoveryKey: Scalar }> {
+  const { ledger, pairing } = surroundings;
+  const { member, provider } = options;
+  const pair = transformKeyPair(pairing);
+  const { reading } = await readCommittee(ledger, pairing);
+  const request: IssueRequest = {
+    chainId: ledger.chainId,
+    epoch: reading.epoch,
+    requestId: randomBytes(32),
+    account: member.account,
+    blinded: pair.blinded,
+    attributes: sortAttributes(options.attributes),
+    provider,
+    mode: "transform",
+  };
+  const proof = proveBlind(pairing, { pair, digest: issueDigest(pairing, request) });
+  const { requestId, attributes, mode, epoch } = request;
+  await new AccountWriter(surroundings, member).submit({
+    kind: "request-key",
+    requestId,
+    blinded: pairing.g1.encode(pair.blinded),
+    proof: encode(encodeBlindProof(pairing, proof)),
+    attributes,
+    provider,
+    mode: mode === "full" ? "full" : "transform",
+    epoch,
+  });
+  return { requestId, recoveryKey: pair.recoveryKey };
+}
+
+/**
+ * Asks nodes until `threshold` have answered; those that cannot be reached are passed over.
+ * @throws ChartsealError `ledger-unreachable` where fewer answer: data {answered, threshold, node errors}
+ */
+export async function askNodes(
+  nodes: readonly AuthorityNode[],
+  threshold: number,
+  ask: (node: AuthorityNode) => Promise<SealedAnswer>,
+): Promise<SealedAnswer[]> {
+  const answers: SealedAnswer[] = [];
+  const failures: { node: number; code: string }[] = [];
+  for (const node of nodes) {
+    if (answers.length === threshold) break;
+    try {
+      answers.push(await ask(node));
+    } catch (error) {
+      const code = error instanceof ChartsealError ? error.code : "defect";
+      failures.push({ node: node.index, code });
+      if (code === "issue-refused") throw error;
+    }
+  }
+  if (answers.length === threshold) return answers;
+  throw new ChartsealError("ledger-unreachable", `${answers.length} of ${threshold} authority nodes answered`, {
+    data: { answered: answers.length, threshold, failures },
+  });
+}
+
+/** K_base of an account from t sealed partial values. @throws ChartsealError `issue-invalid` with the node */
+export async function openBaseKey(
+  surroundings: Surroundings,
+  options: { readonly member: Identity; readonly answers: readonly SealedAnswer[] },
+): Promise<G1> {
+  const { ledger, pairing } = surroundings;
+  const { member, answers } = options;
+  const { signing } = await readCommittee(ledger, pairing);
+  const digest = baseDigest(ledger.chainId, signing.epoch, member.account);
+  const partials: BasePartial[] = [];
+  for (const sealed of answers) {
+    partials.push(decodeBasePartial(pairing, await openSealed(surroundings, { receiver: member, digest, sealed })));
+  }
+  const context = { space: keySpaces(pairing).signing, key: signing, account: member.account };
+  return combineBaseKey(pairing, context, partials);
+}
+
