@@ -5,7 +5,7 @@ import { ChartsealError } from "../src/errors.ts";
 import { parseAttribute, parseSigningAttribute, signingAttribute } from "../src/policy/attribute.ts";
 import { sealedLimits } from "../src/policy/limits.ts";
 import { parsePolicy, policyOf } from "../src/policy/policy.ts";
-import { entryCounts } from "../src/policy/tree.ts";
+import { entryCounts, type PolicyNode } from "../src/policy/tree.ts";
 import { policyText } from "./policy-fixtures.ts";
 
 function failure(run: () => unknown): { code: string; position: unknown } {
@@ -215,17 +215,17 @@ describe("limits, at them and one past", () => {
   });
 
   test("a hostile tree exhausts no stack", () => {
-    let tree: Parameters<typeof policyOf>[0] = { kind: "leaf", attribute: "a@x" };
+    let tree: PolicyNode = { kind: "leaf", attribute: "a@x" };
     for (let i = 0; i < 100_000; i++) tree = { kind: "and", children: [tree] };
     expect(failure(() => policyOf(tree)).code).toBe("policy-limit");
   });
 
   test("parentheses that only the canonical text of a tree needs are counted", () => {
-    const nested = (depth: number): Parameters<typeof policyOf>[0] => {
-      let tree: Parameters<typeof policyOf>[0] = { kind: "leaf", attribute: "z@x" };
+    const nested = (depth: number): PolicyNode => {
+      let tree: PolicyNode = { kind: "leaf", attribute: "z@x" };
       for (let i = 0; i < depth; i++) {
         const leaf = { kind: "leaf", attribute: `a${i}@x` } as const;
-        const or = { kind: "or", children: [leaf, tree] } as const;
+        const or: PolicyNode = { kind: "or", children: [leaf, tree] };
         tree = { kind: "and", children: [{ kind: "leaf", attribute: `b${i}@x` }, or] };
       }
       return tree;

@@ -269,13 +269,11 @@ function joinedPairs(pairing: Pairing, A0: G2, batch: readonly Weighted[]): Pair
       }
     }
   }
-  const [ofC, ofG] = g2.linear([
-    batch.flatMap((claimed) => columnTerms(claimed, 1n)),
-    batch.flatMap((claimed) => columnTerms(claimed, claimed.mu)),
-  ]);
+  const columns = g2.linear(batch.map((claimed) => columnTerms(claimed, 1n)));
+  const [ofG] = g2.linear([columns.map((point, s) => ({ point, scalar: batch[s]?.mu ?? 0n }))]);
   return [
     ...g1.linear(sums).map((sum, at): Pair => [sum, bases[at] as G2]),
-    [g1.negate(C), ofC as G2],
+    [g1.negate(C), g2.sum(columns)],
     [g1.negate(g), ofG as G2],
   ];
 }
