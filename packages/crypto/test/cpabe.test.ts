@@ -277,6 +277,18 @@ describe("blind recovery keys", () => {
   });
 });
 
+/** What opening uses of a group, bound to it: a backend's group may be a class. */
+function groupOf(group: typeof g1): typeof g1 {
+  return {
+    ...group,
+    zero: group.zero,
+    generator: group.generator,
+    sum: (points) => group.sum(points),
+    add: (a, b) => group.add(a, b),
+    negate: (a) => group.negate(a),
+  };
+}
+
 describe("cost, counted", () => {
   test.each([5, 20, 50, 100])("%i rows: within FABEO's count, and the reader's work does not grow", (n) => {
     const { pairing: counted, counts, reset } = countingPairing(pairing);
@@ -293,6 +305,22 @@ describe("cost, counted", () => {
     reset();
     recoverFromTransform(counted, { ...record, transform, recoveryKey });
     expect(counts()).toMatchObject({ E1: 0, E2: 1, ET: 1, P: 0, F: 1 });
+  });
+
+  test("with and/or alone, opening adds points and multiplies none", () => {
+    const record = sealed("a@h and b@h and (c@h or d@h)");
+    const linear = (): never => {
+      throw new Error("no multiplication is called for");
+    };
+    const additionsOnly = {
+      ...pairing,
+      multiPairing: pairing.multiPairing.bind(pairing),
+      gt,
+      g2,
+      g1: { ...groupOf(g1), linear, multiply: linear },
+    };
+    const shared = decapsulate(additionsOnly, { key: fullKey("a@h", "b@h", "d@h"), ...record });
+    expect(recoverMessage(pairing, { ...record, shared }).message).toEqual(record.message);
   });
 
   test("two occurrences used cost one Miller loop more, one used costs none", () => {
