@@ -185,6 +185,7 @@ export {
   hpkeSeal,
 } from "./hpke.ts";
 export { hkdf, hkdfExpand, hkdfExtract } from "./kdf.ts";
+export { loadPairing } from "./pairing/mcl.ts";
 export {
   type G1,
   type G2,
