@@ -5,7 +5,8 @@ import { attributeClaim } from "../src/apply.ts";
 import { accountOf, signErasedCopy, signStorageReceipt } from "../src/authorisation.ts";
 import { logStart, nextLogHash, outcomes } from "../src/rules/records.ts";
 import { entries, items, lists, load, logKey, periodLabel, vouchKey } from "../src/state-kinds.ts";
-import { builtWorld, doctor, hospital, owner, policy, service, type World } from "./world.ts";
+import { doctor, hospital, owner, policy, service, type World } from "./world.ts";
+import { builtWorld } from "./world-build.ts";
 
 let base: World;
 beforeAll(async () => {

@@ -11,45 +11,28 @@ import {
   basePartial,
   type CommitteeKey,
   combineBaseKey,
-  commitOf,
   committeeBase,
-  conclude,
   decodeCommitteeKey,
   decodeNamespaceLists,
   ed25519KeyPairFromSeed,
   encode,
   encodeAuditCiphertext,
   encodeBlindProof,
-  encodeCommit,
-  encodeDeal,
-  encodeNamespaceLists,
-  encodeNamespaceProof,
-  encodeReveal,
   encodeSignature,
-  fromUtf8,
-  type Generation,
-  generation,
   issueDigest,
   type KeySpace,
-  loadPairing,
   type NamespaceSecret,
   type NodeShare,
-  namespaceKeys,
   namespaceOf,
-  ownShare,
   type Pairing,
   parsePolicy,
   proveBlind,
-  readingKeySpace,
-  revealOf,
   type SigningKeys,
   sha256,
-  shareFor,
   sign,
   signingKeySpace,
   signingPolicy,
   sortAttributes,
-  startDealing,
   toHex,
   transformKeyPair,
   u64,
@@ -66,7 +49,7 @@ import {
   signRelay,
   signStorageReceipt,
 } from "../src/authorisation.ts";
-import { chainIdOf, decodeGenesis, defaultParameters, encodeGenesis, initialise } from "../src/genesis.ts";
+import { chainIdOf, decodeGenesis, initialise } from "../src/genesis.ts";
 import { Refusal } from "../src/refusals.ts";
 import type { BlockContext } from "../src/rules/setting.ts";
 import { blockKind, Overlay, type StateAccess } from "../src/state.ts";
@@ -435,150 +418,4 @@ export class World {
     const action = { kind: "request-key", requestId, blinded: pairing.g1.encode(blinded), proof } as const;
     return { action: { ...action, attributes, provider, mode, epoch: 1 }, digest };
   }
-
-  /** The three key generations, without a fault. */
-  generateKeys(): void {
-    const { pairing } = this;
-    this.#generate("reading", readingKeySpace(pairing));
-    this.#generate("signing", signingKeySpace(pairing, committeeBase(pairing)));
-    this.#generate("audit", auditKeySpace(pairing));
-  }
-
-  run<P>(space: KeySpace<P>, attempt = 1): Generation<P> {
-    return generation(space, { chainId: this.chainId, nodes: nodes.length, threshold, attempt });
-  }
-
-  #generate<P>(session: Session, space: KeySpace<P>): void {
-    const run = this.run(space);
-    const dealings = nodes.map((_, at) => startDealing(run, at + 1));
-    const commits = dealings.map((dealing) => commitOf(run, dealing));
-    const reveals = dealings.map((dealing) => revealOf(run, dealing));
-    const deals = dealings.map(({ dealer }) => ({ dealer, envelopes: nodes.map(() => new Uint8Array(80)) }));
-    const attempt = 1;
-    const round = (
-      kind: "keygen-commit" | "keygen-reveal" | "keygen-deal",
-      messages: readonly Uint8Array[],
-    ): void => {
-      for (const [at, node] of nodes.entries())
-        this.do(node, { kind, session, attempt, message: messages[at]! });
-    };
-    round("keygen-commit", commits.map(encodeCommit));
-    round(
-      "keygen-reveal",
-      reveals.map((reveal) => encodeReveal(run, reveal)),
-    );
-    round("keygen-deal", deals.map(encodeDeal));
-    for (const node of nodes) this.do(node, { kind: "keygen-conclude", session, attempt });
-    const agreed = conclude(run, { commits, reveals, deals, complaints: [], published: [] });
-    if (agreed.kind === "aborted") throw new Error("the key generation gave no key");
-    this.shares = {
-      ...this.shares,
-      [session]: nodes.map((_, at) => {
-        const index = at + 1;
-        const received = new Map(dealings.map((dealing) => [dealing.dealer, shareFor(run, dealing, index)]));
-        return ownShare(run, agreed, { index, received });
-      }),
-    };
-  }
-
-  /** The hospital with lists of 8 columns. */
-  registerHospital(): void {
-    const { pairing, chainId } = this;
-    const { account, hpkeKey } = hospital;
-    const made = namespaceKeys(pairing, { chainId, namespace: "cedars", account }, 8);
-    this.namespaceSecret = made.secret;
-    this.submit(
-      this.admitted(hospital, {
-        kind: "register-namespace",
-        name: "cedars",
-        account,
-        hpkeKey,
-        lists: encodeNamespaceLists(pairing, made.lists),
-        proof: encodeNamespaceProof(made.proof),
-      }),
-    );
-  }
-
-  items(kind: number): string[] {
-    return [...this.state.values.keys()]
-      .filter((key) => key.startsWith(`${kind} `))
-      .map((key) => fromUtf8(utf8(key)));
-  }
-}
-
-export function genesisBytes(changes: Partial<Parameters<typeof encodeGenesis>[0]> = {}): Uint8Array {
-  return encodeGenesis({
-    name: "test consortium",
-    createdMs: startMs,
-    parameters: defaultParameters,
-    validators: [{ publicKey: service.publicKey, stake: 1 }],
-    providers: [service.publicKey],
-    nodes: nodes.map(({ publicKey }) => publicKey),
-    threshold,
-    ...changes,
-  });
-}
-
-/** A consortium before its committee has keys. */
-export async function newWorld(changes: Parameters<typeof genesisBytes>[0] = {}): Promise<World> {
-  return new World(await loadPairing(), genesisBytes(changes));
-}
-
-let built: Promise<World> | undefined;
-
-/** Keys made, provider and hospital registered, owner, doctor and stranger enrolled, the doctor vouched for, a rule. */
-export async function builtWorld(): Promise<World> {
-  built ??= build();
-  return (await built).fork();
-}
-
-async function build(): Promise<World> {
-  const world = await newWorld();
-  for (const node of nodes) world.do(node, { kind: "set-hpke-key", hpkeKey: node.hpkeKey });
-  world.generateKeys();
-  const { publicKey, hpkeKey } = service;
-  world.do(service, { kind: "register-provider", publicKey, hpkeKey });
-  for (const who of [hospital, owner, doctor, stranger]) {
-    world.do(who, { kind: "enrol", publicKey: who.publicKey, hpkeKey: who.hpkeKey });
-  }
-  world.registerHospital();
-  for (const name of ["cardiologist", "physician", "nurse"]) {
-    world.do(hospital, {
-      kind: "open-period",
-      namespace: "cedars",
-      attribute: `${name}@cedars`,
-      label: "2026q4",
-    });
-  }
-  const attributes = ["cardiologist@cedars", "physician@cedars"];
-  const { account } = doctor;
-  world.do(hospital, {
-    kind: "vouch",
-    namespace: "cedars",
-    account,
-    attributes,
-    mode: "transform",
-    digest: null,
-  });
-  const { account: own } = owner;
-  const self = [`${toHex(own)}@self`];
-  world.do(owner, {
-    kind: "vouch",
-    namespace: "self",
-    account: own,
-    attributes: self,
-    mode: "transform",
-    digest: null,
-  });
-  const purposes = ["TREAT", "HRESCH"];
-  world.do(owner, {
-    kind: "set-rule",
-    namespace: "cedars",
-    policy,
-    writers,
-    purposes,
-    expiresMs: null,
-    perDay: 3,
-  });
-  return world;
 }
