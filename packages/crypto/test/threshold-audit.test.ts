@@ -1,6 +1,7 @@
 // The committee's box (TDH2) and the signers' base key: t nodes give them, fewer do not, and the oracle that TDH2 denies.
 import { describe, expect, test } from "vitest";
 import { concat } from "../src/bytes.ts";
+import { encode } from "../src/encoding.ts";
 import { tagOf } from "../src/hash.ts";
 import { hkdf } from "../src/kdf.ts";
 import type { G1 } from "../src/pairing/pairing.ts";
@@ -17,6 +18,7 @@ import {
 } from "../src/threshold/audit.ts";
 import { baseDigest, basePartial, checkBasePartial, combineBaseKey } from "../src/threshold/base-key.ts";
 import { generation } from "../src/threshold/generation.ts";
+import { claim, prove, verify } from "../src/threshold/proofs.ts";
 import { lagrangeAtZero } from "../src/threshold/shamir.ts";
 import {
   agreedOf,
@@ -56,6 +58,9 @@ describe("a box to the committee", () => {
   test("does not open with fewer, with one node twice, or by the algebra of t − 1", () => {
     expect(codeOf(() => auditCombine(pairing, { box, key, shares: sharesOf([1]) }))).toBe("input-invalid");
     expect(codeOf(() => auditCombine(pairing, { box, key, shares: sharesOf([1, 1]) }))).toBe("input-invalid");
+    expect(codeOf(() => auditCombine(pairing, { box, key, shares: sharesOf([1, 2, 2]) }))).toBe(
+      "input-invalid",
+    );
     const alone = auditCombine(pairing, { box, key: { ...key, threshold: 1 }, shares: sharesOf([1]) });
     expect(alone).not.toEqual(secret);
   });
@@ -107,6 +112,17 @@ describe("a box to the committee", () => {
       );
     }
   });
+});
+
+test("a box with R = 0, whose pad is known to all, is refused though its proof holds", () => {
+  const [label, masked] = [auditLabel(requestId, provider), new Uint8Array(32)];
+  const twinBase = g1.hash("chartseal-v1/authority/audit-base\0", [new Uint8Array(0)])[0]!;
+  const claims = [audit.base, twinBase].map((base) => claim(audit.group, base, g1.zero));
+  const purpose = { use: "authority/audit-proof", context: encode([chainId, label, masked]) } as const;
+  const proof = prove(claims, 0n, purpose);
+  expect(verify(claims, proof, purpose)).toBe(true);
+  const ciphertext = { masked, point: g1.zero, twin: g1.zero, proof };
+  expect(verifyAuditCiphertext(pairing, { chainId, label, ciphertext })).toBe(false);
 });
 
 describe("a stranger's R copied into a dispute of one's own", () => {
@@ -180,6 +196,9 @@ describe("the base key of a signer", () => {
     const [one, two, three] = partials;
     expect(codeOf(() => combineBaseKey(pairing, context, [one!, two!]))).toBe("input-invalid");
     expect(codeOf(() => combineBaseKey(pairing, context, [one!, two!, two!]))).toBe("input-invalid");
+    expect(codeOf(() => combineBaseKey(pairing, context, [one!, two!, three!, three!]))).toBe(
+      "input-invalid",
+    );
     const stranger = basePartial(pairing, { account: new Uint8Array(20), share: nodes.shares[2]! });
     for (const wrong of [
       stranger,

@@ -124,8 +124,13 @@ describe("t answers", () => {
   });
 
   test("of one node twice are refused", () => {
-    const answers = [...answersOf(asked, [2]), ...answersOf(asked, [2])];
-    expect(codeOf(() => combineAnswers(pairing, { threshold: 2, answers }))).toBe("input-invalid");
+    for (const nodes of [
+      [2, 2],
+      [1, 2, 2],
+    ]) {
+      const answers = answersOf(asked, nodes);
+      expect(codeOf(() => combineAnswers(pairing, { threshold: 2, answers }))).toBe("input-invalid");
+    }
   });
 
   test("with the reader make a full key, which is why they never pass it", () => {
@@ -202,6 +207,20 @@ describe("a wrong answer is refused and its node named", () => {
     expect(refusal(cancelling)).toMatchObject({ data: { node: 2, attribute: "a@h" } });
     const wrongHead = forge(asked, share, r, (points) => points, g1.generator);
     expect(refusal(wrongHead)).toMatchObject({ data: { node: 2, attribute: undefined } });
+  });
+
+  test("an answer with r = 0, right in every equation, is refused: with z it would give [α_i]g1", () => {
+    const bare = forge(asked, share, 0n, (points) => points);
+    const raised = g1.multiply(bare.k1, asked.pair.recoveryKey);
+    expect(g1.equal(raised, g1.multiply(g1.generator, share.secret))).toBe(true);
+    expect(refusal(bare)?.message).toContain("zero");
+    expect(refusal(forge(asked, share, 1n, (points) => points))).toBeUndefined();
+  });
+
+  test("of another epoch or with another number of parts is said to be that", () => {
+    expect(refusal({ ...honest, epoch: 2 })?.message).toContain("another epoch");
+    expect(refusal(honest, asked.request, { ...key, epoch: 2 })?.message).toContain("another epoch");
+    expect(refusal({ ...honest, k2: honest.k2.slice(1) })?.message).toContain("one part an attribute");
   });
 
   test("twenty attributes cost no more pairings than one", () => {
@@ -366,6 +385,10 @@ describe("answers to two requests", () => {
     expect(
       thrown(() => checkAnswer(pairing, { request: later.request, key: nextKey, answer: stale }))?.data,
     ).toEqual({ node: 1 });
+    const relabelled = [{ ...old, digest: checked.digest }, checked];
+    expect(codeOf(() => combineAnswers(pairing, { threshold: 2, answers: relabelled }))).toBe(
+      "input-invalid",
+    );
     const mixed = combineAnswers(pairing, {
       threshold: 2,
       answers: [{ ...old, digest: checked.digest, answer: { ...old.answer, epoch: 2 } }, checked],

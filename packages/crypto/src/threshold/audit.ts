@@ -20,7 +20,7 @@ import type { NodeShare } from "./dkg.ts";
 import { type CommitteeKey, nodeKey } from "./generation.ts";
 import { auditKeySpace, curveGroup } from "./group.ts";
 import { type Claim, claim, type Proof, type ProofPurpose, prove, verify } from "./proofs.ts";
-import { lagrangeAtZero } from "./shamir.ts";
+import { chooseParts } from "./shamir.ts";
 import { readBytes, readEpoch, readIndex, readMessage, readProof, writeMessage, writeProof } from "./wire.ts";
 
 const keySizeBytes = 32;
@@ -175,13 +175,9 @@ export function auditCombine(
     throw new ChartsealError("signature-invalid", "the ciphertext's proof does not verify: it is not opened");
   }
   for (const share of shares) checkAuditShare(pairing, { box, key, share });
-  const sorted = [...shares].sort((a, b) => a.node - b.node);
-  if (shares.length < key.threshold || sorted.some(({ node }, k) => node === sorted[k + 1]?.node)) {
-    throw new ChartsealError("input-invalid", "an opening takes shares of t distinct nodes");
-  }
-  const used = sorted.slice(0, key.threshold);
-  const lambda = lagrangeAtZero(used.map(({ node }) => node));
-  const shared = pairing.g1.linear([used.map(({ value }, i) => ({ point: value, scalar: lambda[i]! }))])[0]!;
+  const chosen = chooseParts(shares, key.threshold);
+  const terms = chosen.map(({ part, weight }) => ({ point: part.value, scalar: weight }));
+  const shared = pairing.g1.linear([terms])[0]!;
   return xor(box.ciphertext.masked, pad(pairing, shared, box.ciphertext.point, box.label));
 }
 

@@ -12,7 +12,7 @@ import type { G1, G2, Pairing } from "../pairing/pairing.ts";
 import type { NodeShare } from "./dkg.ts";
 import { type CommitteeKey, nodeKey } from "./generation.ts";
 import type { KeySpace } from "./group.ts";
-import { lagrangeAtZero } from "./shamir.ts";
+import { chooseParts } from "./shamir.ts";
 import { readBytes, readEpoch, readIndex, readMessage, writeMessage } from "./wire.ts";
 
 /** [a0_i]K_0. */
@@ -73,16 +73,9 @@ export function combineBaseKey(
 ): G1 {
   const { space, key, account } = context;
   for (const partial of partials) checkBasePartial(pairing, context, partial);
-  if (partials.length < key.threshold) {
-    throw new ChartsealError("input-invalid", "fewer parts of the base key than the threshold");
-  }
-  const parts = [...partials].sort((a, b) => a.node - b.node);
-  if (parts.some(({ node }, k) => node === parts[k + 1]?.node)) {
-    throw new ChartsealError("input-invalid", "two parts of one node");
-  }
-  const used = parts.slice(0, key.threshold);
-  const lambda = lagrangeAtZero(used.map(({ node }) => node));
-  const value = pairing.g1.linear([used.map((part, i) => ({ point: part.value, scalar: lambda[i]! }))])[0]!;
+  const chosen = chooseParts(partials, key.threshold);
+  const terms = chosen.map(({ part, weight }) => ({ point: part.value, scalar: weight }));
+  const value = pairing.g1.linear([terms])[0]!;
   if (!fits(pairing, space.base, account, value, key.publicKey)) {
     throw new ChartsealError("issue-invalid", "the committee's public values do not give its public key");
   }

@@ -20,7 +20,7 @@ import type { NodeShare } from "./dkg.ts";
 import { type CommitteeKey, nodeKey } from "./generation.ts";
 import { readingKeySpace } from "./group.ts";
 import { claim, type Proof, prove, verify } from "./proofs.ts";
-import { lagrangeAtZero } from "./shamir.ts";
+import { chooseParts } from "./shamir.ts";
 import {
   readArray,
   readBytes,
@@ -267,35 +267,26 @@ export function combineAnswers(
   options: { readonly threshold: number; readonly answers: readonly CheckedAnswer[] },
 ): AttributeKey {
   const { threshold, answers } = options;
-  const first = answers[0];
-  if (first === undefined || answers.length < threshold) {
-    throw new ChartsealError("input-invalid", "fewer answers than the threshold");
-  }
+  const chosen = chooseParts(
+    answers.map(({ answer }) => answer),
+    threshold,
+  );
+  const [first] = answers;
   for (const { digest, answer } of answers) {
-    if (!equalBytes(digest, first.digest) || answer.epoch !== first.answer.epoch) {
+    if (!equalBytes(digest, first!.digest) || answer.epoch !== first!.answer.epoch) {
       throw new ChartsealError(
         "input-invalid",
         "answers to two requests, or of two epochs, are not combined",
       );
     }
   }
-  const parts = answers.map(({ answer }) => answer).sort((a, b) => a.node - b.node);
-  if (parts.some((part, k) => part.node === parts[k + 1]?.node)) {
-    throw new ChartsealError("input-invalid", "two answers of one node");
-  }
-  return combineParts(pairing, first.attributes, parts.slice(0, threshold));
-}
-
-function combineParts(
-  pairing: Pairing,
-  attributes: readonly string[],
-  parts: readonly Answer[],
-): AttributeKey {
   const { g1, g2 } = pairing;
-  const lambda = lagrangeAtZero(parts.map(({ node }) => node));
+  const { attributes } = first!;
+  const parts = chosen.map(({ part }) => part);
+  const weigh = <P>(points: readonly P[]) => points.map((point, i) => ({ point, scalar: chosen[i]!.weight }));
   const rows = [parts.map(({ k1 }) => k1), ...attributes.map((_, j) => parts.map(({ k2 }) => k2[j]!))];
-  const [k1, ...k2] = g1.linear(rows.map((row) => row.map((point, i) => ({ point, scalar: lambda[i]! }))));
-  const k3 = g2.linear([parts.map((part, i) => ({ point: part.k3, scalar: lambda[i]! }))])[0]!;
+  const [k1, ...k2] = g1.linear(rows.map(weigh));
+  const k3 = g2.linear([weigh(parts.map((part) => part.k3))])[0]!;
   return { k1: k1!, k2: new Map(attributes.map((attribute, j) => [attribute, k2[j]!])), k3 };
 }
 

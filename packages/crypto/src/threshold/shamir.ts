@@ -67,3 +67,23 @@ export function lagrangeAtZero(indices: readonly number[]): Scalar[] {
     return mod(numerator * invert(denominator));
   });
 }
+
+/**
+ * The parts to combine, with their weights at 0: of the distinct nodes' parts the `threshold` of lowest index.
+ * @throws ChartsealError `input-invalid` for fewer than the threshold, or two of one node
+ */
+export function chooseParts<T extends { readonly node: number }>(
+  parts: readonly T[],
+  threshold: number,
+): { readonly part: T; readonly weight: Scalar }[] {
+  const sorted = [...parts].sort((a, b) => a.node - b.node);
+  if (threshold < 1 || sorted.length < threshold) {
+    throw new ChartsealError("input-invalid", "fewer nodes' parts than the threshold");
+  }
+  if (sorted.some(({ node }, k) => node === sorted[k + 1]?.node)) {
+    throw new ChartsealError("input-invalid", "two parts of one node");
+  }
+  const used = sorted.slice(0, threshold);
+  const weights = lagrangeAtZero(used.map(({ node }) => node));
+  return used.map((part, i) => ({ part, weight: weights[i]! }));
+}
