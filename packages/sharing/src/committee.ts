@@ -3,6 +3,7 @@ import {
   auditKeySpace,
   ChartsealError,
   type CommitteeKey,
+  committeeBase,
   decodeCommitteeKey,
   type G1,
   type G2,
@@ -20,7 +21,7 @@ import { type Reader, readEntry } from "./state.ts";
 export function keySpaces(pairing: Pairing) {
   return {
     reading: readingKeySpace(pairing),
-    signing: signingKeySpace(pairing),
+    signing: signingKeySpace(pairing, committeeBase(pairing)),
     audit: auditKeySpace(pairing),
   };
 }

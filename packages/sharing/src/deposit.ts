@@ -11,12 +11,12 @@ import {
   parsePolicy,
   randomBytes,
   recordDigest,
+  type Suite,
   sameTree,
   sealPayload,
   sha256,
-  type Suite,
 } from "@chartseal/crypto";
-import { encodeTransaction, identifierOf, idOf, signOneTime, type Submitted } from "@chartseal/ledger";
+import { encodeTransaction, identifierOf, idOf, type Submitted, signOneTime } from "@chartseal/ledger";
 import { readCommittee } from "./committee.ts";
 import type { MemberKeys, Provider, Surroundings } from "./parties.ts";
 import { makeHeader, type RecordMetadata, statementFor, toMetadata } from "./record.ts";
@@ -72,17 +72,27 @@ export async function checkRule(
     });
   }
   if (rule.expiresMs !== null && now() >= rule.expiresMs) {
-    throw new ChartsealError("rule-violated", `the owner's rule for ${deposit.namespace} has expired`, { data });
+    throw new ChartsealError("rule-violated", `the owner's rule for ${deposit.namespace} has expired`, {
+      data,
+    });
   }
   if (!sameTree(deposit.authorPolicy.tree, parsePolicy(rule.writers).tree)) {
-    throw new ChartsealError("rule-violated", `the owner's rule takes records signed under: ${rule.writers}`, {
-      data: { ...data, writers: rule.writers },
-    });
+    throw new ChartsealError(
+      "rule-violated",
+      `the owner's rule takes records signed under: ${rule.writers}`,
+      {
+        data: { ...data, writers: rule.writers },
+      },
+    );
   }
   if (!extendsRule(deposit.policy, parsePolicy(rule.policy))) {
-    throw new ChartsealError("rule-violated", `the owner's rule allows the policy ${rule.policy}, or narrower`, {
-      data: { ...data, policy: rule.policy },
-    });
+    throw new ChartsealError(
+      "rule-violated",
+      `the owner's rule allows the policy ${rule.policy}, or narrower`,
+      {
+        data: { ...data, policy: rule.policy },
+      },
+    );
   }
 }
 

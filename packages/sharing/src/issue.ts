@@ -7,9 +7,9 @@ import {
   answerInfo,
   answerIssue,
   answerParts,
+  type BasePartial,
   baseDigest,
   basePartial,
-  type BasePartial,
   ChartsealError,
   combineBaseKey,
   decode,
@@ -48,7 +48,8 @@ export async function issueRequestOf(
   requestId: Uint8Array,
 ): Promise<IssueRequest & { readonly proofBytes: Uint8Array }> {
   const value = await readEntry(ledger, entries.keyRequest, requestId);
-  if (value === undefined) throw new ChartsealError("issue-refused", "the ledger shows no such request for a key");
+  if (value === undefined)
+    throw new ChartsealError("issue-refused", "the ledger shows no such request for a key");
   const { epoch, account, attributes, provider, mode, proof } = value;
   const blinded = pairing.g1.decode(value.blinded, { identity: "reject" });
   const request = { chainId: ledger.chainId, epoch, requestId, account, blinded, attributes, provider, mode };
@@ -100,7 +101,11 @@ export class CommitteeNode implements AuthorityNode {
   }
 
   /** Signed, so that a wrong answer is evidence, then sealed. */
-  async #seal(options: { digest: Uint8Array; receiver: Uint8Array; answer: Uint8Array }): Promise<SealedAnswer> {
+  async #seal(options: {
+    digest: Uint8Array;
+    receiver: Uint8Array;
+    answer: Uint8Array;
+  }): Promise<SealedAnswer> {
     const { digest, receiver, answer } = options;
     const { seed, index } = this.#identity;
     const signature = signTagged(seed, "authority/answer", ...answerParts(digest, index, answer));
@@ -127,7 +132,8 @@ async function openSealed(
   if (opened === null) throw fault("an answer is not sealed to its receiver for this request");
   const fields = decode(opened, { sizeMax: sealedAnswerBytesMax });
   const [answer, signature] = Array.isArray(fields) ? fields : [];
-  if (!(answer instanceof Uint8Array) || !(signature instanceof Uint8Array)) throw fault("an answer is malformed");
+  if (!(answer instanceof Uint8Array) || !(signature instanceof Uint8Array))
+    throw fault("an answer is malformed");
   const consortium = await readEntry(ledger, entries.consortium, emptyKey);
   const account = consortium?.nodes[sealed.node - 1];
   const key = account === undefined ? undefined : await readAccount(ledger, account);
@@ -150,7 +156,10 @@ export async function openAnswer(
   try {
     return decodeAnswer(pairing, answer, request.attributes.length);
   } catch (cause) {
-    throw new ChartsealError("issue-invalid", "an answer is malformed", { data: { node: sealed.node }, cause });
+    throw new ChartsealError("issue-invalid", "an answer is malformed", {
+      data: { node: sealed.node },
+      cause,
+    });
   }
 }
 
@@ -214,9 +223,13 @@ export async function askNodes(
     }
   }
   if (answers.length === threshold) return answers;
-  throw new ChartsealError("ledger-unreachable", `${answers.length} of ${threshold} authority nodes answered`, {
-    data: { answered: answers.length, threshold, failures },
-  });
+  throw new ChartsealError(
+    "ledger-unreachable",
+    `${answers.length} of ${threshold} authority nodes answered`,
+    {
+      data: { answered: answers.length, threshold, failures },
+    },
+  );
 }
 
 /** K_base of an account from t sealed partial values. @throws ChartsealError `issue-invalid` with the node */
@@ -230,9 +243,10 @@ export async function openBaseKey(
   const digest = baseDigest(ledger.chainId, signing.epoch, member.account);
   const partials: BasePartial[] = [];
   for (const sealed of answers) {
-    partials.push(decodeBasePartial(pairing, await openSealed(surroundings, { receiver: member, digest, sealed })));
+    partials.push(
+      decodeBasePartial(pairing, await openSealed(surroundings, { receiver: member, digest, sealed })),
+    );
   }
   const context = { space: keySpaces(pairing).signing, key: signing, account: member.account };
   return combineBaseKey(pairing, context, partials);
 }
-

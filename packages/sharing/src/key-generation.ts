@@ -60,7 +60,9 @@ export async function generateCommitteeKeys(
     writer: new AccountWriter(surroundings, identity),
   }));
   await Promise.all(
-    nodes.map(({ identity, writer }) => writer.submit({ kind: "set-hpke-key", hpkeKey: identity.hpkePublic })),
+    nodes.map(({ identity, writer }) =>
+      writer.submit({ kind: "set-hpke-key", hpkeKey: identity.hpkePublic }),
+    ),
   );
   const spaces = keySpaces(pairing);
   const run = <P>(session: Session, space: KeySpace<P>) =>
@@ -83,13 +85,18 @@ async function generate<P>(options: {
   const { chainId } = surroundings.ledger;
   const run = generation(space, { chainId, nodes: nodes.length, threshold, attempt });
   const round = (kind: "keygen-commit" | "keygen-reveal" | "keygen-deal", messages: readonly Uint8Array[]) =>
-    Promise.all(nodes.map(({ writer }, at) => writer.submit({ kind, session, attempt, message: messages[at]! })));
+    Promise.all(
+      nodes.map(({ writer }, at) => writer.submit({ kind, session, attempt, message: messages[at]! })),
+    );
 
   const dealings = nodes.map(({ identity }) => startDealing(run, identity.index));
   const commits = dealings.map((dealing) => commitOf(run, dealing));
   await round("keygen-commit", commits.map(encodeCommit));
   const reveals = dealings.map((dealing) => revealOf(run, dealing));
-  await round("keygen-reveal", reveals.map((reveal) => encodeReveal(run, reveal)));
+  await round(
+    "keygen-reveal",
+    reveals.map((reveal) => encodeReveal(run, reveal)),
+  );
   const deals = await Promise.all(
     dealings.map(async (dealing) => ({
       dealer: dealing.dealer,
@@ -105,11 +112,15 @@ async function generate<P>(options: {
     })),
   );
   await round("keygen-deal", deals.map(encodeDeal));
-  const received = await Promise.all(nodes.map(({ identity }) => openShares(run, { identity, deals, reveals })));
+  const received = await Promise.all(
+    nodes.map(({ identity }) => openShares(run, { identity, deals, reveals })),
+  );
   await Promise.all(nodes.map(({ writer }) => writer.submit({ kind: "keygen-conclude", session, attempt })));
   const agreed: Conclusion<P> = conclude(run, { commits, reveals, deals, complaints: [], published: [] });
   if (agreed.kind === "aborted") throw new ChartsealError("issue-invalid", "the key generation gave no key");
-  return nodes.map(({ identity }, at) => ownShare(run, agreed, { index: identity.index, received: received[at]! }));
+  return nodes.map(({ identity }, at) =>
+    ownShare(run, agreed, { index: identity.index, received: received[at]! }),
+  );
 }
 
 /** A node's shares of every dealer. @throws ChartsealError `issue-invalid` with the dealer of a wrong one */
@@ -131,7 +142,9 @@ async function openShares<P>(
     });
     const share = opened === null ? undefined : decodeShare(opened);
     if (share === undefined || !shareFits(run, reveals[at]!, identity.index, share)) {
-      throw new ChartsealError("issue-invalid", "a dealer's share does not fit its commitments", { data: { dealer } });
+      throw new ChartsealError("issue-invalid", "a dealer's share does not fit its commitments", {
+        data: { dealer },
+      });
     }
     shares.set(dealer, share);
   }

@@ -74,7 +74,10 @@ export interface Provider {
    * Stores the header beside its payload, after checking it against the body of the deposit or rekey that will register
    * it; answers with its signature over the storage receipt.
    */
-  takeHeader(input: { readonly header: Uint8Array; readonly body: Uint8Array }): Promise<StorageReceiptSignature>;
+  takeHeader(input: {
+    readonly header: Uint8Array;
+    readonly body: Uint8Array;
+  }): Promise<StorageReceiptSignature>;
   /** Checks the attribute signature, signs the envelope and submits (CRYPTO §3.1, relay). */
   relay(transaction: Uint8Array): Promise<Submitted>;
   /** Checks the grant, leaves the receipt on the ledger, and only then computes T (CRYPTO §3.1). */
@@ -84,8 +87,21 @@ export interface Provider {
     readonly requestId: Uint8Array;
     readonly answers: readonly SealedAnswer[];
   }): Promise<{ readonly keyId: Uint8Array }>;
+  /** Destroys an erased record's objects and signs for each of its copies. */
+  destroy(input: {
+    readonly recordId: Uint8Array;
+    readonly transaction: Uint8Array;
+  }): Promise<readonly ErasedCopySignature[]>;
+  /** Destroys the objects of a payload that a rekey has replaced. */
+  discard(input: { readonly recordId: Uint8Array; readonly address: string }): Promise<void>;
   /** Acts on what the ledger says by now: revoked attributes, erased records, rekeyed headers. */
   follow(): Promise<void>;
+}
+
+export interface ErasedCopySignature {
+  readonly holder: Uint8Array;
+  readonly address: string;
+  readonly signature: Uint8Array;
 }
 
 export type StorageReceiptSignature = { readonly provider: Uint8Array; readonly signature: Uint8Array };

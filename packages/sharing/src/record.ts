@@ -50,7 +50,9 @@ export function fromMetadata({ name, mediaType, hints }: Metadata): RecordMetada
   if (known && Array.isArray(texts) && texts.every((text) => typeof text === "string")) {
     return { name, mediaType, validation, hints: texts as string[] };
   }
-  throw new ChartsealError("header-altered", "the record's metadata is malformed", { data: { field: "metadata" } });
+  throw new ChartsealError("header-altered", "the record's metadata is malformed", {
+    data: { field: "metadata" },
+  });
 }
 
 /** A sealed payload as its header will describe it. */

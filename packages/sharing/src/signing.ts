@@ -12,11 +12,11 @@ import {
   namespaceOf,
   type Pairing,
   type Policy,
-  satisfies,
   type SigningKeys,
-  signingAttribute,
   type Statement as SigningStatement,
+  satisfies,
   sign as signByAttributes,
+  signingAttribute,
   utf8,
   verify as verifyByAttributes,
 } from "@chartseal/crypto";
@@ -54,7 +54,9 @@ export async function statementOf(
     if (!namespaces.has(name)) {
       const lists = await readEntry(ledger, entries.namespaceLists, utf8(name));
       if (lists === undefined) {
-        throw new ChartsealError("attribute-unknown", `no hospital vouches for ${attribute}`, { data: { attribute } });
+        throw new ChartsealError("attribute-unknown", `no hospital vouches for ${attribute}`, {
+          data: { attribute },
+        });
       }
       namespaces.set(name, decodeNamespaceLists(pairing, lists));
     }

@@ -30,7 +30,11 @@ export async function readEntry<V>(
 }
 
 /** Every item of a list, oldest first. */
-export async function readList(ledger: Reader, list: List, key: Uint8Array = emptyKey): Promise<Uint8Array[]> {
+export async function readList(
+  ledger: Reader,
+  list: List,
+  key: Uint8Array = emptyKey,
+): Promise<Uint8Array[]> {
   const size = (await readEntry(ledger, entries.listSize, listKey(list, key))) ?? 0;
   const items: Uint8Array[] = [];
   for (let at = 0; at < size; at++) {
@@ -45,7 +49,11 @@ export function readAccount(ledger: Reader, account: Uint8Array): Promise<Accoun
   return readEntry(ledger, entries.account, account);
 }
 
-export function readRule(ledger: Reader, owner: Uint8Array, namespace: string): Promise<RuleValue | undefined> {
+export function readRule(
+  ledger: Reader,
+  owner: Uint8Array,
+  namespace: string,
+): Promise<RuleValue | undefined> {
   return readEntry(ledger, entries.rule, ruleKey(owner, namespace));
 }
 

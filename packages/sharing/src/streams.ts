@@ -26,9 +26,15 @@ export function storageFailure(error: unknown, address: string): unknown {
     return new ChartsealError("object-missing", "a stored object is missing", { data, cause: error });
   }
   if (error.code === "store-unreachable") {
-    return new ChartsealError("provider-unreachable", "the provider's store cannot be used", { data, cause: error });
+    return new ChartsealError("provider-unreachable", "the provider's store cannot be used", {
+      data,
+      cause: error,
+    });
   }
-  return new ChartsealError("object-altered", "a stored object cannot be read as asked", { data, cause: error });
+  return new ChartsealError("object-altered", "a stored object cannot be read as asked", {
+    data,
+    cause: error,
+  });
 }
 
 /** A whole small object. @throws ChartsealError `object-missing`, `object-altered`, `provider-unreachable` */

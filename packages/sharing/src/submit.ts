@@ -6,15 +6,15 @@ import { ChartsealError, type ErrorCode, errorCodes, hasCode } from "@chartseal/
 import {
   type Action,
   type Authorisation,
+  emptyKey,
   encodeBody,
   encodeTransaction,
+  entries,
   type Ledger,
+  type Submitted,
   signAdmission,
   signAsAccount,
   signOneTime,
-  type Submitted,
-  emptyKey,
-  entries,
 } from "@chartseal/ledger";
 import type { Identity, Surroundings } from "./parties.ts";
 import { readEntry } from "./state.ts";

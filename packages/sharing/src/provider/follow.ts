@@ -3,10 +3,10 @@
  * from every store, a rekeyed header takes the old one's place. Run after each change and when a home is opened, so that
  * a crash between the ledger's block and the deed is made good (CRYPTO §2.2, §4).
  */
-import { type AttributeKey, equalBytes, recordDigest, toHex, fromHex } from "@chartseal/crypto";
-import { entries, type RecordValue } from "@chartseal/ledger";
+import { type AttributeKey, equalBytes, fromHex, recordDigest, toHex } from "@chartseal/crypto";
+import { entries } from "@chartseal/ledger";
 import { isVouched, readEntry } from "../state.ts";
-import { exists, getWhole, once } from "../streams.ts";
+import { getWhole, once } from "../streams.ts";
 import { headerName } from "./stores.ts";
 import { type ProviderSelf, spanTreeName } from "./take.ts";
 
@@ -60,13 +60,10 @@ async function followPending({ surroundings, stores }: ProviderSelf): Promise<vo
   }
 }
 
-/**
- * Destroys a record's header, leaf hashes and payload, header first, the tombstone before all of it.
- * @returns the addresses that were destroyed
- */
+/** Destroys a record's header, leaf hashes and payload, header first, the tombstone before all of it. */
 export async function destroyRecord(
   { surroundings, stores }: ProviderSelf,
-  options: { recordId: Uint8Array; record: RecordValue; addresses: readonly string[]; transaction: Uint8Array },
+  options: { recordId: Uint8Array; addresses: readonly string[]; transaction: Uint8Array },
 ): Promise<void> {
   const { recordId, addresses, transaction } = options;
   for (const address of addresses) {
@@ -76,10 +73,18 @@ export async function destroyRecord(
       address,
       transaction: toHex(transaction),
     });
-    await stores.objects.remove(headerName(address));
-    await stores.leaves.remove(address);
-    if (await exists(stores.leaves, spanTreeName(address))) await stores.leaves.remove(spanTreeName(address));
-    await stores.objects.remove(address);
-    await stores.journal.append({ event: "removed", address, atMs: surroundings.now() });
+    await removeObjects({ surroundings, stores }, address);
   }
+}
+
+/** Header first: a payload without its header opens for those alone who already hold its file key. */
+export async function removeObjects(
+  { surroundings, stores }: Pick<ProviderSelf, "surroundings" | "stores">,
+  address: string,
+): Promise<void> {
+  await stores.objects.remove(headerName(address));
+  await stores.leaves.remove(address);
+  await stores.leaves.remove(spanTreeName(address));
+  await stores.objects.remove(address);
+  await stores.journal.append({ event: "removed", address, atMs: surroundings.now() });
 }

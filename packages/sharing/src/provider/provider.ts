@@ -4,24 +4,42 @@
  * opens anything alone and is trusted for nothing but availability.
  */
 import {
-  type CheckedAnswer,
   ChartsealError,
+  type CheckedAnswer,
   checkAnswer,
   combineAnswers,
+  decodeHeader,
   encode,
   encodeAttributeKey,
+  equalBytes,
+  headerBytesMax,
   parsePolicy,
   sha256,
   signingPolicy,
 } from "@chartseal/crypto";
-import { decodeTransaction, encodeTransaction, signRelay, type Submitted } from "@chartseal/ledger";
+import {
+  decodeTransaction,
+  encodeTransaction,
+  type Submitted,
+  signErasedCopy,
+  signRelay,
+} from "@chartseal/ledger";
 import { readCommittee } from "../committee.ts";
 import { issueRequestOf, openAnswer } from "../issue.ts";
-import type { Provider, Reveal, SealedAnswer, StorageReceiptSignature, Transformed } from "../parties.ts";
+import type {
+  ErasedCopySignature,
+  Provider,
+  Reveal,
+  SealedAnswer,
+  StorageReceiptSignature,
+  Transformed,
+} from "../parties.ts";
 import { provesPolicy } from "../signing.ts";
 import { requireRecord } from "../state.ts";
+import { getWhole } from "../streams.ts";
 import { AccountWriter, refusalForUsers } from "../submit.ts";
-import { follow } from "./follow.ts";
+import { destroyRecord, follow, removeObjects } from "./follow.ts";
+import { headerName } from "./stores.ts";
 import { type ProviderSelf, takeHeader, takePayload } from "./take.ts";
 import { transform } from "./transform.ts";
 
@@ -43,12 +61,43 @@ export class StorageProvider implements Provider {
     return takePayload(this.#self, source, options);
   }
 
-  takeHeader(input: { readonly header: Uint8Array; readonly body: Uint8Array }): Promise<StorageReceiptSignature> {
+  takeHeader(input: {
+    readonly header: Uint8Array;
+    readonly body: Uint8Array;
+  }): Promise<StorageReceiptSignature> {
     return takeHeader(this.#self, input);
   }
 
   transform(reveal: Reveal): Promise<Transformed> {
     return transform(this.#self, reveal);
+  }
+
+  async destroy(input: {
+    recordId: Uint8Array;
+    transaction: Uint8Array;
+  }): Promise<readonly ErasedCopySignature[]> {
+    const { ledger } = this.#self.surroundings;
+    const record = await requireRecord(ledger, input.recordId);
+    if (record.erasedHeight === null) {
+      throw new ChartsealError("input-invalid", "the ledger does not show this record as erased");
+    }
+    const { address } = record;
+    await destroyRecord(this.#self, { ...input, addresses: [address] });
+    const copy = { chainId: ledger.chainId, recordId: input.recordId, address };
+    return [signErasedCopy(this.#self.identity.seed, copy)];
+  }
+
+  async discard(input: { recordId: Uint8Array; address: string }): Promise<void> {
+    const { surroundings, stores } = this.#self;
+    const record = await requireRecord(surroundings.ledger, input.recordId);
+    const header = decodeHeader(await getWhole(stores.objects, headerName(input.address), headerBytesMax));
+    if (record.address === input.address || !equalBytes(header.context.recordId, input.recordId)) {
+      throw new ChartsealError(
+        "input-invalid",
+        "the ledger still needs this payload, or it is another record's",
+      );
+    }
+    await removeObjects(this.#self, input.address);
   }
 
   follow(): Promise<void> {
@@ -67,9 +116,17 @@ export class StorageProvider implements Provider {
     const { action } = body;
     const policy = await this.#signedPolicy(action);
     if (!(await provesPolicy(surroundings, { policy, kind: action.kind, identifier }, attributes))) {
-      throw new ChartsealError("policy-unsatisfied", "the attribute-based signature does not prove the policy");
+      throw new ChartsealError(
+        "policy-unsatisfied",
+        "the attribute-based signature does not prove the policy",
+      );
     }
-    const content = { chainId: ledger.chainId, body: bodyBytes, oneTimeSignature: oneTime.signature, attributes };
+    const content = {
+      chainId: ledger.chainId,
+      body: bodyBytes,
+      oneTimeSignature: oneTime.signature,
+      attributes,
+    };
     const relay = signRelay(identity.seed, content);
     try {
       return await ledger.submit(encodeTransaction(bodyBytes, { ...authorisation, relay }));

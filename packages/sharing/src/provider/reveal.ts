@@ -43,7 +43,10 @@ export interface Revealed {
 
 const zeroNonce = new Uint8Array(12);
 
-function parts(reveal: Omit<Reveal, "oneTimeSignature" | "accountSignature">, place: RevealPlace): HashPart[] {
+function parts(
+  reveal: Omit<Reveal, "oneTimeSignature" | "accountSignature">,
+  place: RevealPlace,
+): HashPart[] {
   return [
     fixed(place.chainId),
     fixed(place.provider),
@@ -155,10 +158,14 @@ export async function openReceipt(options: {
     associated,
     sealed: receipt.ownerEnvelope,
   });
-  const opened = key?.length === 32 ? await platform.aesGcmOpen(key, zeroNonce, associated, receipt.box) : null;
+  const opened =
+    key?.length === 32 ? await platform.aesGcmOpen(key, zeroNonce, associated, receipt.box) : null;
   const revealed = opened === null || opened === undefined ? undefined : readBox(opened, options);
   if (revealed !== undefined) return revealed;
-  throw new ChartsealError("signature-invalid", "a receipt holds no reader's signed reveal: the provider is at fault");
+  throw new ChartsealError(
+    "signature-invalid",
+    "a receipt holds no reader's signed reveal: the provider is at fault",
+  );
 }
 
 function readBox(

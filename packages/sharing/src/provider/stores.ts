@@ -42,7 +42,12 @@ export interface Journal {
 
 /** What must stay gone, whatever backup comes back. */
 export type Tombstone =
-  | { readonly kind: "erased"; readonly recordId: string; readonly address: string; readonly transaction: string }
+  | {
+      readonly kind: "erased";
+      readonly recordId: string;
+      readonly address: string;
+      readonly transaction: string;
+    }
   | {
       readonly kind: "revoked";
       readonly account: string;

@@ -12,9 +12,9 @@ import {
   equalBytes,
   hashPayload,
   randomBytes,
+  SpanTreeBuilder,
   sealedBytes,
   sha256Tree,
-  SpanTreeBuilder,
   spanLeaves,
   toHex,
 } from "@chartseal/crypto";
@@ -174,7 +174,9 @@ async function checkPayload(stores: ProviderStores, address: string, statement: 
       data: { address },
     });
   if (!(await exists(stores.objects, address))) {
-    throw new ChartsealError("object-missing", "the payload of this record is not stored", { data: { address } });
+    throw new ChartsealError("object-missing", "the payload of this record is not stored", {
+      data: { address },
+    });
   }
   const { size } = await stores.objects.stat(address);
   if (size !== sealedBytes(statement.payloadLength, chunkBytes)) throw altered();

@@ -56,7 +56,10 @@ export async function transform(self: ProviderSelf, reveal: Reveal): Promise<Tra
   if (request === undefined) throw grantMissing("the ledger holds no such request");
   const ownKeys = equalBytes(request.oneTimeKey, reveal.oneTimePublicKey);
   if (!ownKeys || !verifyReveal(reveal, place)) {
-    throw new ChartsealError("signature-invalid", "the reveal is not signed by the request's key and the account's");
+    throw new ChartsealError(
+      "signature-invalid",
+      "the reveal is not signed by the request's key and the account's",
+    );
   }
   const granted = await judge(self, reveal).catch(async (error: unknown) => {
     await recordRefusal(self, reveal, error);
@@ -69,7 +72,8 @@ export async function transform(self: ProviderSelf, reveal: Reveal): Promise<Tra
   const header = checkHeader(pairing, { bytes, registered, mpk: committee.reading.publicKey });
   if (granted.request.receipt === null) {
     const owner = await readAccount(ledger, record.owner);
-    if (owner?.hpkeKey == null) throw new ChartsealError("defect", "the owner's account has no key to seal to");
+    if (owner?.hpkeKey == null)
+      throw new ChartsealError("defect", "the owner's account has no key to seal to");
     const sealed = await sealReceipt(pairing, {
       reveal,
       place,
@@ -155,7 +159,8 @@ async function attributesInForce(
   const { custody, policy, account } = options;
   const held = policy.attributes.filter((attribute) => custody.key.k2.has(attribute));
   const standing: string[] = [];
-  for (const attribute of new Set(held)) if (await isVouched(ledger, account, attribute)) standing.push(attribute);
+  for (const attribute of new Set(held))
+    if (await isVouched(ledger, account, attribute)) standing.push(attribute);
   if (select(policy, new Set(standing)) !== undefined) return standing;
   if (select(policy, new Set(held)) !== undefined) {
     throw new ChartsealError("revoked", "an attribute that the reader needs was revoked", {
@@ -168,8 +173,13 @@ async function attributesInForce(
 }
 
 /** A proved request that the provider refuses is an entry of the record's log: request and code, never an account. */
-async function recordRefusal({ surroundings, identity }: ProviderSelf, reveal: Reveal, error: unknown): Promise<void> {
-  if (!(error instanceof ChartsealError) || error.family !== "refused" || error.code === "grant-missing") return;
+async function recordRefusal(
+  { surroundings, identity }: ProviderSelf,
+  reveal: Reveal,
+  error: unknown,
+): Promise<void> {
+  if (!(error instanceof ChartsealError) || error.family !== "refused" || error.code === "grant-missing")
+    return;
   const { requestId } = reveal;
   try {
     await new AccountWriter(surroundings, identity).submit({ kind: "refuse", requestId, code: error.code });

@@ -1,0 +1,134 @@
+/**
+ * A record's log for its owner (CONTRACT, access-log): every proved request, grant, denial, refusal, receipt, version and
+ * erasure, with the readers' identities from the provider's sealed receipts, and the proof that nothing is left out: the
+ * record's leaf in the state tree holds the number of entries and their chain h_n.
+ */
+import { ChartsealError, equalBytes, toHex } from "@chartseal/crypto";
+import {
+  decodeTransaction,
+  entries,
+  type Ledger,
+  logKey,
+  logStart,
+  nextLogHash,
+  type Outcome,
+  outcomes,
+} from "@chartseal/ledger";
+import type { Identity } from "./parties.ts";
+import { openReceipt } from "./provider/reveal.ts";
+import { readEntry, readRequest, requireRecord } from "./state.ts";
+
+export interface LogEntry {
+  readonly index: number;
+  readonly height: number;
+  readonly timestampMs: number;
+  readonly event: Outcome;
+  readonly transaction: Uint8Array;
+  readonly requestId?: Uint8Array;
+  readonly purpose?: string;
+  readonly proof?: string;
+  /** The reader's account, where the receipt opened or the request named it. */
+  readonly reader?: Uint8Array;
+  /** Why a receipt told nothing: the provider's fault. */
+  readonly fault?: string;
+  /** The provider's code of a refusal. */
+  readonly code?: string;
+}
+
+export interface AccessLog {
+  readonly entries: readonly LogEntry[];
+  readonly count: number;
+  /** h_n of the entries, equal to the one in the record's leaf. */
+  readonly chain: Uint8Array;
+  /** The record's leaf, provable under the state root of `height` (ledger prove). */
+  readonly height: number;
+  /** Requests granted and never used. */
+  readonly unused: readonly string[];
+}
+
+const outcomeNames = new Map(
+  Object.entries(outcomes).map(([name, code]) => [code as number, name as Outcome]),
+);
+
+/**
+ * The whole log. With `owner` the identities are opened.
+ * @throws ChartsealError `chain-altered` where entries are missing or do not give the chain in the record's leaf
+ */
+export async function accessLog(
+  ledger: Ledger,
+  options: { readonly recordId: Uint8Array; readonly owner?: Identity },
+): Promise<AccessLog> {
+  const { recordId } = options;
+  const head = await ledger.head();
+  const record = await requireRecord(ledger, recordId);
+  const list: LogEntry[] = [];
+  let chain: Uint8Array = logStart;
+  for (let index = 0; index < record.logCount; index++) {
+    const value = await readEntry(ledger, entries.log, logKey(recordId, index));
+    const event = value === undefined ? undefined : outcomeNames.get(value.outcome);
+    if (value === undefined || event === undefined) throw incomplete(recordId, index);
+    chain = nextLogHash(chain, value.identifier, value.outcome);
+    const place = { index, height: value.height, event, transaction: value.identifier };
+    list.push(await describe(ledger, { ...options, place, provider: record.provider }));
+  }
+  if (!equalBytes(chain, record.logHash)) throw incomplete(recordId, record.logCount);
+  const used = new Set(
+    list.filter(({ event }) => event !== "granted").map(({ requestId }) => hexOf(requestId)),
+  );
+  const unused = list
+    .filter(({ event, requestId }) => event === "granted" && !used.has(hexOf(requestId)))
+    .map(({ requestId }) => hexOf(requestId));
+  return { entries: list, count: record.logCount, chain, height: head.height, unused };
+}
+
+function hexOf(bytes: Uint8Array | undefined): string {
+  return bytes === undefined ? "" : toHex(bytes);
+}
+
+function incomplete(recordId: Uint8Array, index: number): ChartsealError {
+  return new ChartsealError("chain-altered", "the record's log is not complete", {
+    data: { recordId: toHex(recordId), index },
+  });
+}
+
+async function describe(
+  ledger: Ledger,
+  options: {
+    readonly recordId: Uint8Array;
+    readonly owner?: Identity;
+    readonly provider: Uint8Array;
+    readonly place: Pick<LogEntry, "index" | "height" | "event" | "transaction">;
+  },
+): Promise<LogEntry> {
+  const { place } = options;
+  const found = await ledger.transaction(place.transaction);
+  if (found === undefined) throw incomplete(options.recordId, place.index);
+  const base = { ...place, timestampMs: found.header.timestampMs };
+  const { action } = decodeTransaction(found.bytes).body;
+  if (action.kind === "request-access") {
+    const purpose = action.purpose === null ? {} : { purpose: action.purpose };
+    const named = (await readRequest(ledger, action.requestId))?.account;
+    const reader = named == null ? {} : { reader: named };
+    return { ...base, requestId: action.requestId, proof: action.proof, ...purpose, ...reader };
+  }
+  if (action.kind === "refuse") return { ...base, requestId: action.requestId, code: action.code };
+  if (action.kind !== "receipt") return base;
+  const request = await readRequest(ledger, action.requestId);
+  const purpose = request?.purpose == null ? {} : { purpose: request.purpose };
+  const entry = { ...base, requestId: action.requestId, ...purpose };
+  if (options.owner === undefined || request === undefined) return entry;
+  try {
+    const revealed = await openReceipt({
+      owner: options.owner,
+      place: { chainId: ledger.chainId, provider: action.provider, recordDigest: request.recordDigest },
+      requestId: action.requestId,
+      recordId: options.recordId,
+      oneTimeKey: request.oneTimeKey,
+      receipt: action,
+    });
+    return { ...entry, reader: revealed.account };
+  } catch (error) {
+    if (!(error instanceof ChartsealError) || error.code !== "signature-invalid") throw error;
+    return { ...entry, fault: "the provider's receipt names no reader" };
+  }
+}

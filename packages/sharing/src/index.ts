@@ -1,0 +1,68 @@
+/** The public entry of @chartseal/sharing: the journeys, the parties, and what a provider is made of. */
+export { type AccessLog, accessLog, type LogEntry } from "./access-log.ts";
+export { type Committee, keySpaces, masterKeyHash, readCommittee } from "./committee.ts";
+export { checkRule, type Deposited, type DepositOptions, deposit } from "./deposit.ts";
+export { type Erased, erase } from "./erase.ts";
+export { type IdentitySeeds, identityOf, newIdentitySeeds } from "./identity.ts";
+export { askNodes, CommitteeNode, openBaseKey, requestKey } from "./issue.ts";
+export { generateCommitteeKeys, type NodeIdentity, type NodeShares } from "./key-generation.ts";
+export { collectBaseKey, enrol, refreshSigningKeys, renewTransformKey } from "./member.ts";
+export {
+  attributesInForce,
+  HospitalNamespace,
+  listNamespaces,
+  namespaceExists,
+  quarterLabel,
+  registerNamespace,
+} from "./namespace.ts";
+export type {
+  AuthorityNode,
+  ErasedCopySignature,
+  Identity,
+  MemberKeys,
+  NamespaceService,
+  Provider,
+  Reveal,
+  SealedAnswer,
+  Surroundings,
+  Transformed,
+} from "./parties.ts";
+export { type CheckedHeader, checkHeader } from "./provider/header-check.ts";
+export { StorageProvider } from "./provider/provider.ts";
+export {
+  type AnsweredStore,
+  type CustodyKey,
+  headerName,
+  type Journal,
+  type JournalEntry,
+  type ProviderStores,
+  type Tombstone,
+  type Tombstones,
+  type TransformKeyStore,
+} from "./provider/stores.ts";
+export { type ProviderSelf, rebuildLeaves, spanTreeName } from "./provider/take.ts";
+export { fromMetadata, type RecordMetadata, type Validation } from "./record.ts";
+export { type Rekeyed, rekey } from "./rekey.ts";
+export { type Granted, proofOf, request } from "./request.ts";
+export { type Author, askTransform, authorOf, type Opened, open, retrieve } from "./retrieve.ts";
+export {
+  checkPurposes,
+  listRules,
+  type RuleOptions,
+  revokeRule,
+  setRule,
+  widerRecords,
+  writersOf,
+} from "./rule.ts";
+export { checkSigner, currentPeriod, provesPolicy } from "./signing.ts";
+export {
+  isVouched,
+  type Reader,
+  readAccount,
+  readEntry,
+  readList,
+  readRequest,
+  readRule,
+  requireRecord,
+} from "./state.ts";
+export { AccountWriter, currentBody, refusalForUsers, type SubmitExtras } from "./submit.ts";

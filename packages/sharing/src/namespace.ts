@@ -1,0 +1,174 @@
+/**
+ * A hospital's side: its namespace's registration, vouches, periods, signing keys and revocations (CRYPTO §2.3, §3).
+ * Vouches stand on the ledger until revoked; signing keys travel sealed to the account, which collects them at next use.
+ */
+import {
+  attributeKeys,
+  ChartsealError,
+  encodeNamespaceLists,
+  encodeNamespaceProof,
+  encodeSigningKeys,
+  fixed,
+  fromUtf8,
+  hpkeSeal,
+  type NamespaceSecret,
+  namespaceKeys,
+  namespaceOf,
+  signingAttribute,
+  sortAttributes,
+  tagged,
+  utf8,
+} from "@chartseal/crypto";
+import { emptyKey, entries, type Ledger, lists, type Submitted } from "@chartseal/ledger";
+
+import { readCommittee } from "./committee.ts";
+import type { Identity, NamespaceService, Surroundings } from "./parties.ts";
+import { currentPeriod } from "./signing.ts";
+import { isVouched, readAccount, readEntry, readList } from "./state.ts";
+import { AccountWriter } from "./submit.ts";
+
+/** HPKE info of signing keys on their way to an account. */
+export function signingKeysInfo(chainId: Uint8Array, namespace: string, account: Uint8Array): Uint8Array {
+  return tagged("sharing/signing-key", fixed(chainId), utf8(namespace), fixed(account));
+}
+
+/** The attributes that a namespace vouches for now, for an account. */
+export async function attributesInForce(
+  ledger: Pick<Ledger, "read">,
+  account: Uint8Array,
+): Promise<string[]> {
+  const ever = (await readList(ledger, lists.vouchesOfAccount, account)).map(fromUtf8);
+  const standing: string[] = [];
+  for (const attribute of ever) if (await isVouched(ledger, account, attribute)) standing.push(attribute);
+  return standing;
+}
+
+/** The label of a new period: the quarter of a block time, as `2026q4`. */
+export function quarterLabel(timestampMs: number): string {
+  const date = new Date(timestampMs);
+  return `${date.getUTCFullYear()}q${Math.floor(date.getUTCMonth() / 3) + 1}`;
+}
+
+/** Makes a namespace's keys and registers it, admitted by validators. @returns its secret (a, b) */
+export async function registerNamespace(
+  surroundings: Surroundings,
+  options: {
+    readonly name: string;
+    readonly identity: Identity;
+    readonly admittedBy: readonly Uint8Array[];
+  },
+): Promise<NamespaceSecret> {
+  const { pairing, ledger } = surroundings;
+  const { name, identity, admittedBy } = options;
+  const place = { chainId: ledger.chainId, namespace: name, account: identity.account };
+  const { secret, lists: made, proof } = namespaceKeys(pairing, place);
+  const writer = new AccountWriter(surroundings, identity);
+  if ((await readAccount(ledger, identity.account)) === undefined) {
+    await writer.submit({ kind: "enrol", publicKey: identity.publicKey, hpkeKey: identity.hpkePublic });
+  }
+  await writer.submit(
+    {
+      kind: "register-namespace",
+      name,
+      account: identity.account,
+      hpkeKey: identity.hpkePublic,
+      lists: encodeNamespaceLists(pairing, made),
+      proof: encodeNamespaceProof(proof),
+    },
+    { admittedBy },
+  );
+  return secret;
+}
+
+export class HospitalNamespace implements NamespaceService {
+  readonly #surroundings: Surroundings;
+  readonly #identity: Identity;
+  readonly #secret: NamespaceSecret;
+  readonly #writer: AccountWriter;
+
+  constructor(surroundings: Surroundings, own: { identity: Identity; secret: NamespaceSecret }) {
+    this.#surroundings = surroundings;
+    this.#identity = own.identity;
+    this.#secret = own.secret;
+    this.#writer = new AccountWriter(surroundings, own.identity);
+  }
+
+  get name(): string {
+    return this.#secret.namespace;
+  }
+
+  get account(): Uint8Array {
+    return this.#identity.account;
+  }
+
+  /** Vouches for attributes of this namespace, opening a signing period for those that have none. */
+  async vouch(account: Uint8Array, attributes: readonly string[]): Promise<Submitted> {
+    const { ledger } = this.#surroundings;
+    const sorted = sortAttributes(attributes);
+    const foreign = sorted.find((attribute) => namespaceOf(attribute) !== this.name);
+    if (foreign !== undefined) {
+      throw new ChartsealError("input-invalid", `${foreign} is not ${this.name}'s to give`, {
+        data: { attribute: foreign },
+      });
+    }
+    const label = quarterLabel(this.#surroundings.now());
+    const missing: string[] = [];
+    for (const attribute of sorted) {
+      if ((await currentPeriod(ledger, attribute)) === undefined) missing.push(attribute);
+    }
+    const opened = missing.map((attribute) =>
+      this.#writer.submit({ kind: "open-period", namespace: this.name, attribute, label }),
+    );
+    const vouched = this.#writer.submit({
+      kind: "vouch",
+      namespace: this.name,
+      account,
+      attributes: sorted,
+      mode: "transform",
+      digest: null,
+    });
+    await Promise.all(opened);
+    return await vouched;
+  }
+
+  /** Ends vouches; no attributes: all of this namespace. The ledger opens the next period of each in the same block. */
+  async revoke(account: Uint8Array, attributes: readonly string[]): Promise<Submitted> {
+    return await this.#writer.submit({
+      kind: "revoke",
+      namespace: this.name,
+      account,
+      attributes: sortAttributes(attributes),
+    });
+  }
+
+  async signingKeys(input: { account: Uint8Array; baseKey: Uint8Array }): Promise<Uint8Array> {
+    const { pairing, ledger } = this.#surroundings;
+    const { account } = input;
+    const value = await readAccount(ledger, account);
+    if (value?.hpkeKey == null)
+      throw new ChartsealError("issue-refused", "the account has no key to seal to");
+    const attributes: string[] = [];
+    for (const attribute of await attributesInForce(ledger, account)) {
+      if (namespaceOf(attribute) !== this.name) continue;
+      const period = await currentPeriod(ledger, attribute);
+      if (period !== undefined) attributes.push(signingAttribute(attribute, period));
+    }
+    const base = pairing.g1.decode(input.baseKey, { identity: "reject" });
+    const committeeKey = (await readCommittee(ledger, pairing)).signing.publicKey;
+    const keys = attributeKeys(pairing, { secret: this.#secret, attributes, account, base, committeeKey });
+    return await hpkeSeal({
+      receiver: value.hpkeKey,
+      info: signingKeysInfo(ledger.chainId, this.name, account),
+      plaintext: encodeSigningKeys(pairing, { account, base, attributes: keys }),
+    });
+  }
+}
+
+/** Names of every registered namespace. */
+export async function listNamespaces(ledger: Pick<Ledger, "read">): Promise<string[]> {
+  return (await readList(ledger, lists.namespaces, emptyKey)).map(fromUtf8);
+}
+
+export async function namespaceExists(ledger: Pick<Ledger, "read">, name: string): Promise<boolean> {
+  return (await readEntry(ledger, entries.namespace, utf8(name))) !== undefined;
+}
