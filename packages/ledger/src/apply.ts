@@ -3,12 +3,11 @@
  * cheap checks first and no pairing before the relay's signature and quota, then the kind's own rule. Pure and
  * synchronous. On a Refusal the caller drops what was written.
  */
-import { ChartsealError, equalBytes, parsePolicy, u64 } from "@chartseal/crypto";
+import { ChartsealError, equalBytes, u64 } from "@chartseal/crypto";
 import { type ActionKind, actionTable } from "./actions.ts";
 import { accountOf, verifyAsAccount, verifyOneTime, verifyRelay } from "./authorisation.ts";
 import { demandParts } from "./parts.ts";
 import { demand, Refusal } from "./refusals.ts";
-import { type AttributeClaim, attributeClaimUnder } from "./rules/attribute-proof.ts";
 import {
   type BlockContext,
   consortiumOf,
@@ -133,27 +132,4 @@ function useSequence(state: StateAccess, account: Uint8Array): void {
   const value = load(state, entries.account, account);
   demand(value, "signer-unknown");
   save(state, entries.account, account, { ...value, sequence: value.sequence + 1 });
-}
-
-/**
- * The attribute-based signature of a transaction as the state stands, for a batch (`verifyBatch`); undefined where it
- * has none or it cannot be valid. Give the keys of those that verified as `verifiedAttributes` of the block.
- */
-export function attributeClaim(
-  state: StateAccess,
-  block: BlockContext,
-  bytes: Uint8Array,
-): AttributeClaim | undefined {
-  try {
-    const transaction = decodeTransaction(bytes);
-    const { action } = transaction.body;
-    if (transaction.authorisation.attributes === null) return undefined;
-    const record =
-      action.kind === "request-access" ? load(state, entries.record, action.recordId) : undefined;
-    const text = action.kind === "deposit" ? action.authorPolicy : record?.policy;
-    return text ? attributeClaimUnder({ state, block, transaction }, parsePolicy(text)) : undefined;
-  } catch (error) {
-    if (error instanceof ChartsealError && error.code !== "defect") return undefined;
-    throw error;
-  }
 }

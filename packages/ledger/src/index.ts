@@ -17,7 +17,8 @@ export {
   type Statement,
   transactionBytesMax,
 } from "./actions.ts";
-export { type Applied, apply, attributeClaim } from "./apply.ts";
+export { type Applied, apply } from "./apply.ts";
+export { attributeClaim, verifyAttributeBatch } from "./attribute-batch.ts";
 export {
   accountOf,
   type ErasedCopy,

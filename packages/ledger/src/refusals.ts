@@ -91,6 +91,7 @@ export const refusalTable = {
   "record-version": [72, "transaction-refused", "The record is at another version."],
   "record-erased": [73, "erased", "The record was erased."],
   "statement-invalid": [74, "input-invalid", "The statement does not fit the record."],
+  "namespace-given": [75, "input-invalid", "An owner's deposit names no namespace."],
   "purpose-missing": [80, "input-invalid", "The purposes are missing, repeated, or not asked for here."],
   "person-unproved": [81, "policy-unsatisfied", "The policy does not name the signing account."],
   "emergency-missing": [82, "transaction-refused", "No emergency of this id is in force."],

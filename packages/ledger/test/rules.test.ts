@@ -1,7 +1,7 @@
 /** The positive path through every kind of transaction, with real cryptography. */
 import { fromUtf8, parsePolicy, sha256, toHex, utf8 } from "@chartseal/crypto";
 import { beforeAll, expect, test } from "vitest";
-import { attributeClaim } from "../src/apply.ts";
+import { attributeClaim, verifyAttributeBatch } from "../src/attribute-batch.ts";
 import { accountOf, signErasedCopy, signStorageReceipt } from "../src/authorisation.ts";
 import { logStart, nextLogHash, outcomes } from "../src/rules/records.ts";
 import { entries, items, lists, load, logKey, periodLabel, vouchKey } from "../src/state-kinds.ts";
@@ -53,6 +53,8 @@ test("a batch verified beforehand is taken at its word only for the very claim t
   const bytes = world.authorDeposit("record", keys);
   const claim = attributeClaim(world.state, world.context(), bytes)!;
   expect(parsePolicy(claim.signed.policy.text).attributes).toEqual(both);
+  const stranger = world.authorDeposit("other", keys, { policy: `${policy} and nurse@cedars` });
+  expect(verifyAttributeBatch(world.state, world.context(), [bytes, stranger]).size).toBe(2);
   expect(world.verdict(bytes, { verifiedAttributes: new Set([claim.key]) })).toBe("applied");
   // A period that moved in between makes another claim, which is verified on its own and fails.
   const { account } = doctor;

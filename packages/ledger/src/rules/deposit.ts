@@ -48,7 +48,7 @@ function byAuthor(setting: Setting, action: ActionOf<"deposit">, policy: Policy)
 function byOwner(setting: Setting, action: ActionOf<"deposit">): Policy | undefined {
   const { owner, namespace, purposes } = action;
   demand(setting.signer !== undefined && equalBytes(setting.signer.account, owner), "role-missing");
-  demand(namespace === null, "rule-missing");
+  demand(namespace === null, "namespace-given");
   demandPurposes(purposes);
   return action.authorPolicy === null ? undefined : authorPolicy(setting.state, action.authorPolicy, null);
 }

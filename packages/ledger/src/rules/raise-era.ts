@@ -3,7 +3,7 @@
  * of the era before is worth nothing from here on, and grants of it are void. The lost revocations and erasures come
  * along as the whole transactions that they were, signed in an earlier era, and are applied again.
  */
-import { ChartsealError, equalBytes } from "@chartseal/crypto";
+import { equalBytes } from "@chartseal/crypto";
 import { verifyAsAccount } from "../authorisation.ts";
 import { demand, Refusal } from "../refusals.ts";
 import { emptyKey, entries, load, save } from "../state-kinds.ts";
@@ -29,23 +29,30 @@ function applyTombstone(setting: Setting, bytes: Uint8Array): void {
   demand(authorisation.account && equalBytes(body.chainId, block.chainId) && body.era <= era, "wrong-era");
   const { account } = authorisation.account;
   const value = load(state, entries.account, account);
-  demand(
-    value && verifyAsAccount(value.publicKey, authorisation.account, bodyBytes, body),
-    "signature-invalid",
-  );
-  if (load(state, entries.transaction, identifier) !== undefined) return;
+  // Whoever enrolled in the lost tail alone has nothing left to revoke or erase.
+  if (value === undefined || load(state, entries.transaction, identifier) !== undefined) return;
+  demand(verifyAsAccount(value.publicKey, authorisation.account, bodyBytes, body), "signature-invalid");
   const again = { ...setting, transaction, signer: { account, value } };
-  try {
-    if (action.kind === "revoke") revoke(again, action);
-    else if (action.kind === "erase") erase(again, action);
-    else throw new Refusal("malformed");
-  } catch (error) {
-    if (!(error instanceof ChartsealError) || !alreadySo(error)) throw error;
+  if (action.kind === "erase") return unlessSo(() => erase(again, action));
+  demand(action.kind === "revoke", "malformed");
+  if (action.attributes.length === 0) return unlessSo(() => revoke(again, action));
+  for (const attribute of action.attributes) {
+    unlessSo(() => revoke(again, { ...action, attributes: [attribute] }));
   }
 }
 
-/** What was lost with the tail, or holds already, needs no tombstone. */
-function alreadySo(error: ChartsealError): boolean {
-  const names = ["nothing-to-revoke", "record-erased", "record-unknown"];
-  return error instanceof Refusal && names.includes(error.refusal);
+/** What the tombstone is about may hold already, or may have been lost with the tail. */
+function unlessSo(act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof Refusal) || !alreadySo.includes(error.refusal)) throw error;
+  }
 }
+
+const alreadySo: readonly string[] = [
+  "nothing-to-revoke",
+  "record-erased",
+  "record-unknown",
+  "namespace-unknown",
+];

@@ -15,13 +15,14 @@ import { judgeRequest } from "./standing-rule.ts";
 
 export const requestAccess: Rule<"request-access"> = (setting, action) => {
   const { state, block, transaction, consortium, era, signer } = setting;
-  const { requestId, recordId, recordDigest, purpose, oneTimeKey, proof } = action;
+  const { requestId, recordId, recordDigest, purpose, oneTimeKey, proof, emergencyId } = action;
   const { timestampMs } = block;
   const { oneTime } = transaction.authorisation;
   const own = oneTime !== null && equalBytes(oneTime.publicKey, oneTimeKey);
   demand(own && equalBytes(requestId, idOf(block.chainId, oneTimeKey)), "one-time-invalid");
   demand(load(state, entries.request, requestId) === undefined, "request-exists");
   demand(purpose !== null || proof === "owner", "purpose-missing");
+  demand((emergencyId !== null) === (proof === "emergency"), "emergency-missing");
   const record = knownRecord(state, recordId);
   demand(equalBytes(recordDigest, record.digest), "record-version");
   demandProof(setting, action, record);
