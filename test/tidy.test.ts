@@ -203,6 +203,12 @@ const planted: readonly (readonly [Rule, string, Record<string, string>, Record<
   ],
   [
     purity,
+    "a date asked for its local day",
+    { "packages/sharing/src/a.ts": "const x = new Date(timeMs).getDate();" },
+    { "packages/sharing/src/a.ts": "const x = new Date(timeMs).getUTCDate();" },
+  ],
+  [
+    purity,
     "a date made from now",
     { [`${ledger}/a.ts`]: "const x = new Date();" },
     { [`${ledger}/a.ts`]: 'const x = "new Date()";' },

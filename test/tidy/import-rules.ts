@@ -134,13 +134,18 @@ export function importCycles(tree: Tree): Finding[] {
 const pure =
   /^packages\/(?:crypto\/src\/(?!platform\/node\.ts$)|sharing\/src\/|ledger\/src\/(?!embedded\/|comet\/))/;
 const impurities: readonly (readonly [pattern: RegExp, what: string])[] = [
-  [/\bDate\.now\b|\bnew Date\(\s*\)|(?<!new )\bDate\(/, "the clock"],
+  // A date made of a number that is handed in is arithmetic; one made of nothing is the clock, and one made of text, or
+  // asked for its local parts, depends on the machine's time zone.
+  [/\bDate\.now\b|\bnew Date(?:\(\s*\)|(?!\s*\())|(?<!new )\bDate\(/, "the clock"],
+  [
+    /\bnew Date\(\s*["'`]|\bDate\.parse\b|\.toLocale\w*\(|\.get(?:FullYear|Month|Date|Day|Hours|Minutes)\(/,
+    "the time zone",
+  ],
   [/\bperformance\./, "the clock"],
   [/\bprocess\.(?!\w*\s*=)/, "the process"],
   [/\bMath\.random\b/, "Math.random"],
   [/\bset(?:Timeout|Interval|Immediate)\(/, "a timer"],
   [/\bconsole\./, "the console"],
-  [/\bnew Date\(/, "the calendar of this machine"],
 ];
 
 export function purity(tree: Tree): Finding[] {

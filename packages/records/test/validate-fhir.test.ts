@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { describeShared, sharedBytes, sharedFiles } from "../../../test/shared-data.ts";
-import { sampleFhirBundle, validate } from "../src/index.ts";
+import { validate } from "../src/index.ts";
 import { issuesMax } from "../src/validation.ts";
 
 const fhir = "application/fhir+json";

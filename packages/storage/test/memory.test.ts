@@ -1,4 +1,4 @@
-/** The memory store passes the suite, and a store with a planted fault does not: the suite bites. */
+/** The memory store passes the suite too, so that the suite asks for the contract and not for a folder. */
 import { describe, expect, it } from "vitest";
 import { collect, conformance, patternBytes, source } from "./conformance.ts";
 import { MemoryStore } from "./memory.ts";
