@@ -81,21 +81,26 @@ describe("a proof of one secret behind images in G1, G2 and GT", () => {
     const second = g1.hash("chartseal-test\0", [new Uint8Array(2)])[0]!;
     const [k1, k2, response] = [randomScalar(), randomScalar(), randomScalar()];
     const commitments = [g1.multiply(audit.base, k1), g1.multiply(second, k2)];
-    const weak = (points: readonly (typeof second)[]) =>
-      hashToScalar("authority/audit-share", ...points.map((point) => g1.encode(point)));
-    const challenge = weak(commitments);
-    // image = ([s]base − R) / c: two images whose logarithms differ.
-    const images = [audit.base, second].map((base, i) => {
-      const over = g1.add(g1.multiply(base, response), g1.negate(commitments[i]!));
-      return g1.multiply(over, invert(challenge));
-    });
-    expect(mod(response - k1)).not.toBe(mod(response - k2));
-    const forged: Proof = { challenge, response };
-    const recovered = [audit.base, second].map((base, i) =>
-      g1.add(g1.multiply(base, response), g1.negate(g1.multiply(images[i]!, challenge))),
+    // Our challenge without the images: the context and the commitments alone, or the bases too.
+    const weakened = [[], [audit.base, second]].map(
+      (bases) => (points: readonly (typeof second)[]) =>
+        hashToScalar(purpose.use, purpose.context, ...[...bases, ...points].map((point) => g1.encode(point))),
     );
-    expect(weak(recovered)).toBe(challenge);
-    const claimed = [audit.base, second].map((base, i) => claim(audit.group, base, images[i]!));
-    expect(verify(claimed, forged, purpose)).toBe(false);
+    for (const weak of weakened) {
+      const challenge = weak(commitments);
+      // image = ([s]base − R) / c: two images whose logarithms differ.
+      const images = [audit.base, second].map((base, i) => {
+        const over = g1.add(g1.multiply(base, response), g1.negate(commitments[i]!));
+        return g1.multiply(over, invert(challenge));
+      });
+      expect(mod(response - k1)).not.toBe(mod(response - k2));
+      const forged: Proof = { challenge, response };
+      const recovered = [audit.base, second].map((base, i) =>
+        g1.add(g1.multiply(base, response), g1.negate(g1.multiply(images[i]!, challenge))),
+      );
+      expect(weak(recovered)).toBe(challenge);
+      const claimed = [audit.base, second].map((base, i) => claim(audit.group, base, images[i]!));
+      expect(verify(claimed, forged, purpose)).toBe(false);
+    }
   });
 });
