@@ -64,21 +64,23 @@ export {
   verifyBlind,
 } from "./cpabe/blind.ts";
 export {
-  type AttributeKey,
   type Binding,
-  type Ciphertext,
   decapsulate,
-  type EncapsProof,
   type Encapsulation,
   encapsulate,
-  keygen as keygenDirect,
   type Recovered,
   recomputeEncapsulation,
   recoverFromTransform,
   recoverMessage,
-  setup as setupDirect,
   verifyEncapsulation,
 } from "./cpabe/cpabe.ts";
+export type { EncapsProof } from "./cpabe/fo.ts";
+export {
+  type AttributeKey,
+  type Ciphertext,
+  keygen as keygenDirect,
+  setup as setupDirect,
+} from "./cpabe/scheme.ts";
 export {
   decodeAttributeKey,
   decodeEncapsulation,

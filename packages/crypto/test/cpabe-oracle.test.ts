@@ -4,13 +4,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { equalBytes } from "../src/bytes.ts";
-import {
-  type AttributeKey,
-  decapsulate,
-  type Encapsulation,
-  recoverMessage,
-  verifyEncapsulation,
-} from "../src/cpabe/cpabe.ts";
+import { decapsulate, type Encapsulation, recoverMessage, verifyEncapsulation } from "../src/cpabe/cpabe.ts";
 import {
   applyMask,
   type CiphertextBytes,
@@ -20,7 +14,7 @@ import {
   transcriptOf,
   verifyEncapsProof,
 } from "../src/cpabe/fo.ts";
-import { attributePoints, baseB, shapeOf, shares } from "../src/cpabe/scheme.ts";
+import { type AttributeKey, attributePoints, baseB, shapeOf, shares } from "../src/cpabe/scheme.ts";
 import { hash, hashToScalar } from "../src/hash.ts";
 import type { GT } from "../src/pairing/pairing.ts";
 import { invert, mod } from "../src/pairing/scalar.ts";

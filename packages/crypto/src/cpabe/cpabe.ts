@@ -31,10 +31,6 @@ import {
   shapeOf,
 } from "./scheme.ts";
 
-export type { EncapsProof } from "./fo.ts";
-export type { AttributeKey, Ciphertext } from "./scheme.ts";
-export { keygen, setup } from "./scheme.ts";
-
 /** The part of a header that locks m: c1, c2, c3, mask = m ⊕ pad(K, transcript), and the proof of knowledge of s1. */
 export interface Encapsulation extends Ciphertext {
   /** 32 bytes. */
