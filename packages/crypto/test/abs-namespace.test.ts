@@ -6,6 +6,7 @@ import {
   type NamespaceProof,
   namespaceKeys,
   namespaceLists,
+  namespaceStatement,
   verifyNamespaceKeys,
 } from "../src/abs/namespace-keys.ts";
 import { rowBases } from "../src/abs/row-bases.ts";
@@ -23,6 +24,8 @@ import type { G2, Scalar } from "../src/pairing/pairing.ts";
 import { mod } from "../src/pairing/scalar.ts";
 import { spanProgram } from "../src/policy/span-program.ts";
 import { randomScalar } from "../src/random.ts";
+import { curveGroup } from "../src/threshold/group.ts";
+import { type Claim, claim, prove, verify as verifyProof } from "../src/threshold/proofs.ts";
 import {
   codeOf,
   committeeKey,
@@ -109,11 +112,45 @@ describe("a namespace's lists", () => {
     expect(accepts(longer.lists, proof, lists)).toBe(false);
   });
 
-  test("are refused where one column has another scalar behind it, whatever the prover knows", () => {
-    for (const column of [0, 1, 3]) {
+  /** The best proof that one who knows a and b can make for other lists: challenges over those lists. */
+  function proveAnyway(bent: NamespaceLists, claims?: readonly Claim[]): NamespaceProof {
+    const { a, b, purpose } = namespaceStatement(pairing, own, bent);
+    return { a: prove(claims ?? a, secret.a, purpose("a")), b: prove(b, secret.b, purpose("b")) };
+  }
+
+  test("are refused where one column has another scalar behind it, which a proof of h_1 and A_1 alone would let pass", () => {
+    expect(accepts(lists, proveAnyway(lists))).toBe(true);
+    for (const column of [1, 2, 3]) {
       const bent = { A: lists.A.with(column, g2.multiply(h(column + 1), 99n)), B: lists.B };
-      expect(accepts(bent, proof)).toBe(false);
+      const { a, purpose } = namespaceStatement(pairing, own, bent);
+      const weakened = proveAnyway(bent, a.slice(0, 1));
+      expect(verifyProof(a.slice(0, 1), weakened.a, purpose("a"))).toBe(true);
+      expect(accepts(bent, weakened)).toBe(false);
+      expect(accepts(bent, proveAnyway(bent))).toBe(false);
+      expect(accepts({ A: bent.B, B: bent.A }, { a: proof.b, b: proveAnyway(bent).a })).toBe(false);
+      const bentB = { A: lists.A, B: lists.B.with(column, g2.multiply(h(column + 1), 99n)) };
+      expect(accepts(bentB, proveAnyway(bentB))).toBe(false);
     }
+    const first = { A: lists.A.with(0, g2.multiply(h(1), 99n)), B: lists.B };
+    expect(accepts(first, proveAnyway(first))).toBe(false);
+  });
+
+  test("are refused where two columns are bent against each other, which equal weights would let pass", () => {
+    const offset = g2.multiply(g2.generator, 5n);
+    const [A2, A3] = lists.A.slice(1, 3) as [G2, G2];
+    const bent = {
+      A: lists.A.with(1, g2.add(A2, offset)).with(2, g2.add(A3, g2.negate(offset))),
+      B: lists.B,
+    };
+    const group = curveGroup(g2);
+    const sums = [g2.sum(bent.A.map((_, j) => h(j + 1))), g2.sum(bent.A)] as const;
+    const equalWeights = [claim(group, h(1), bent.A[0] as G2), claim(group, ...sums)];
+    const weakened = proveAnyway(bent, equalWeights);
+    expect(verifyProof(equalWeights, weakened.a, namespaceStatement(pairing, own, bent).purpose("a"))).toBe(
+      true,
+    );
+    expect(accepts(bent, weakened)).toBe(false);
+    expect(accepts(bent, proveAnyway(bent))).toBe(false);
   });
 });
 

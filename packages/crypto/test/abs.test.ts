@@ -4,6 +4,7 @@ import {
   attributeKeys,
   checkAttributeKeys,
   checkSignerBase,
+  messageScalar,
   type SigningKeys,
   type Statement,
   sign,
@@ -225,6 +226,44 @@ describe("a signature is refused", () => {
       attributes: pooled,
     };
     expect(holds(what, sign(pairing, what, joint))).toBe(false);
+  });
+});
+
+describe("what is signed holds more than the message, else", () => {
+  const what = statement("cardiologist@cedars");
+  const signature = sign(pairing, what, alice);
+  const mu = messageScalar(what, rowBases(pairing, what));
+  const weights = [1n, 2n ** 100n + 1n];
+
+  test("anyone turns a signature under P into one under `P or Q`", () => {
+    const wider = statement("cardiologist@cedars or chief@cedars");
+    const rows = rowBases(pairing, wider);
+    const r = randomScalar();
+    const added = g2.multiply(rows.X[1]?.[0] ?? g2.zero, r);
+    const turned = {
+      ...signature,
+      S: [...signature.S, g1.multiply(messagePoint(pairing, mu), r)],
+      P: [g2.add(signature.P[0] ?? g2.zero, added)],
+    };
+    const weakened = [{ rows, mu, signature: turned }];
+    expect(equationsHold(pairing, committeeKey, weakened, (k) => weights[k] ?? 0n)).toBe(true);
+    expect(holds(wider, turned)).toBe(false);
+  });
+
+  test("a signature holds under other keys of the namespace with the same row bases", () => {
+    const u = attributeScalar(`cardiologist@cedars#${period}`);
+    const { A, B } = keysOf("cedars").lists;
+    const lists = {
+      A: A.map((point) => g2.add(point, g2.multiply(g2.generator, u))),
+      B: B.map((point) => g2.add(point, g2.negate(g2.generator))),
+    };
+    const other = { ...what, namespaces: new Map([["cedars", lists]]) };
+    const rows = rowBases(pairing, other);
+    expect(rows.basesDigest).toEqual(rowBases(pairing, what).basesDigest);
+    const weakened = [{ rows, mu, signature }];
+    expect(equationsHold(pairing, committeeKey, weakened, (k) => weights[k] ?? 0n)).toBe(true);
+    expect(holds(what, signature)).toBe(true);
+    expect(holds(other, signature)).toBe(false);
   });
 });
 

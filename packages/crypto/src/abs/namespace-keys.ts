@@ -75,7 +75,7 @@ export function namespaceLists(
   const bases = Array.from({ length: columns }, (_, j) => h(j + 1));
   const times = (scalar: Scalar) => pairing.g2.linear(bases.map((point) => [{ point, scalar }]));
   const lists = { A: times(secret.a), B: times(secret.b) };
-  const statement = statementOf(pairing, identity, lists);
+  const statement = namespaceStatement(pairing, identity, lists);
   const proof = {
     a: prove(statement.a, secret.a, statement.purpose("a")),
     b: prove(statement.b, secret.b, statement.purpose("b")),
@@ -103,7 +103,7 @@ export function verifyNamespaceKeys(
   ) {
     return false;
   }
-  const statement = statementOf(pairing, identity, keys.lists);
+  const statement = namespaceStatement(pairing, identity, keys.lists);
   return (
     verify(statement.a, keys.proof.a, statement.purpose("a")) &&
     verify(statement.b, keys.proof.b, statement.purpose("b"))
@@ -115,7 +115,8 @@ function extendsList(pairing: Pairing, list: readonly G2[], previous: readonly G
   return previous.every((point, j) => pairing.g2.equal(point, list[j] as G2));
 }
 
-interface Statement {
+/** What is proved, and for what. */
+export interface NamespaceStatement {
   /** log_{h_1}A_1 = log_{h̄}Ā */
   readonly a: readonly Claim[];
   /** log_{h_1}B_1 = log_{h̄}B̄ */
@@ -124,7 +125,11 @@ interface Statement {
 }
 
 /** h̄ = Σδ_j h_j, Ā = Σδ_j A_j, B̄ = Σδ_j B_j with δ_j = H_p("…/abs-weights", namespace, all A, all B, j). */
-function statementOf(pairing: Pairing, identity: NamespaceIdentity, { A, B }: NamespaceLists): Statement {
+export function namespaceStatement(
+  pairing: Pairing,
+  identity: NamespaceIdentity,
+  { A, B }: NamespaceLists,
+): NamespaceStatement {
   const { g2 } = pairing;
   const { h } = parameters(pairing);
   const { chainId, namespace, account } = identity;
