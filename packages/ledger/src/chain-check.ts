@@ -13,7 +13,7 @@ import {
   type Head,
   headOf,
 } from "./block.ts";
-import { executeBlock, genesisHead, type Rules } from "./machine.ts";
+import { type AppliedTransaction, executeBlock, genesisHead, type Rules } from "./machine.ts";
 import { MemoryNodes, type NodeSource, type StoredNode } from "./state-tree.ts";
 
 /** One line of `ledger export` (CONTRACT): byte strings are lower-case hex. */
@@ -96,6 +96,11 @@ function hexOf(value: unknown, size?: number): Uint8Array {
   return fromHex(value, size);
 }
 
+/** A fault of what is checked; a store that cannot be reached, or a bug of ours, is none. */
+function isFault(error: unknown): error is ChartsealError {
+  return error instanceof ChartsealError && error.family !== "unavailable" && error.family !== "defect";
+}
+
 const findingsMax = 1_000;
 
 /** The check itself, fed block by block; `verifyChain` feeds it an export, an engine its own store. */
@@ -108,16 +113,15 @@ export class ChainCheck {
   #transactions = 0;
   #stateCheckedTo = 0;
   #replaying = true;
+  /** False after a block that could not be read: the next one's links say nothing new. */
+  #linked = true;
 
   constructor(rules: Rules, nodes: ReplayNodes = new MemoryNodes()) {
     this.#rules = rules;
     this.#nodes = nodes;
     const { head, update } = genesisHead(rules);
     this.#head = head;
-    this.#guard(0, () => {
-      nodes.add(update.added);
-      return true;
-    });
+    this.#guard(0, () => nodes.add(update.added));
   }
 
   find(height: number, field: string, detail: string, data: ErrorData = {}): void {
@@ -129,23 +133,28 @@ export class ChainCheck {
 
   /** What should be a block and cannot be read as one. */
   unreadable(error: unknown): void {
-    if (!(error instanceof ChartsealError)) throw error;
-    this.find(this.#head.height + 1, "line", error.message);
+    if (!isFault(error)) throw error;
+    const height = error.data.height ?? this.#head.height + 1;
+    this.find(Number(height), "line", error.message);
     this.#replaying = false;
+    this.#linked = false;
   }
 
-  block(block: Block): void {
-    const faults = blockFaults(block, this.#rules.chainId, this.#head);
+  /** Checks the next block; what its transactions gave, where they could be replayed. */
+  block(block: Block): readonly AppliedTransaction[] | undefined {
+    const faults = blockFaults(block, this.#rules.chainId, this.#linked ? this.#head : undefined);
+    this.#linked = true;
     const { height } = block.header;
     for (const { field, detail } of faults) this.find(height, field, detail);
     this.#blocks++;
     this.#transactions += block.transactions.length;
     if (faults.some(({ field }) => field !== "commit" && field !== "hash")) this.#replaying = false;
-    if (this.#replaying) this.#replaying = this.#guard(height, () => this.#replay(block));
+    const results = this.#replaying ? this.#guard(height, () => this.#replay(block)) : undefined;
     this.#head = headOf(block);
+    return results;
   }
 
-  #replay(block: Block): boolean {
+  #replay(block: Block): readonly AppliedTransaction[] | undefined {
     const { header, transactions } = block;
     const { timestampMs, proposer } = header;
     const input = {
@@ -159,25 +168,26 @@ export class ChainCheck {
     const executed = executeBlock(input);
     if (!equalBytes(executed.header.stateRoot, header.stateRoot)) {
       this.find(header.height, "stateRoot", "the state root is not what the transactions give");
-      return false;
+      this.#replaying = false;
+      return undefined;
     }
     this.#nodes.add(executed.update.added);
     this.#nodes.forget(executed.update.replaced);
     this.#stateCheckedTo = header.height;
-    return true;
+    return executed.results;
   }
 
   /** Runs a part of the replay; a refused transaction or a damaged node is a finding and ends it. */
-  #guard(height: number, work: () => boolean): boolean {
+  #guard<T>(height: number, work: () => T): T | undefined {
     try {
       return work();
     } catch (error) {
-      if (!(error instanceof ChartsealError)) throw error;
+      if (!isFault(error)) throw error;
       const field =
         error.data.transaction === undefined ? String(error.data.field ?? "stateRoot") : "transactions";
       this.find(height, field, error.message, error.data);
       this.#replaying = false;
-      return false;
+      return undefined;
     }
   }
 

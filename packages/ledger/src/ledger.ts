@@ -35,11 +35,6 @@ export interface FoundTransaction {
   readonly commit: Commit;
 }
 
-export interface StateEntry {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-}
-
 export interface Ledger {
   /** 32 bytes. */
   readonly chainId: Uint8Array;
@@ -57,9 +52,6 @@ export interface Ledger {
 
   /** A value of the state at the head. */
   read(kind: StateKind, key: Uint8Array): Promise<Uint8Array | undefined>;
-
-  /** Every entry of a kind at the head, in the order of keys. */
-  list(kind: StateKind): AsyncIterable<StateEntry>;
 
   /** A value at a height (default: the head), with its proof. @throws ChartsealError `input-invalid` for no such block */
   prove(kind: StateKind, key: Uint8Array, height?: number): Promise<ProvedState>;

@@ -36,7 +36,7 @@ export interface StateChange {
 
 /** Bytes as a map key: one character a byte. Short strings only. */
 export function byteText(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
+  return String.fromCharCode.apply(null, bytes as unknown as number[]);
 }
 
 function entryText(kind: StateKind, key: Uint8Array): string {

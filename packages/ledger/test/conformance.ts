@@ -77,7 +77,12 @@ export function conformance(name: string, factory: EngineFactory): void {
       for (let i = 0; i < 5; i++) await ledger.submit(give(i, i, 1));
       const blocks = await all(ledger.blocks(1));
       expect(blocks).toHaveLength((await ledger.head()).height);
-      let previous: Head = { height: 0, hash: new Uint8Array(32), stateRoot: new Uint8Array(32), timestampMs: 0 };
+      let previous: Head = {
+        height: 0,
+        hash: new Uint8Array(32),
+        stateRoot: new Uint8Array(32),
+        timestampMs: 0,
+      };
       for (const block of blocks) {
         expect(blockFaults(block, ledger.chainId, previous)).toEqual([]);
         expect(block.hash).toEqual(hashHeader(block.header));
@@ -207,7 +212,6 @@ export function conformance(name: string, factory: EngineFactory): void {
       }
       expect(await ledger.transaction(sha256(u64(1)))).toBeUndefined();
     });
-
   });
 
   describe(`${name}: watching and closing`, () => {

@@ -4,7 +4,7 @@
  */
 import { assert, ChartsealError, ed25519KeyPairFromSeed, equalBytes } from "@chartseal/crypto";
 import { type Block, checkBlock, type Head, headOf, signBlock } from "../block.ts";
-import type { FoundTransaction, Ledger, ProvedState, StateEntry, Submitted } from "../ledger.ts";
+import type { FoundTransaction, Ledger, ProvedState, Submitted } from "../ledger.ts";
 import { BlockBuilder, type ExecutedBlock, genesisHead, type Rules } from "../machine.ts";
 import { proveTransaction } from "../merkle.ts";
 import type { StateKind } from "../state.ts";
@@ -15,7 +15,6 @@ import type { CommitStage, Store } from "./store.ts";
 /** A block takes no further transaction beyond these. */
 const blockBytesMax = 4 * 1024 * 1024;
 const blockTransactionsMax = 4_096;
-const listPage = 256;
 
 export interface Writer {
   /** The proposer's Ed25519 seed, 32 bytes. */
@@ -88,19 +87,6 @@ export class EmbeddedLedger implements Ledger {
 
   async read(kind: StateKind, key: Uint8Array): Promise<Uint8Array | undefined> {
     return readState(this.#parts.store, this.#now().stateRoot, kind, key);
-  }
-
-  async *list(kind: StateKind): AsyncIterable<StateEntry> {
-    const { stateRoot } = this.#now();
-    let keys = this.#parts.store.keys(kind, undefined, listPage);
-    while (keys.length > 0) {
-      for (const key of keys) {
-        const value = readState(this.#parts.store, stateRoot, kind, key);
-        if (value !== undefined) yield { key, value };
-      }
-      this.#open();
-      keys = this.#parts.store.keys(kind, keys.at(-1), listPage);
-    }
   }
 
   async prove(kind: StateKind, key: Uint8Array, height?: number): Promise<ProvedState> {

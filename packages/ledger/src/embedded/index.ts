@@ -1,4 +1,5 @@
 /** The public entry of @chartseal/ledger/embedded. */
+export { verifyEmbedded } from "./check.ts";
 export { EmbeddedLedger } from "./engine.ts";
 export { type HomeLock, takeHomeLock, tryHomeLock } from "./lock.ts";
 export {

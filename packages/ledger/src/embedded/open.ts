@@ -4,7 +4,7 @@
  */
 import { ChartsealError, equalBytes } from "@chartseal/crypto";
 import { genesisHead, type Rules } from "../machine.ts";
-import { openForReading, openForWriting, openInPlace, requireFile } from "./connection.ts";
+import { needsRollback, openForReading, openForWriting, openInPlace, requireFile } from "./connection.ts";
 import { EmbeddedLedger } from "./engine.ts";
 import { type HomeLock, takeHomeLock } from "./lock.ts";
 import { createSchema } from "./schema.ts";
@@ -66,13 +66,13 @@ export function openEmbeddedReader(options: EmbeddedOptions & { readonly pollMs?
   const { directory, pollMs = 250 } = options;
   let connection = openForReading(directory);
   const store = new Store(connection.database);
+  // A copy is left for the file once a writer has repaired it; the file for a copy if a writer was killed since.
   const refresh = () => {
-    if (!connection.isCopy) return;
-    const inPlace = openInPlace(directory);
-    if (inPlace === undefined) return;
+    const better = connection.isCopy ? openInPlace(directory) : isStuck(store) && openForReading(directory);
+    if (!better) return;
     connection.close();
-    connection = inPlace;
-    store.replaceConnection(inPlace.database);
+    connection = better;
+    store.replaceConnection(better.database);
   };
   try {
     const rules = rulesFrom(store, options);
@@ -83,13 +83,23 @@ export function openEmbeddedReader(options: EmbeddedOptions & { readonly pollMs?
   }
 }
 
+function isStuck(store: Store): boolean {
+  try {
+    store.height();
+    return false;
+  } catch (error) {
+    if (needsRollback(error)) return true;
+    throw error;
+  }
+}
+
 function createIn(store: Store, rules: Rules, tables: () => void): void {
-  const { head, changes, update } = genesisHead(rules);
-  store.create({ genesis: rules.genesis, stateRoot: head.stateRoot }, changes, update.added, tables);
+  const { head, update } = genesisHead(rules);
+  store.create({ genesis: rules.genesis, stateRoot: head.stateRoot }, update.added, tables);
 }
 
 /** The rules of the stored genesis; one that is not understood is damage here. */
-function rulesFrom(store: Store, options: EmbeddedOptions): Rules {
+export function rulesFrom(store: Store, options: EmbeddedOptions): Rules {
   const { genesis } = store.genesis();
   let rules: Rules;
   try {

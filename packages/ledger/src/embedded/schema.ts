@@ -1,7 +1,6 @@
 /**
  * The tables of DIR/ledger/ledger.sqlite, format 1. A rollback journal and not a write-ahead log, so that a reader
- * changes no byte (docs/decisions/embedded-store.md). Blocks and nodes are written once and never changed; `entries`
- * is an index of the keys at the head.
+ * changes no byte (docs/decisions/embedded-store.md). Rows are written once and never changed.
  */
 import { ChartsealError } from "@chartseal/crypto";
 import type Database from "better-sqlite3";
@@ -15,7 +14,6 @@ const tables = [
   "CREATE TABLE blocks (height INTEGER PRIMARY KEY, header BLOB NOT NULL, hash BLOB NOT NULL, transactions BLOB NOT NULL, seal BLOB NOT NULL)",
   "CREATE TABLE transactions (identifier BLOB PRIMARY KEY, height INTEGER NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID",
   "CREATE TABLE nodes (hash BLOB PRIMARY KEY, node BLOB NOT NULL) WITHOUT ROWID",
-  "CREATE TABLE entries (kind INTEGER NOT NULL, key BLOB NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID",
 ] as const;
 
 export function createSchema(database: Database.Database): void {

@@ -9,7 +9,7 @@ import { type CborValue, ChartsealError, decode, encode } from "@chartseal/crypt
 import type Database from "better-sqlite3";
 import { type Block, type Commit, decodeHeader, encodeHeader } from "../block.ts";
 import type { ExecutedBlock } from "../machine.ts";
-import { byteText, type StateChange, type StateKind } from "../state.ts";
+import { byteText } from "../state.ts";
 import { decodeNode, encodeNode, type NodeSource, type StateNode, type StoredNode } from "../state-tree.ts";
 import { storeError } from "./sqlite-errors.ts";
 
@@ -95,34 +95,6 @@ export class Store implements NodeSource {
     return row === undefined ? undefined : { height: integer(row.height), index: integer(row.position) };
   }
 
-  /** The identifiers of a block's transactions, by position. */
-  identifiers(height: number): Uint8Array[] {
-    const rows = this.#rows("SELECT identifier FROM transactions WHERE height = ? ORDER BY position", height);
-    return rows.map((row) => blob(row.identifier));
-  }
-
-  /** At most `count` keys of a kind, in order, after a given one. */
-  keys(kind: StateKind, after: Uint8Array | undefined, count: number): Uint8Array[] {
-    const rows =
-      after === undefined
-        ? this.#rows("SELECT key FROM entries WHERE kind = ? ORDER BY key LIMIT ?", kind, count)
-        : this.#rows(
-            "SELECT key FROM entries WHERE kind = ? AND key > ? ORDER BY key LIMIT ?",
-            kind,
-            after,
-            count,
-          );
-    return rows.map((row) => blob(row.key));
-  }
-
-  entryCount(): number {
-    return integer(this.#row("SELECT count(*) AS number FROM entries")?.number);
-  }
-
-  hasEntry(kind: StateKind, key: Uint8Array): boolean {
-    return this.#row("SELECT 1 AS found FROM entries WHERE kind = ? AND key = ?", kind, key) !== undefined;
-  }
-
   transactionCount(): number {
     return integer(this.#row("SELECT count(*) AS number FROM transactions")?.number);
   }
@@ -135,17 +107,21 @@ export class Store implements NodeSource {
 
   load(hash: Uint8Array): StateNode {
     const text = byteText(hash);
-    const cached = this.#young.get(text) ?? this.#old.get(text);
-    const node = cached ?? this.loadStored(hash);
-    this.#remember(text, node);
-    return node;
+    const young = this.#young.get(text);
+    if (young !== undefined) return young;
+    const old = this.#old.get(text);
+    if (old === undefined) return this.loadStored(hash);
+    this.#remember(text, old);
+    return old;
   }
 
   /** A node from the file itself, past the cache. @throws ChartsealError `chain-altered` */
   loadStored(hash: Uint8Array): StateNode {
     const row = this.#row("SELECT node FROM nodes WHERE hash = ?", hash);
     if (row === undefined) throw new ChartsealError("chain-altered", "a node of the state tree is missing");
-    return decodeNode(hash, blob(row.node));
+    const node = decodeNode(hash, blob(row.node));
+    this.#remember(byteText(hash), node);
+    return node;
   }
 
   #remember(text: string, node: StateNode): void {
@@ -157,19 +133,13 @@ export class Store implements NodeSource {
   }
 
   /** The first transaction of a new store. */
-  create(
-    genesis: Genesis,
-    changes: readonly StateChange[],
-    nodes: readonly StoredNode[],
-    tables: () => void,
-  ): void {
+  create(genesis: Genesis, nodes: readonly StoredNode[], tables: () => void): void {
     this.#write(() => {
       tables();
       const meta = this.#statement("INSERT INTO meta (name, value) VALUES (?, ?)");
       meta.run("genesis", genesis.genesis);
       meta.run("genesis-root", genesis.stateRoot);
       this.#putNodes(nodes);
-      this.#putEntries(changes);
     });
   }
 
@@ -190,8 +160,8 @@ export class Store implements NodeSource {
         transaction.run(identifier, header.height, index);
       stage("inside-transaction");
       this.#putNodes(executed.update.added);
-      this.#putEntries(executed.changes);
     });
+    for (const { hash, node } of executed.update.added) this.#remember(byteText(hash), node);
     stage("after-commit");
   }
 
@@ -202,12 +172,6 @@ export class Store implements NodeSource {
   #putNodes(nodes: readonly StoredNode[]): void {
     const statement = this.#statement("INSERT OR IGNORE INTO nodes (hash, node) VALUES (?, ?)");
     for (const { hash, node } of nodes) statement.run(hash, encodeNode(node));
-  }
-
-  #putEntries(changes: readonly StateChange[]): void {
-    const put = this.#statement("INSERT OR IGNORE INTO entries (kind, key) VALUES (?, ?)");
-    const remove = this.#statement("DELETE FROM entries WHERE kind = ? AND key = ?");
-    for (const { kind, key, value } of changes) (value === undefined ? remove : put).run(kind, key);
   }
 
   close(): void {

@@ -1,0 +1,95 @@
+/**
+ * The embedded engine's own check: the whole chain by replay, and that the store holds every node of every state root,
+ * finds every transaction where it is, and is sound as a database. Memory does not grow with the chain.
+ */
+import { setImmediate as breathe } from "node:timers/promises";
+import { ChartsealError, equalBytes, isFamily } from "@chartseal/crypto";
+import { ChainCheck, type ChainReport, type ReplayNodes } from "../chain-check.ts";
+import { type AppliedTransaction, genesisHead, type Rules } from "../machine.ts";
+import { type Connection, openForReading } from "./connection.ts";
+import { type EmbeddedOptions, rulesFrom } from "./open.ts";
+import { Store } from "./store.ts";
+
+/** Between two looks at the event loop. */
+const blocksAtOnce = 32;
+
+/**
+ * Checks the ledger of a home, beside a live writer too, and changes no byte. Damage is in the report.
+ * @throws ChartsealError `home-missing`, `home-busy`, `ledger-unreachable`
+ */
+export async function verifyEmbedded(options: EmbeddedOptions): Promise<ChainReport> {
+  let connection: Connection | undefined;
+  try {
+    connection = openForReading(options.directory);
+    const store = new Store(connection.database);
+    return await checkStore(store, rulesFrom(store, options));
+  } catch (error) {
+    if (!isFamily(error, "integrity")) throw error;
+    const findings = [{ height: 0, field: "store", detail: error.message }];
+    const head = { height: 0, hash: new Uint8Array(32), stateRoot: new Uint8Array(32), timestampMs: 0 };
+    return { ok: false, blocks: 0, transactions: 0, head, stateCheckedTo: 0, findings };
+  } finally {
+    connection?.close();
+  }
+}
+
+async function checkStore(store: Store, rules: Rules): Promise<ChainReport> {
+  const nodes: ReplayNodes = {
+    load: (hash) => store.load(hash),
+    // A replayed node must be in the file already; read past the cache, so that the file itself is what is checked.
+    add: (added) => {
+      for (const { hash } of added) store.loadStored(hash);
+    },
+    forget: () => {},
+  };
+  const check = new ChainCheck(rules, nodes);
+  if (!equalBytes(store.genesis().stateRoot, genesisHead(rules).head.stateRoot)) {
+    check.find(0, "stateRoot", "the stored root of the genesis is not what the chain began with");
+  }
+  const last = store.height();
+  for (let height = 1; height <= last; height++) {
+    checkHeight(store, check, height);
+    if (height % blocksAtOnce === 0) await breathe();
+  }
+  checkWhole(store, check, last);
+  return check.report();
+}
+
+/** What no single block shows: the database's own structure, and that the index holds no more than the chain. */
+function checkWhole(store: Store, check: ChainCheck, last: number): void {
+  try {
+    for (const detail of store.damage()) check.find(0, "store", detail);
+    const { transactions } = check.report();
+    if (store.transactionCount() !== transactions && store.height() === last) {
+      check.find(0, "store", "the index of transactions does not have one entry a transaction");
+    }
+  } catch (error) {
+    if (!isFamily(error, "integrity")) throw error;
+    check.find(0, "store", error.message);
+  }
+}
+
+function checkHeight(store: Store, check: ChainCheck, height: number): void {
+  try {
+    const block = store.block(height);
+    if (block === undefined) {
+      throw new ChartsealError("chain-altered", `block ${height} is missing`, { data: { height } });
+    }
+    checkIndex(store, check, height, check.block(block) ?? []);
+  } catch (error) {
+    check.unreadable(error);
+  }
+}
+
+function checkIndex(
+  store: Store,
+  check: ChainCheck,
+  height: number,
+  results: readonly AppliedTransaction[],
+): void {
+  for (const [transaction, { identifier }] of results.entries()) {
+    const found = store.location(identifier);
+    if (found?.height === height && found.index === transaction) continue;
+    check.find(height, "store", "the index of transactions does not lead to this one", { transaction });
+  }
+}
