@@ -1,7 +1,7 @@
 /** Decoders of file/ under mutated input: nothing but `encoding-invalid`, and nothing taken that would not be written. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { toHex } from "../src/bytes.ts";
+import { equalBytes } from "../src/bytes.ts";
 import { hasCode } from "../src/errors.ts";
 import { decodeHeader, encodeHeader } from "../src/file/header.ts";
 import { decodeMetadata, encodeMetadata } from "../src/file/metadata.ts";
@@ -35,7 +35,9 @@ const decoders: readonly (readonly [string, () => Promise<Uint8Array>, (bytes: U
 
 describe("mutated bytes", () => {
   for (const [name, make, again] of decoders) {
-    it(`of a ${name} are refused with a coded error or are what the encoder writes`, async () => {
+    it(`of a ${name} are refused with a coded error or are what the encoder writes`, {
+      timeout: 1_800_000,
+    }, async () => {
       const original = await make();
       const edit = fc.record({
         at: fc.nat(original.length),
@@ -49,7 +51,7 @@ describe("mutated bytes", () => {
           for (const { at, remove, insert } of edits) bytes = bytes.toSpliced(at, remove, ...insert);
           const mutated = Uint8Array.from(bytes);
           try {
-            expect(toHex(again(mutated))).toBe(toHex(mutated));
+            if (!equalBytes(again(mutated), mutated)) throw new Error("two encodings");
           } catch (error) {
             if (!hasCode(error, "encoding-invalid")) throw error;
             refused++;

@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { sha512 } from "@noble/hashes/sha2.js";
 import fc from "fast-check";
@@ -32,6 +34,17 @@ describe("the two platforms", () => {
   it("are chosen by the package's own import: Node's here", () => {
     expect(found.name).toBe("node");
     expect(platforms.map(({ name }) => name)).toEqual(["node", "web"]);
+  });
+
+  it("are chosen by condition: WebCrypto's where a bundler or a runtime says browser", async () => {
+    const choose = async (...conditions: string[]): Promise<string> => {
+      const program = 'import("#platform").then(({ platform }) => console.log(platform.name))';
+      const flags = [...conditions, "chartseal-source"].map((condition) => `--conditions=${condition}`);
+      const cwd = new URL("../", import.meta.url);
+      const { stdout } = await promisify(execFile)(process.execPath, [...flags, "--eval", program], { cwd });
+      return stdout.trim();
+    };
+    expect([await choose(), await choose("browser")]).toEqual(["node", "web"]);
   });
 
   it("give the same hashes and MACs, however the input is cut", async () => {
