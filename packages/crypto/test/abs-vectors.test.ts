@@ -31,7 +31,7 @@ const columns = 4;
 const period = "2026q4";
 
 const hex32 = (x: Scalar): string => toHex(fromBigInt(x, 32));
-/** A scalar of the recipe: SHA-512-free and easy to repeat, SHA-256(name ‖ 0) ‖ SHA-256(name ‖ 1) mod p. */
+/** A scalar of the recipe: OS2IP(SHA-256(name ‖ "0") ‖ SHA-256(name ‖ "1")) mod p. */
 const scalarOf = (name: string): Scalar =>
   reduce(new Uint8Array([...sha256(utf8(`${name}0`)), ...sha256(utf8(`${name}1`))]));
 const bytesOf = (name: string): Uint8Array => sha256(utf8(name));

@@ -181,6 +181,13 @@ describe("what is missing", () => {
     );
   });
 
+  test("is minimal even where alternatives were left out on the way", () => {
+    const wide = Array.from({ length: 70 }, (_, i) => `a${i}@x`).join(" or ");
+    const sets = want(`(${wide}) and (a69@x or b@x and c@x)`);
+    expect(sets[0]).toEqual(["a69@x"]);
+    expect(sets.filter((set) => set.includes("a69@x"))).toHaveLength(1);
+  });
+
   test("of the widest threshold is bounded and quick", () => {
     const leaves = Array.from({ length: 256 }, (_, i) => ({ kind: "leaf", attribute: `a${i}@x` }) as const);
     const wide = policyOf({ kind: "threshold", k: 4, children: leaves });
