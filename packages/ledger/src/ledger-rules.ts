@@ -1,6 +1,7 @@
 /** The rules of one chain as machine.ts asks them: genesis, who may propose, and every kind of transaction. */
 import { equalBytes, type Pairing } from "@chartseal/crypto";
 import { apply } from "./apply.ts";
+import { verifyAttributeBatch } from "./attribute-batch.ts";
 import { chainIdOf, decodeGenesis, initialise } from "./genesis.ts";
 import type { Rules } from "./machine.ts";
 import { emptyKey, entries, load } from "./state-kinds.ts";
@@ -20,5 +21,10 @@ export function ledgerRules(pairing: Pairing, genesisBytes: Uint8Array): Rules {
       ),
     apply: (state, { height, timestampMs }, transaction) =>
       apply(state, { chainId, height, timestampMs, pairing }, transaction),
+    prepare(state, { height, timestampMs }, transactions) {
+      const block = { chainId, height, timestampMs, pairing };
+      const verifiedAttributes = verifyAttributeBatch(state, block, transactions);
+      return (own, _, transaction) => apply(own, { ...block, verifiedAttributes }, transaction);
+    },
   };
 }

@@ -52,7 +52,7 @@ describe("a killed writer", () => {
       expect(lines.length).toBeGreaterThan(0);
       const report = await verifyEmbedded({ directory, rulesOf: toyRules });
       expect(report.findings).toEqual([]);
-      expect(report.transactions).toBeGreaterThanOrEqual((acknowledged += lines.length));
+      expect(report.transactions).toBeGreaterThanOrEqual(acknowledged + lines.length);
       const reader = openEmbeddedReader({ directory, rulesOf: toyRules });
       for (const line of lines) {
         const [height, hash, identifier] = line.split(" ") as [string, string, string];

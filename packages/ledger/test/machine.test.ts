@@ -1,5 +1,5 @@
 /** The machine as a pure function, and a stranger's check of its chains against those who alter them. */
-import { encode, fromHex, sha256, toHex, u64 } from "@chartseal/crypto";
+import { ChartsealError, encode, fromHex, sha256, toHex, u64 } from "@chartseal/crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -13,6 +13,7 @@ import {
   hashHeader,
   headOf,
   MemoryNodes,
+  type Rules,
   selectTransactions,
   signBlock,
   stateAt,
@@ -157,6 +158,52 @@ describe("the machine", () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it("calls damage beneath the rules damage, though they take it for a fault of the transaction", () => {
+    const chain = longChain();
+    const misled: Rules = {
+      ...rules,
+      apply(state, position, transaction) {
+        try {
+          return rules.apply(state, position, transaction);
+        } catch (error) {
+          if (error instanceof ChartsealError && error.code === "transaction-refused") throw error;
+          throw new ChartsealError("transaction-refused", "malformed", { cause: error });
+        }
+      },
+    };
+    const input = { ...chain.input([give(200, 1, 1)]), rules: misled };
+    expect(executeBlock(input).results).toHaveLength(1);
+    const nodes = {
+      load(hash: Uint8Array) {
+        const node = chain.nodes.load(hash);
+        if (node.type === "leaf" && node.kind === balanceKind)
+          throw new ChartsealError("chain-altered", "missing");
+        return node;
+      },
+    };
+    expect(() => executeBlock({ ...input, nodes })).toThrow(
+      expect.objectContaining({ code: "chain-altered" }),
+    );
+    const { dropped } = selectTransactions({ ...input, nodes });
+    expect(dropped).toMatchObject([{ reason: { code: "chain-altered" } }]);
+  });
+
+  it("lets the rules check a block's transactions together before it applies them", () => {
+    const chain = new Chain();
+    const seen: number[] = [];
+    const batching: Rules = {
+      ...rules,
+      prepare(state, _position, transactions) {
+        seen.push(transactions.length);
+        state.put(balanceKind, accountKey(1), encode(1_000_000));
+        return (...asked) => rules.apply(...asked);
+      },
+    };
+    const input = chain.input([give(1, 1, 1), give(2, 1, 1)]);
+    expect(executeBlock({ ...input, rules: batching })).toEqual(executeBlock(input));
+    expect(seen).toEqual([2]);
   });
 
   it("lets nobody propose but the genesis' proposer", () => {
