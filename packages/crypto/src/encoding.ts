@@ -41,7 +41,9 @@ function check(value: unknown, depth: number): void {
 /** The one encoding of a value. @throws ChartsealError `encoding-invalid` for what has none */
 export function encode(value: CborValue): Uint8Array {
   check(value, 0);
-  return cborg.encode(value, cborg.rfc8949EncodeOptions);
+  // Long ones come out as Node's Buffer, whose slice shares memory: everything of ours is a plain Uint8Array.
+  const bytes = cborg.encode(value, cborg.rfc8949EncodeOptions);
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /**

@@ -60,11 +60,11 @@ export class Overlay implements StateAccess {
   }
 
   put(kind: StateKind, key: Uint8Array, value: Uint8Array): void {
-    this.#changes.set(entryText(kind, key), { kind, key: key.slice(), value: value.slice() });
+    this.#changes.set(entryText(kind, key), { kind, key: new Uint8Array(key), value: new Uint8Array(value) });
   }
 
   remove(kind: StateKind, key: Uint8Array): void {
-    this.#changes.set(entryText(kind, key), { kind, key: key.slice(), value: undefined });
+    this.#changes.set(entryText(kind, key), { kind, key: new Uint8Array(key), value: undefined });
   }
 
   /** The last change of each key. */

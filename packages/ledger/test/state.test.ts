@@ -242,7 +242,7 @@ describe("an overlay", () => {
 
   it("keeps its own copy of what is put", () => {
     const overlay = new Overlay({ get: () => undefined });
-    const value = bytes("abc");
+    const value = Buffer.from("abc");
     overlay.put(1, bytes("k"), value);
     value[0] = 0;
     expect(overlay.get(1, bytes("k"))).toEqual(bytes("abc"));

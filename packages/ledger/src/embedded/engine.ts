@@ -80,7 +80,7 @@ export class EmbeddedLedger implements Ledger {
       if (this.#parts.writer === undefined) {
         throw new ChartsealError("ledger-unreachable", "the ledger was opened for reading");
       }
-      this.#queue.push({ transaction: transaction.slice(), resolve, reject });
+      this.#queue.push({ transaction: new Uint8Array(transaction), resolve, reject });
       this.#schedule();
     });
   }
