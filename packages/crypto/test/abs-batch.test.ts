@@ -191,3 +191,30 @@ describe("the weights", () => {
     expect(verifyBatch(pairing, committeeKey, pair)).toEqual([0, 1]);
   });
 });
+
+describe("row bases", () => {
+  const inPeriod = (label: string) => {
+    const one = statement("cardiologist@cedars");
+    return { ...one, periods: new Map([["cardiologist@cedars", label]]) };
+  };
+
+  test("are kept for the 64 policies used last, and no more", () => {
+    const counted = countingPairing(pairing);
+    const made = (label: string): number => {
+      counted.reset();
+      rowBases(counted.pairing, inPeriod(label));
+      return counted.counts().E2;
+    };
+    for (let i = 0; i < 64; i++) expect(made(`p${i}`)).toBe(1);
+    expect(made("p0")).toBe(0);
+    expect(made("p64")).toBe(1);
+    expect(made("p0")).toBe(0);
+    expect(made("p1")).toBe(1);
+  });
+
+  test("of another period are others", () => {
+    const [one, other] = [rowBases(pairing, inPeriod("p0")), rowBases(pairing, inPeriod("p0.1"))];
+    expect(one.basesDigest).not.toEqual(other.basesDigest);
+    expect(one.text).toBe("cardiologist@cedars#p0");
+  });
+});

@@ -23,10 +23,13 @@ import { encodeSignature } from "../src/abs/wire.ts";
 import { toHex } from "../src/bytes.ts";
 import { ChartsealError } from "../src/errors.ts";
 import { sha256 } from "../src/hash.ts";
+import { invert, mod, multiplyMod } from "../src/pairing/scalar.ts";
 import { parsePolicy } from "../src/policy/policy.ts";
 import { randomScalar } from "../src/random.ts";
 import { seedRandomness } from "../src/random-seam.ts";
+import { basePartial } from "../src/threshold/base-key.ts";
 import {
+  a0,
   accountOf,
   codeOf,
   committeeKey,
@@ -380,5 +383,23 @@ describe("attribute keys", () => {
     expect(checkSignerBase(pairing, { account: accountOf("bob"), base, committeeKey })).toBe(false);
     expect(checkSignerBase(pairing, { account, base: g1.zero, committeeKey })).toBe(false);
     expect(checkSignerBase(pairing, { account, base: g1.zero, committeeKey: g2.zero })).toBe(false);
+  });
+
+  test("K_base comes from t of n nodes that each hold a share of a0, and signs", () => {
+    const account = accountOf("erin");
+    const slope = randomScalar();
+    const share = (index: number) => ({ epoch: 1, index, secret: mod(a0 + slope * BigInt(index)) });
+    const [one, three] = [1, 3].map((index) => basePartial(pairing, { account, share: share(index) }).value);
+    // Lagrange at 0 for the points 1 and 3: 3/2 and −1/2.
+    const half = invert(2n);
+    const base = g1.add(
+      g1.multiply(one ?? g1.zero, multiplyMod(3n, half)),
+      g1.negate(g1.multiply(three ?? g1.zero, half)),
+    );
+    expect(checkSignerBase(pairing, { account, base, committeeKey })).toBe(true);
+    const name = `nurse@cedars#${period}`;
+    const attributes = attributeKeys(pairing, { secret, attributes: [name], account, base, committeeKey });
+    const what = statement("nurse@cedars");
+    expect(holds(what, sign(pairing, what, { account, base, attributes }))).toBe(true);
   });
 });

@@ -20,7 +20,7 @@ interface Token {
 
 const blank = /[ \t\r\n]*/y;
 const word = /[A-Za-z0-9._:+@-]+/y;
-const number = /^[1-9][0-9]{0,5}$/;
+const number = /^[1-9][0-9]*$/;
 
 /** What was parsed, as written: not canonical yet. */
 export interface Parsed {
@@ -95,8 +95,9 @@ class Parser {
       children.push(this.policy(depth + 1));
     }
     this.expect(")", "`,` or `)`");
-    const k = number.test(text) ? Number(text) : 0;
-    if (k < 1 || k > children.length) {
+    if (!number.test(text)) throw syntax("a number is 1 or more, without leading zeros", position);
+    const k = Number(text);
+    if (k > children.length) {
       throw syntax(`k of n needs 1 ≤ k ≤ n, and n is ${children.length} here`, position);
     }
     return { kind: "threshold", k, children };
