@@ -3,7 +3,7 @@
  * else; without it, sentences for people. Progress and notes always go to standard error (CONTRACT, Command line).
  */
 import { isatty } from "node:tty";
-import { ChartsealError, errorCodes, type ErrorFamily } from "@chartseal/crypto";
+import { ChartsealError, type ErrorFamily, errorCodes } from "@chartseal/crypto";
 
 /** Exit code of each family of errors (CONTRACT, Exit codes). */
 export const exitCodes: Readonly<Record<ErrorFamily, number>> = {
@@ -15,7 +15,8 @@ export const exitCodes: Readonly<Record<ErrorFamily, number>> = {
 };
 
 function replaceBytes(_key: string, value: unknown): unknown {
-  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
+  if (typeof value === "bigint")
+    return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
   if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
   return value;
 }
@@ -57,7 +58,9 @@ export function asChartsealError(error: unknown): ChartsealError {
     return new ChartsealError("provider-unreachable", "no space is left on the device", { cause: error });
   }
   if (code === "EACCES" || code === "EROFS" || code === "EPERM") {
-    return new ChartsealError("input-invalid", "a file or folder cannot be read or written", { cause: error });
+    return new ChartsealError("input-invalid", "a file or folder cannot be read or written", {
+      cause: error,
+    });
   }
   const message = error instanceof Error ? error.message : String(error);
   return new ChartsealError("defect", `unexpected: ${message}`, { cause: error });
@@ -68,7 +71,8 @@ export function reportFailure(thrown: unknown, json: boolean): number {
   const error = asChartsealError(thrown);
   const sentence = error.hint === undefined ? error.message : `${error.message}; ${error.hint}`;
   process.stderr.write(`chartseal: ${error.code}: ${sentence.replaceAll(/\s*\n\s*/g, " ")}\n`);
-  if (process.env.CHARTSEAL_DEBUG === "1") process.stderr.write(`${error.stack}\n${String((error.cause as Error)?.stack ?? "")}\n`);
+  if (process.env.CHARTSEAL_DEBUG === "1")
+    process.stderr.write(`${error.stack}\n${String((error.cause as Error)?.stack ?? "")}\n`);
   if (json) {
     const hint = error.hint === undefined ? {} : { hint: error.hint };
     const body = { ...error.data, ...hint, code: error.code, message: error.message };

@@ -56,12 +56,15 @@ export async function registerNamespace(
     readonly name: string;
     readonly identity: Identity;
     readonly admittedBy: readonly Uint8Array[];
+    /** Called with the secret before it is registered, so that a crash cannot lose it. */
+    readonly saved: (secret: NamespaceSecret) => Promise<void>;
   },
 ): Promise<NamespaceSecret> {
   const { pairing, ledger } = surroundings;
   const { name, identity, admittedBy } = options;
   const place = { chainId: ledger.chainId, namespace: name, account: identity.account };
   const { secret, lists: made, proof } = namespaceKeys(pairing, place);
+  await options.saved(secret);
   const writer = new AccountWriter(surroundings, identity);
   if ((await readAccount(ledger, identity.account)) === undefined) {
     await writer.submit({ kind: "enrol", publicKey: identity.publicKey, hpkeKey: identity.hpkePublic });
@@ -127,8 +130,8 @@ export class HospitalNamespace implements NamespaceService {
       mode: "transform",
       digest: null,
     });
-    await Promise.all(opened);
-    return await vouched;
+    const [submitted] = await Promise.all([vouched, ...opened]);
+    return submitted;
   }
 
   /** Ends vouches; no attributes: all of this namespace. The ledger opens the next period of each in the same block. */

@@ -2,7 +2,7 @@
  * Transactions signed by an account: numbered in order, naming the newest verified block, valid for ten minutes
  * (CRYPTO §3.1, §5). A writer numbers as it sends, so that several may be under way at once.
  */
-import { ChartsealError, type ErrorCode, errorCodes, hasCode } from "@chartseal/crypto";
+import { ChartsealError, type ErrorCode, errorCodes, hasCode, randomBytes } from "@chartseal/crypto";
 import {
   type Action,
   type Authorisation,
@@ -21,6 +21,7 @@ import { readEntry } from "./state.ts";
 
 /** How long a transaction may wait for its block, in ms; the ledger takes at most an hour. */
 export const validForMs = 600_000;
+const validSpreadMs = 600_000;
 
 /** How old a block is that an anonymous transaction names, so that the naming tells nobody apart (CRYPTO §5). */
 export const anonymousHeadAgeMs = 10_000;
@@ -37,10 +38,18 @@ export async function currentBody(
   return encodeBody({
     chainId: ledger.chainId,
     era,
-    lastValidMs: Math.max(now(), newest.timestampMs) + validForMs,
+    lastValidMs: Math.max(now(), newest.timestampMs) + validForMs + spreadOfMs(),
     head: head.height === 0 ? { height: 0, hash: ledger.chainId } : { height: head.height, hash: head.hash },
     action,
   });
+}
+
+/**
+ * A random part of the last valid time: two accounts that do the same thing in the same millisecond make two bodies, and
+ * so two identifiers; and the time of making is not shown to the millisecond.
+ */
+function spreadOfMs(): number {
+  return new DataView(randomBytes(4).buffer).getUint32(0) % validSpreadMs;
 }
 
 /** The last block that is no younger than `untilMs`, by bisection: timestamps never decrease. Height 0: the genesis. */
@@ -73,6 +82,7 @@ export class AccountWriter {
   readonly #surroundings: Pick<Surroundings, "ledger" | "now">;
   readonly #identity: Identity;
   #next: number | undefined;
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(surroundings: Pick<Surroundings, "ledger" | "now">, identity: Identity) {
     this.#surroundings = surroundings;
@@ -87,26 +97,38 @@ export class AccountWriter {
 
   /** For a body that others have seen before (a storage receipt is given over its contents). */
   async submitBody(body: Uint8Array, extras: SubmitExtras = {}): Promise<Submitted> {
-    const { ledger } = this.#surroundings;
-    const { account, seed } = this.#identity;
-    this.#next ??= await nextSequence(ledger, account);
-    const sequence = this.#next++;
-    const { admittedBy = [], attributes, storageReceipt, oneTimeSeed } = extras;
+    const turn = this.#turn.then(() => this.#send(body, extras));
+    // The next one is numbered when this one is sent, not when it is in a block.
+    this.#turn = turn.then(
+      () => {},
+      () => {},
+    );
+    const { sent } = await turn;
     try {
-      return await ledger.submit(
-        encodeTransaction(body, {
-          account: signAsAccount({ seed, sequence, body }),
-          admissions: admittedBy.map((validator) => signAdmission(validator, body)),
-          ...(oneTimeSeed === undefined ? {} : { oneTime: signOneTime(oneTimeSeed, body) }),
-          ...(attributes === undefined ? {} : { attributes }),
-          ...(storageReceipt === undefined ? {} : { storageReceipt }),
-        }),
-      );
+      return await sent;
     } catch (error) {
       // What was refused used no number: the next one asks the ledger again.
       this.#next = undefined;
       throw refusalForUsers(error);
     }
+  }
+
+  async #send(body: Uint8Array, extras: SubmitExtras): Promise<{ readonly sent: Promise<Submitted> }> {
+    const { ledger } = this.#surroundings;
+    const { account, seed } = this.#identity;
+    this.#next ??= await nextSequence(ledger, account);
+    const sequence = this.#next++;
+    const { admittedBy = [], attributes, storageReceipt, oneTimeSeed } = extras;
+    const transaction = encodeTransaction(body, {
+      account: signAsAccount({ seed, sequence, body }),
+      admissions: admittedBy.map((validator) => signAdmission(validator, body)),
+      ...(oneTimeSeed === undefined ? {} : { oneTime: signOneTime(oneTimeSeed, body) }),
+      ...(attributes === undefined ? {} : { attributes }),
+      ...(storageReceipt === undefined ? {} : { storageReceipt }),
+    });
+    const sent = ledger.submit(transaction);
+    sent.catch(() => {});
+    return { sent };
   }
 }
 

@@ -2,7 +2,18 @@
  * Small files of a home: read with a size limit, written whole or not at all (temporary name, fsync, rename, fsync of
  * the folder), so that a kill at any instant leaves the old file or the new one.
  */
-import { closeSync, constants, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { ChartsealError } from "@chartseal/crypto";
 

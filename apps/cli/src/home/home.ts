@@ -53,9 +53,13 @@ export function openHome(folder: string): Home {
     });
   }
   const sound =
-    typeof config === "object" && config !== null && config.version === 1 &&
-    typeof config.consortium === "string" && /^[0-9a-f]{64}$/.test(config.chainId) &&
-    Number.isInteger(config.nodes) && Number.isInteger(config.threshold);
+    typeof config === "object" &&
+    config !== null &&
+    config.version === 1 &&
+    typeof config.consortium === "string" &&
+    /^[0-9a-f]{64}$/.test(config.chainId) &&
+    Number.isInteger(config.nodes) &&
+    Number.isInteger(config.threshold);
   const genesis = readSmallFile(paths.genesis);
   if (!sound || genesis === undefined) {
     throw new ChartsealError("chain-altered", `the files of the home ${folder} are damaged`, {
@@ -102,7 +106,10 @@ export function requireMember(home: Home, name: string): MemberFile {
   const known = listMembers(home).map((each) => each.name);
   throw new ChartsealError("member-unknown", `there is no member ${JSON.stringify(name)}`, {
     data: { member: name },
-    hint: known.length === 0 ? "Add one with chartseal member add." : `Members: ${known.slice(0, 10).join(", ")}.`,
+    hint:
+      known.length === 0
+        ? "Add one with chartseal member add."
+        : `Members: ${known.slice(0, 10).join(", ")}.`,
   });
 }
 

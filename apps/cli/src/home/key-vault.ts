@@ -7,6 +7,7 @@
  */
 import { join } from "node:path";
 import {
+  type CborValue,
   ChartsealError,
   concat,
   decode,
@@ -15,12 +16,18 @@ import {
   hkdf,
   platform,
   randomBytes,
-  tag,
+  tagOf,
   toHex,
   utf8,
-  type CborValue,
 } from "@chartseal/crypto";
-import { readJson, readSmallFile, removeSmallFile, smallFileBytesMax, writeJson, writeSmallFile } from "./files.ts";
+import {
+  readJson,
+  readSmallFile,
+  removeSmallFile,
+  smallFileBytesMax,
+  writeJson,
+  writeSmallFile,
+} from "./files.ts";
 
 const costs = { N: 2 ** 15, r: 8, p: 3, size: 32 } as const;
 const saltBytes = 32;
@@ -35,7 +42,7 @@ interface VaultFile {
 }
 
 function fileKey(key: Uint8Array, salt: Uint8Array, name: string): Uint8Array {
-  return hkdf({ ikm: key, salt, info: concat(utf8(tag("keys/sealed-file")), utf8(name)), size: 32 });
+  return hkdf(key, salt, concat(tagOf("keys/sealed-file"), utf8(name)), 32);
 }
 
 async function sealBytes(key: Uint8Array, name: string, plaintext: Uint8Array): Promise<Uint8Array> {
@@ -53,9 +60,15 @@ async function openBytes(key: Uint8Array, name: string, sealed: Uint8Array): Pro
 function readParameters(folder: string): VaultFile {
   const value = readJson(join(folder, "vault.json")) as VaultFile | undefined;
   const sound =
-    typeof value === "object" && value !== null && value.version === 1 && value.kdf?.name === "scrypt" &&
-    value.kdf.N === costs.N && value.kdf.r === costs.r && value.kdf.p === costs.p &&
-    typeof value.salt === "string" && typeof value.wrapped === "string";
+    typeof value === "object" &&
+    value !== null &&
+    value.version === 1 &&
+    value.kdf?.name === "scrypt" &&
+    value.kdf.N === costs.N &&
+    value.kdf.r === costs.r &&
+    value.kdf.p === costs.p &&
+    typeof value.salt === "string" &&
+    typeof value.wrapped === "string";
   if (!sound) {
     throw new ChartsealError("chain-altered", `the key vault ${folder} is missing or damaged`, {
       hint: "Restore the folder from a backup.",
@@ -101,6 +114,11 @@ export class KeyVault {
       throw new ChartsealError("passphrase-wrong", "the passphrase does not open these keys");
     }
     return new KeyVault(folder, key);
+  }
+
+  /** The same vault after its folder was renamed. */
+  movedTo(folder: string): KeyVault {
+    return new KeyVault(folder, this.#key);
   }
 
   /** Another passphrase for the same keys; the old one opens nothing from then on. */

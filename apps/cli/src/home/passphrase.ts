@@ -11,7 +11,10 @@ export const passphraseBytesMax = 1024;
 function checked(passphrase: string, from: string): string {
   if (passphrase === "") throw new ChartsealError("passphrase-missing", `the passphrase in ${from} is empty`);
   if (Buffer.byteLength(passphrase) > passphraseBytesMax) {
-    throw new ChartsealError("input-invalid", `the passphrase in ${from} is longer than ${passphraseBytesMax} bytes`);
+    throw new ChartsealError(
+      "input-invalid",
+      `the passphrase in ${from} is longer than ${passphraseBytesMax} bytes`,
+    );
   }
   return passphrase.normalize("NFC");
 }
@@ -50,7 +53,10 @@ async function ask(question: string): Promise<string> {
 }
 
 /** @throws ChartsealError `passphrase-missing` where none is given and nobody can be asked */
-export async function readPassphrase(options: { passphraseFile?: string; question?: string }): Promise<string> {
+export async function readPassphrase(options: {
+  passphraseFile?: string;
+  question?: string;
+}): Promise<string> {
   const environment = process.env.CHARTSEAL_PASSPHRASE;
   if (options.passphraseFile !== undefined) return fromFile(options.passphraseFile);
   if (environment !== undefined) return checked(environment, "CHARTSEAL_PASSPHRASE");

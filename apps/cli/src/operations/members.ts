@@ -1,0 +1,184 @@
+/** Hospitals and people: namespaces, members, their attributes. Each operation takes a session and changes one thing. */
+import { randomUUID } from "node:crypto";
+import { existsSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { ChartsealError, namespaceOf, parseAttribute, selfNamespace, toHex } from "@chartseal/crypto";
+import {
+  attributesInForce,
+  collectBaseKey,
+  enrol,
+  type HospitalNamespace,
+  identityOf,
+  listNamespaces,
+  namespaceExists,
+  newIdentitySeeds,
+  registerNamespace,
+  renewTransformKey,
+} from "@chartseal/sharing";
+import { makeFolder } from "../home/files.ts";
+import {
+  checkNewMemberName,
+  checkNewNamespaceName,
+  findMember,
+  type MemberFile,
+  memberFolder,
+  saveMember,
+} from "../home/home.ts";
+import { KeyVault } from "../home/key-vault.ts";
+import { dropPendingKey, newMember, saveMemberKeys, savePendingKey } from "../services/member-keys.ts";
+import { saveNamespace } from "../services/service-keys.ts";
+import { refreshKeys, type Session, type SessionMember } from "../services/session.ts";
+
+/** Registers a hospital that vouches for attributes …@NAME. @throws ChartsealError `input-invalid` */
+export async function addNamespace(session: Session, name: string): Promise<{ readonly namespace: string }> {
+  checkNewNamespaceName(name);
+  if (await namespaceExists(session.ledger, name)) {
+    throw new ChartsealError("input-invalid", `there is a namespace ${name} already`);
+  }
+  const seeds = newIdentitySeeds();
+  const identity = await identityOf(seeds);
+  const secret = await registerNamespace(session, {
+    name,
+    identity,
+    admittedBy: [session.validatorSeed],
+    saved: (made) => saveNamespace(session.vault, { name, seeds, secret: made }),
+  });
+  return { namespace: secret.namespace };
+}
+
+/**
+ * Makes a member: keys under the passphrase given, an account on the ledger, a first key for ACCOUNT@self. The folder
+ * appears when everything is there.
+ */
+export async function addMember(
+  session: Session,
+  options: { readonly name: string; readonly passphrase: string },
+): Promise<{ readonly member: MemberFile; readonly keys: SessionMember }> {
+  const { name, passphrase } = options;
+  checkNewMemberName(name);
+  const { home, pairing } = session;
+  if (findMember(home, name) !== undefined || existsSync(memberFolder(home, name))) {
+    throw new ChartsealError("input-invalid", `there is a member ${name} already`);
+  }
+  const draft = join(home.paths.members, `.${name}.${randomUUID()}.tmp`);
+  makeFolder(draft);
+  try {
+    const vault = await KeyVault.create(draft, passphrase);
+    const keys = await newMember(newIdentitySeeds());
+    await saveMemberKeys(vault, pairing, keys);
+    await enrol(session, keys);
+    await renewTransformKey(session, {
+      member: keys,
+      nodes: session.nodes,
+      provider: session.provider,
+      saved: (pending) => savePendingKey(vault, pending),
+    });
+    await collectBaseKey(session, { member: keys, nodes: session.nodes });
+    await saveMemberKeys(vault, pairing, keys);
+    dropPendingKey(vault);
+    const member: MemberFile = {
+      version: 1,
+      name,
+      account: toHex(keys.account),
+      publicKey: toHex(keys.publicKey),
+      hpkeKey: toHex(keys.hpkePublic),
+    };
+    const folder = memberFolder(home, name);
+    renameSync(draft, folder);
+    saveMember(home, member);
+    const moved = vault.movedTo(folder);
+    return { member, keys: { name, keys, vault: moved, save: () => saveMemberKeys(moved, pairing, keys) } };
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** The attributes' hospitals, each once, with what it is asked for. @throws ChartsealError `attribute-unknown` */
+async function byHospital(
+  session: Session,
+  attributes: readonly string[],
+): Promise<{ readonly service: HospitalNamespace; readonly attributes: string[] }[]> {
+  const groups = new Map<string, string[]>();
+  for (const attribute of attributes) {
+    const { namespace } = parseAttribute(attribute);
+    groups.set(namespace, [...(groups.get(namespace) ?? []), attribute]);
+  }
+  const hospitals: { service: HospitalNamespace; attributes: string[] }[] = [];
+  for (const [name, group] of groups) {
+    if (name === selfNamespace) {
+      throw new ChartsealError("input-invalid", "attributes of self are nobody's to grant or to revoke");
+    }
+    const service = await session.namespace(name);
+    if (service === undefined) {
+      const known = await listNamespaces(session.ledger);
+      throw new ChartsealError("attribute-unknown", `there is no namespace ${name}`, {
+        data: { attribute: group[0] },
+        hint:
+          known.length === 0 ? "Add one with chartseal namespace add." : `Namespaces: ${known.join(", ")}.`,
+      });
+    }
+    hospitals.push({ service, attributes: group });
+  }
+  return hospitals;
+}
+
+export interface Granted {
+  readonly member: string;
+  readonly attributes: readonly string[];
+  readonly height: number;
+}
+
+/** The hospitals vouch, the committee issues one new transform key for the full set, signing keys reach the member. */
+export async function grantAttributes(
+  session: Session,
+  member: SessionMember,
+  attributes: readonly string[],
+): Promise<Granted> {
+  const hospitals = await byHospital(session, attributes);
+  for (const { service, attributes: group } of hospitals) await service.vouch(member.keys.account, group);
+  await renewTransformKey(session, {
+    member: member.keys,
+    nodes: session.nodes,
+    provider: session.provider,
+    saved: (pending) => savePendingKey(member.vault, pending),
+  });
+  if (member.keys.baseKey === null)
+    await collectBaseKey(session, { member: member.keys, nodes: session.nodes });
+  await member.save();
+  dropPendingKey(member.vault);
+  await refreshKeys(session, member);
+  const { height } = await session.ledger.head();
+  const standing = await attributesInForce(session.ledger, member.keys.account);
+  return {
+    member: member.name,
+    attributes: standing.filter((one) => namespaceOf(one) !== selfNamespace).sort(),
+    height,
+  };
+}
+
+/**
+ * Takes attributes away, all of them where none is named; the provider forgets its part of the key at once.
+ * @throws ChartsealError `input-invalid` for an attribute that the member does not hold
+ */
+export async function revokeAttributes(
+  session: Session,
+  options: { readonly name: string; readonly account: Uint8Array; readonly attributes: readonly string[] },
+): Promise<{ readonly member: string; readonly revoked: readonly string[]; readonly height: number }> {
+  const { name, account } = options;
+  const standing = (await attributesInForce(session.ledger, account)).filter(
+    (one) => namespaceOf(one) !== selfNamespace,
+  );
+  const revoked = options.attributes.length === 0 ? standing : [...new Set(options.attributes)];
+  const groups = await byHospital(session, revoked);
+  const stranger = revoked.find((one) => !standing.includes(one));
+  if (stranger !== undefined || revoked.length === 0) {
+    throw new ChartsealError("input-invalid", `${name} does not hold ${stranger ?? "any attribute"}`, {
+      data: { member: name, attributes: standing },
+    });
+  }
+  for (const { service, attributes } of groups) await service.revoke(account, attributes);
+  await session.provider.follow();
+  const { height } = await session.ledger.head();
+  return { member: name, revoked: revoked.sort(), height };
+}

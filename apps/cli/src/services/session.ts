@@ -1,0 +1,182 @@
+/**
+ * A home in use by one command: its ledger, for reading or (with the service keys) for writing, and the services that an
+ * embedded consortium runs in this process. Passphrases open the service vault and the members' vaults, each key
+ * derived once, in parallel where there are two (CONTRACT, Keys and passphrases).
+ */
+
+import { join } from "node:path";
+import { ChartsealError, fromHex, loadPairing, type Pairing, toHex } from "@chartseal/crypto";
+import { type Ledger, ledgerRules } from "@chartseal/ledger";
+import { type HomeLock, openEmbedded, openEmbeddedReader, takeHomeLock } from "@chartseal/ledger/embedded";
+import {
+  type AuthorityNode,
+  CommitteeNode,
+  HospitalNamespace,
+  refreshSigningKeys,
+  StorageProvider,
+  type Surroundings,
+} from "@chartseal/sharing";
+import { readJson, writeJson } from "../home/files.ts";
+import { type Home, memberFolder, openHome } from "../home/home.ts";
+import { KeyVault } from "../home/key-vault.ts";
+import { loadMemberKeys, type StoredMember, saveMemberKeys } from "./member-keys.ts";
+import { openProviderStores } from "./provider-stores.ts";
+import { loadNamespace, loadNode, loadProvider, loadValidatorSeed } from "./service-keys.ts";
+
+/** A home opened for reading: no key, no lock, no byte changed. */
+export interface ReadSession extends Surroundings {
+  readonly home: Home;
+  close(): Promise<void>;
+}
+
+/** A member of this home with its keys and the vault that they are kept in. */
+export interface SessionMember {
+  readonly name: string;
+  readonly keys: StoredMember;
+  readonly vault: KeyVault;
+  save(): Promise<void>;
+}
+
+/** A home opened by its one writer, with all its services. */
+export interface Session extends ReadSession {
+  readonly vault: KeyVault;
+  readonly validatorSeed: Uint8Array;
+  readonly provider: StorageProvider;
+  readonly nodes: readonly AuthorityNode[];
+  readonly members: readonly SessionMember[];
+  namespace(name: string): Promise<HospitalNamespace | undefined>;
+}
+
+const now = (): number => Date.now();
+
+export async function openForReading(folder: string): Promise<ReadSession> {
+  const home = openHome(folder);
+  const pairing = await loadPairing();
+  const ledger = openEmbeddedReader({
+    directory: home.paths.root,
+    rulesOf: (genesis) => ledgerRules(pairing, genesis),
+    chainId: fromHex(home.config.chainId, 32),
+  });
+  return { home, pairing, ledger, now, close: () => ledger.close() };
+}
+
+export interface SessionOptions {
+  readonly passphrase: string;
+  /** Names of members whose keys the command uses; checked to exist by the caller. */
+  readonly members?: readonly string[];
+  readonly waitMs: number;
+}
+
+/** @throws ChartsealError `passphrase-wrong`, `home-busy`, `chain-altered` */
+export async function openSession(home: Home, options: SessionOptions): Promise<Session> {
+  const { passphrase, members = [], waitMs } = options;
+  const lock = await takeHomeLock(home.paths.root, waitMs);
+  try {
+    const folders = [home.paths.service, ...members.map((name) => memberFolder(home, name))];
+    const [pairing, ...vaults] = await Promise.all([
+      loadPairing(),
+      ...folders.map((folder) => KeyVault.open(folder, passphrase)),
+    ]);
+    return await assemble(home, { pairing, lock, vaults, members });
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function assemble(
+  home: Home,
+  parts: {
+    readonly pairing: Pairing;
+    readonly lock: HomeLock;
+    readonly vaults: readonly KeyVault[];
+    readonly members: readonly string[];
+  },
+): Promise<Session> {
+  const { pairing, lock, vaults } = parts;
+  const [vault, ...memberVaults] = vaults as [KeyVault, ...KeyVault[]];
+  const validatorSeed = await loadValidatorSeed(vault);
+  const ledger = await openEmbedded({
+    directory: home.paths.root,
+    rulesOf: (genesis) => ledgerRules(pairing, genesis),
+    chainId: fromHex(home.config.chainId, 32),
+    proposerSeed: validatorSeed,
+    now,
+    lock,
+  });
+  const surroundings: Surroundings = { pairing, ledger, now };
+  const stores = await openProviderStores(home.paths, { vault, pairing });
+  const provider = new StorageProvider({ surroundings, identity: await loadProvider(vault), stores });
+  const members: SessionMember[] = [];
+  for (const [at, name] of parts.members.entries()) {
+    const memberVault = memberVaults[at]!;
+    await demandSameChain(home, ledger, name);
+    const keys = await loadMemberKeys(memberVault, pairing, ledger);
+    const save = () => saveMemberKeys(memberVault, pairing, keys);
+    members.push({ name, keys, vault: memberVault, save });
+  }
+  const close = async (): Promise<void> => {
+    for (const name of parts.members) await rememberHead(home, ledger, name);
+    await ledger.close();
+    lock.release();
+  };
+  const namespace = async (name: string): Promise<HospitalNamespace | undefined> => {
+    const own = await loadNamespace(vault, name);
+    return own === undefined ? undefined : new HospitalNamespace(surroundings, own);
+  };
+  const session = { ...surroundings, home, vault, validatorSeed, provider, members, namespace, close };
+  return { ...session, nodes: lazyNodes(surroundings, home, vault) };
+}
+
+/** Nodes whose shares are opened when they are first asked. */
+function lazyNodes(surroundings: Surroundings, home: Home, vault: KeyVault): AuthorityNode[] {
+  return Array.from({ length: home.config.nodes }, (_, at) => {
+    const index = at + 1;
+    const load = async (): Promise<CommitteeNode> =>
+      new CommitteeNode(surroundings, await loadNode(vault, index));
+    return {
+      index,
+      answer: async (requestId: Uint8Array) => (await load()).answer(requestId),
+      basePartial: async (account: Uint8Array) => (await load()).basePartial(account),
+    };
+  });
+}
+
+/** The member of that name in a session. */
+export function memberOf(session: Session, name: string): SessionMember {
+  const member = session.members.find((one) => one.name === name);
+  if (member === undefined) throw new ChartsealError("defect", "a member that the command did not open");
+  return member;
+}
+
+/** Collects the signing keys of current periods, as a client does at next use. */
+export async function refreshKeys(session: Session, member: SessionMember): Promise<void> {
+  const { keys } = member;
+  if (await refreshSigningKeys(session, { member: keys, namespace: session.namespace })) await member.save();
+}
+
+interface SeenHead {
+  readonly height: number;
+  readonly hash: string;
+}
+
+function headFile(home: Home, name: string): string {
+  return join(memberFolder(home, name), "head.json");
+}
+
+/** A member refuses a chain that does not extend the last head it saw (CRYPTO §5). */
+async function demandSameChain(home: Home, ledger: Ledger, name: string): Promise<void> {
+  const seen = readJson(headFile(home, name)) as SeenHead | undefined;
+  if (seen === undefined) return;
+  const block = await ledger.block(seen.height);
+  if (block !== undefined && toHex(block.hash) === seen.hash) return;
+  throw new ChartsealError("chain-altered", `the chain does not extend the one that ${name} has seen`, {
+    data: { member: name, height: seen.height, hash: seen.hash },
+    hint: "A backup was restored, or the ledger was changed; see chartseal verify and restore --accept-loss.",
+  });
+}
+
+async function rememberHead(home: Home, ledger: Ledger, name: string): Promise<void> {
+  const { height, hash } = await ledger.head();
+  if (height > 0) writeJson(headFile(home, name), { height, hash: toHex(hash) } satisfies SeenHead);
+}
