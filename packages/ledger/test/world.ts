@@ -121,6 +121,7 @@ export class World {
   timestampMs = startMs;
   shares: Partial<Record<Session, NodeShare[]>> = {};
   namespaceSecret: NamespaceSecret | undefined;
+  #keys: SigningKeys | undefined;
   #nonce = 0;
 
   constructor(pairing: Pairing, genesis: Uint8Array, state?: MapState) {
@@ -137,6 +138,7 @@ export class World {
     Object.assign(world, { height: this.height, timestampMs: this.timestampMs });
     world.shares = this.shares;
     world.namespaceSecret = this.namespaceSecret;
+    world.#keys = this.#keys;
     world.#nonce = this.#nonce + 1;
     return world;
   }
@@ -214,6 +216,12 @@ export class World {
 
   committee<P>(space: KeySpace<P>): CommitteeKey<P> {
     return decodeCommitteeKey(space, load(this.state, entries.committee, utf8(space.name))!);
+  }
+
+  /** The doctor's signing keys in the first periods. */
+  get keys(): SigningKeys {
+    this.#keys ??= this.signingKeys(doctor, ["cardiologist@cedars", "physician@cedars"]);
+    return this.#keys;
   }
 
   /** What the account can sign with: K_base of the committee, K_u of the hospital for what is vouched for, now. */

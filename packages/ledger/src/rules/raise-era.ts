@@ -33,11 +33,13 @@ function applyTombstone(setting: Setting, bytes: Uint8Array): void {
   if (value === undefined || load(state, entries.transaction, identifier) !== undefined) return;
   demand(verifyAsAccount(value.publicKey, authorisation.account, bodyBytes, body), "signature-invalid");
   const again = { ...setting, transaction, signer: { account, value } };
-  if (action.kind === "erase") return unlessSo(() => erase(again, action));
-  demand(action.kind === "revoke", "malformed");
-  if (action.attributes.length === 0) return unlessSo(() => revoke(again, action));
-  for (const attribute of action.attributes) {
-    unlessSo(() => revoke(again, { ...action, attributes: [attribute] }));
+  demand(action.kind === "erase" || action.kind === "revoke", "malformed");
+  if (action.kind === "erase") unlessSo(() => erase(again, action));
+  else if (action.attributes.length === 0) unlessSo(() => revoke(again, action));
+  else {
+    for (const attribute of action.attributes) {
+      unlessSo(() => revoke(again, { ...action, attributes: [attribute] }));
+    }
   }
 }
 

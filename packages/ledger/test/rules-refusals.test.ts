@@ -1,0 +1,39 @@
+/** Every refusal provoked at least once: the cases and the table of refusals hold the same names. */
+import { beforeAll, expect, test } from "vitest";
+import { refusalTable } from "../src/refusals.ts";
+import { access } from "./refusals/access.ts";
+import { beforeKeys, committee, general } from "./refusals/general.ts";
+import { namespaces } from "./refusals/namespaces.ts";
+import { records } from "./refusals/records.ts";
+import type { World } from "./world.ts";
+import { builtWorld, newWorld } from "./world-build.ts";
+
+let base: World;
+let fresh: World;
+beforeAll(async () => {
+  base = await builtWorld();
+  fresh = await newWorld();
+});
+
+const cases = [...general, ...committee, ...namespaces, ...records, ...access];
+
+for (const [name, how, make] of cases) {
+  test(`${name}: ${how}`, () => {
+    const world = base.fork();
+    expect(world.verdict(make(world))).toBe(name);
+  });
+}
+
+for (const [name, how, make] of beforeKeys) {
+  test(`${name}: ${how}`, () => {
+    const world = fresh.fork();
+    expect(world.verdict(make(world))).toBe(name);
+  });
+}
+
+test("numbers and names are unique and every refusal has a case", () => {
+  const numbers = Object.values(refusalTable).map(([number]) => number);
+  expect(new Set(numbers).size).toBe(numbers.length);
+  const provoked = new Set([...cases, ...beforeKeys].map(([name]) => name));
+  expect([...provoked].sort()).toEqual(Object.keys(refusalTable).sort());
+});
