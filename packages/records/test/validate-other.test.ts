@@ -64,6 +64,17 @@ describe("DICOM validation", () => {
   });
 });
 
+describe("DICOM pixel data", () => {
+  it("that is one value short is found, and where", async () => {
+    const image = Buffer.from(sampleDicomImage("validation"));
+    const lengthAt = image.length - 32_768 - 4;
+    expect(image.readUInt32LE(lengthAt)).toBe(32_768);
+    const shorter = Buffer.from(image.subarray(0, -2));
+    shorter.writeUInt32LE(32_766, lengthAt);
+    expect((await validate(shorter, dicom)).issues.map(({ path }) => path)).toEqual(["(7fe0,0010)"]);
+  });
+});
+
 describe("C-CDA validation", () => {
   const summary = sampleCcdaSummary("validation");
   it.each([
@@ -75,6 +86,21 @@ describe("C-CDA validation", () => {
     ["an undeclared prefix", "<realmCode ", "<x:realmCode ", "not well-formed"],
     ["a forbidden character", "Summary for", "Summary\u0001for", "not well-formed"],
     ["a reference to a forbidden character", "Summary for", "&#1;", "not well-formed"],
+    ["]]> in text", "Summary for", "Summary ]]> for", "not well-formed"],
+    [
+      "one attribute under two prefixes",
+      "<realmCode ",
+      '<realmCode xmlns:a="urn:x" xmlns:b="urn:x" a:c="1" b:c="2" ',
+      "not well-formed",
+    ],
+    ["a second body", "<structuredBody>", "<nonXMLBody/><structuredBody>", "one structuredBody"],
+    ["a body of another name", "<structuredBody>", "<structuredBody/><b><structuredBody>", "not well-formed"],
+    [
+      "a body of another namespace",
+      "<structuredBody>",
+      '<structuredBody xmlns="urn:x">',
+      "one structuredBody",
+    ],
     ["an attribute without quotes", 'code="US"', "code=US", "not well-formed"],
     ["< in an attribute", 'code="US"', 'code="<"', "not well-formed"],
     ["text after the root", "</ClinicalDocument>", "</ClinicalDocument>more", "not well-formed"],
@@ -162,6 +188,13 @@ describe("PDF validation", () => {
   ])("finds %s", async (_what, from, to) => {
     const changed = change(report, from, to);
     expect((await validate(changed, pdf)).result).toBe("invalid");
+  });
+
+  it("finds an entry that leads to another object than its own", async () => {
+    const text = Buffer.from(report).toString("latin1");
+    const offsets = [...text.matchAll(/^(\d{10}) 00000 n/gm)].map((match) => match[1]!);
+    const changed = change(report, `${offsets[0]} 00000 n`, `${offsets[1]} 00000 n`);
+    expect((await validate(changed, pdf)).issues[0]?.message).toContain("object 1 does not lead to it");
   });
 
   it("follows an amended file to its earlier table, and a loop of tables only once", async () => {
