@@ -21,26 +21,25 @@ beforeEach(() => {
 });
 afterEach(() => remove());
 
-/** Runs the committing process for a while after its first block and kills it; its whole lines. */
-async function killedRun(start: number, runMs: number): Promise<string[]> {
-  const process_ = spawn(
-    process.execPath,
-    ["--conditions=chartseal-source", child, directory, String(start)],
-    {
-      stdio: ["ignore", "pipe", "inherit"],
-    },
-  );
+/** The committing process, once its first block is acknowledged. `kill` ends it and gives its whole lines. */
+async function committing(start: number): Promise<{ kill(): Promise<string[]> }> {
+  const writer = spawn(process.execPath, ["--conditions=chartseal-source", child, directory, String(start)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   let output = "";
-  const ended = new Promise((resolve) => process_.on("close", resolve));
-  const first = new Promise((resolve) => process_.stdout.once("data", resolve));
-  process_.stdout.on("data", (data) => {
+  const ended = new Promise((resolve) => writer.on("close", resolve));
+  const first = new Promise((resolve) => writer.stdout.once("data", resolve));
+  writer.stdout.on("data", (data) => {
     output += data;
   });
   await Promise.race([first, ended]);
-  await sleep(runMs);
-  process_.kill("SIGKILL");
-  await ended;
-  return output.split("\n").slice(0, -1);
+  return {
+    async kill() {
+      writer.kill("SIGKILL");
+      await ended;
+      return output.split("\n").slice(0, -1);
+    },
+  };
 }
 
 describe("a killed writer", () => {
@@ -48,7 +47,9 @@ describe("a killed writer", () => {
     await (await createToy(directory)).close();
     let acknowledged = 0;
     for (let round = 0; round < rounds; round++) {
-      const lines = await killedRun(1_000_000 * round, 20 + Math.random() * 150);
+      const writer = await committing(1_000_000 * round);
+      await sleep(20 + Math.random() * 150);
+      const lines = await writer.kill();
       expect(lines.length).toBeGreaterThan(0);
       const report = await verifyEmbedded({ directory, rulesOf: toyRules });
       expect(report.findings).toEqual([]);
@@ -70,5 +71,31 @@ describe("a killed writer", () => {
     const ledger = await openToy(directory);
     await ledger.submit(toyTransaction(999, ["take", 1, 0]));
     await ledger.close();
+  });
+});
+
+describe("a reader beside a writer in another process", () => {
+  it("sees whole blocks at every look, and is never told that the home is busy", async () => {
+    await (await createToy(directory)).close();
+    const writer = await committing(0);
+    const reader = openEmbeddedReader({ directory, rulesOf: toyRules });
+    let [looks, last, known] = [0, 0, 0];
+    for (const untilMs = performance.now() + 1_000; performance.now() < untilMs; looks++) {
+      const { height } = await reader.head();
+      expect(height).toBeGreaterThanOrEqual(last);
+      let [total, transactions] = [0, 0];
+      for (let account = 0; account < 50; account++) {
+        const { value } = await reader.prove(balanceKind, accountKey(account), height);
+        total += balanceOf(value ?? undefined);
+      }
+      for await (const block of reader.blocks(last + 1, height)) transactions += block.transactions.length;
+      expect(total - known).toBe(transactions);
+      known = total;
+      last = height;
+    }
+    expect(await verifyEmbedded({ directory, rulesOf: toyRules })).toMatchObject({ ok: true, findings: [] });
+    expect((await writer.kill()).length).toBeGreaterThanOrEqual(last);
+    expect(looks).toBeGreaterThan(1);
+    await reader.close();
   });
 });
