@@ -34,8 +34,8 @@ export function apply(state: StateAccess, block: BlockContext, bytes: Uint8Array
   try {
     return applyDecoded(state, block, decodeTransaction(bytes));
   } catch (error) {
-    if (error instanceof Refusal || !(error instanceof ChartsealError) || error.code === "defect")
-      throw error;
+    if (error instanceof Refusal || !(error instanceof ChartsealError)) throw error;
+    if (error.code === "defect" || error.code === "chain-altered") throw error;
     // A field that the transaction's own encoding cannot judge, such as a point, was malformed.
     const name = error.code === "issue-invalid" ? "keygen-message" : "malformed";
     throw new Refusal(name, { cause: error.code, detail: error.message });
