@@ -107,7 +107,8 @@ export function sealPayload(options: {
 
 /**
  * Hashes a sealed payload as it passes: what a provider does at the store, and forensics to find altered chunks.
- * `chunks` gives the same bytes, each valid until the next is asked for; compare `ciphertextLength` with `sealedBytes`.
+ * `chunks` gives the same bytes, cut into chunks that are the caller's to keep; compare `ciphertextLength` with
+ * `sealedBytes`.
  */
 export function hashPayload(options: {
   readonly source: ByteSource;
@@ -119,12 +120,11 @@ export function hashPayload(options: {
   const reader = portionReader(source);
 
   async function* produce(hashes: LeafHashes, summary: (summary: PayloadSummary) => void) {
-    const ring = new BufferRing(window + 1, 1 + size);
     let ciphertextLength = 0;
     let chunks = 0;
     try {
       for (let filled = size; filled === size; ) {
-        const framed = ring.take();
+        const framed = new Uint8Array(1 + size);
         filled = await reader.fill(framed.subarray(1));
         if (filled === 0) break;
         chunks++;

@@ -53,7 +53,9 @@ function seal(
 ): Uint8Array {
   const cipher = createCipheriv(cipherName(key), key, nonce, { authTagLength: tagSize });
   cipher.setAAD(associated);
-  const sealed = new Uint8Array(headroom + plaintext.length + tagSize);
+  // Memory of its own, not zeroed first: every byte is written below.
+  const sealed = plain(Buffer.allocUnsafeSlow(headroom + plaintext.length + tagSize));
+  sealed.fill(0, 0, headroom);
   // Pieces stay in the processor's cache until they are copied, and make no large garbage.
   for (let at = 0; at < plaintext.length; at += pieceSize) {
     sealed.set(cipher.update(plaintext.subarray(at, at + pieceSize)), headroom + at);
