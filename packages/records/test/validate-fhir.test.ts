@@ -173,14 +173,15 @@ describeShared("FHIR validation of the shared bundles", () => {
   });
 });
 
-/** A fresh process: from its first line to the answer for a bundle of 90 kB, in ms. */
+/** A fresh process, from its first line to the answer for a bundle of 90 kB: the processor time it used, in ms. */
 function coldMs(): number {
   const index = new URL("../src/index.ts", import.meta.url).href;
   const script = `
-    const before = performance.now();
+    const before = process.cpuUsage();
     const { sampleFhirBundle, validate } = await import(${JSON.stringify(index)});
     const { result } = await validate(sampleFhirBundle("cold"), "application/fhir+json");
-    console.log(JSON.stringify({ result, ms: performance.now() - before }));`;
+    const { user, system } = process.cpuUsage(before);
+    console.log(JSON.stringify({ result, ms: (user + system) / 1000 }));`;
   const { stdout } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
     encoding: "utf8",
   });
@@ -190,8 +191,9 @@ function coldMs(): number {
 }
 
 describe("the cost of FHIR validation", () => {
-  // 0.2 s on an idle machine; the limit leaves room for a busy one, and indexing everything takes 0.9 s more.
+  // Processor time, since the machine may be busy with other tests. On an idle one it is 0.3 s, of which type stripping
+  // of the sources is a part; to index all definitions takes 0.9 s more.
   it("is borne by a command: in a fresh process, definitions and all", () => {
-    expect(Math.min(coldMs(), coldMs(), coldMs())).toBeLessThan(500);
+    expect(Math.min(coldMs(), coldMs(), coldMs())).toBeLessThan(700);
   });
 });
