@@ -1,0 +1,194 @@
+/** The vectors of spec/6-ledger.md, Vectors of transactions: made from labels alone, so that anybody can make them. */
+import { ed25519KeyPairFromSeed, sha256, toHex, utf8 } from "@chartseal/crypto";
+import type { Action } from "../src/actions.ts";
+import { actionTable } from "../src/actions.ts";
+import {
+  accountOf,
+  idOf,
+  signAdmission,
+  signAsAccount,
+  signErasedCopy,
+  signOneTime,
+  signRelay,
+  signStorageReceipt,
+} from "../src/authorisation.ts";
+import { chainIdOf, defaultParameters, encodeGenesis } from "../src/genesis.ts";
+import { logStart, nextLogHash, outcomes } from "../src/rules/records.ts";
+import { type Authorisation, encodeBody, encodeTransaction, identifierOf } from "../src/transaction.ts";
+
+/** 32 bytes of a label. */
+export const bytes32 = (label: string): Uint8Array => sha256(utf8(`chartseal vector ${label}`));
+const bytes20 = (label: string): Uint8Array => bytes32(label).slice(0, 20);
+const seed = (label: string): Uint8Array => bytes32(`seed ${label}`);
+const keyOf = (label: string): Uint8Array => ed25519KeyPairFromSeed(seed(label)).publicKey;
+
+const lastValidMs = 1_700_000_600_000;
+const statement = {
+  descriptor: bytes32("descriptor"),
+  payloadLength: 1000,
+  payloadDigest: bytes32("payload"),
+  keyCommitment: bytes32("key commitment"),
+  metadataCommitment: bytes32("metadata commitment"),
+};
+const account = bytes20("account");
+const keygen = { session: "reading", attempt: 1, message: Uint8Array.of(0x81, 1) } as const;
+const attributes = ["cardiologist@cedars", "physician@cedars"];
+const recordId = bytes32("record");
+const requestId = bytes32("request");
+const policy = "cardiologist@cedars and physician@cedars";
+const address = "objects/0011";
+const headerHash = bytes32("header");
+
+/** One action of every kind. */
+export const vectorActions: readonly Action[] = [
+  { kind: "enrol", publicKey: keyOf("member"), hpkeKey: bytes32("hpke") },
+  { kind: "set-hpke-key", hpkeKey: bytes32("hpke") },
+  { kind: "keygen-commit", ...keygen },
+  { kind: "keygen-reveal", ...keygen },
+  { kind: "keygen-deal", ...keygen },
+  { kind: "keygen-complaint", ...keygen },
+  { kind: "keygen-answer", ...keygen },
+  { kind: "keygen-conclude", session: "audit", attempt: 2 },
+  { kind: "register-provider", publicKey: keyOf("provider"), hpkeKey: bytes32("hpke") },
+  {
+    kind: "register-namespace",
+    name: "cedars",
+    account,
+    hpkeKey: bytes32("hpke"),
+    lists: bytes32("lists"),
+    proof: bytes32("proof"),
+  },
+  { kind: "extend-namespace", name: "cedars", lists: bytes32("lists"), proof: bytes32("proof") },
+  { kind: "open-period", namespace: "cedars", attribute: "cardiologist@cedars", label: "2026q4" },
+  { kind: "vouch", namespace: "cedars", account, attributes, mode: "full", digest: bytes32("d") },
+  { kind: "revoke", namespace: "cedars", account, attributes: [] },
+  {
+    kind: "request-key",
+    requestId,
+    blinded: new Uint8Array(48).fill(0xab),
+    proof: bytes32("proof"),
+    attributes,
+    provider: account,
+    mode: "transform",
+    epoch: 1,
+  },
+  { kind: "key-issued", requestId, keyId: bytes32("key"), nodes: [1, 3] },
+  {
+    kind: "set-rule",
+    namespace: "cedars",
+    policy,
+    writers: policy,
+    purposes: ["TREAT"],
+    expiresMs: null,
+    perDay: 50,
+  },
+  { kind: "revoke-rule", namespace: "cedars" },
+  {
+    kind: "deposit",
+    recordId,
+    owner: account,
+    namespace: "cedars",
+    policy,
+    authorPolicy: policy,
+    headerHash,
+    address,
+    statement,
+    purposes: [],
+  },
+  { kind: "rekey", recordId, version: 2, headerHash, address, policy, statement: null },
+  {
+    kind: "request-access",
+    requestId,
+    recordId,
+    recordDigest: bytes32("digest"),
+    purpose: "TREAT",
+    oneTimeKey: keyOf("one-time"),
+    proof: "attributes",
+    emergencyId: null,
+  },
+  {
+    kind: "receipt",
+    requestId,
+    provider: account,
+    box: bytes32("box"),
+    ownerEnvelope: bytes32("envelope"),
+    auditCiphertext: bytes32("audit"),
+  },
+  { kind: "refuse", requestId, code: "key-missing" },
+  { kind: "mark-disputed", recordId, relay: account },
+  { kind: "erase", recordId },
+  {
+    kind: "erase-certificate",
+    recordId,
+    copies: [{ holder: account, address, signature: new Uint8Array(64).fill(1) }],
+  },
+  { kind: "alert", alert: "object-altered", recordId, detail: "chunk 3" },
+  {
+    kind: "raise-era",
+    lostHeight: 9,
+    lostHash: bytes32("lost"),
+    missing: ["2 records"],
+    tombstones: [Uint8Array.of(0x80)],
+  },
+];
+
+/** The whole file, hex for bytes. */
+export function transactionVectors(): Record<string, unknown> {
+  const genesis = encodeGenesis({
+    name: "vector consortium",
+    createdMs: 1_700_000_000_000,
+    parameters: defaultParameters,
+    validators: [{ publicKey: keyOf("validator"), stake: 1 }],
+    providers: [keyOf("provider")],
+    nodes: [keyOf("node 1"), keyOf("node 2"), keyOf("node 3")],
+    threshold: 2,
+  });
+  const chainId = chainIdOf(genesis);
+  const head = { height: 0, hash: chainId };
+  const bodies = vectorActions.map((action) => encodeBody({ chainId, era: 0, lastValidMs, head, action }));
+  const kinds = vectorActions.map(({ kind }, at) => {
+    const body = bodies[at]!;
+    return { kind, number: actionTable[kind][0], body: toHex(body), identifier: toHex(identifierOf(body)) };
+  });
+  const body = bodies[vectorActions.findIndex(({ kind }) => kind === "deposit")]!;
+  const oneTime = signOneTime(seed("one-time"), body);
+  const proof = bytes32("attribute signature");
+  const relay = signRelay(seed("provider"), {
+    chainId,
+    body,
+    oneTimeSignature: oneTime.signature,
+    attributes: proof,
+  });
+  const stored = {
+    recordId,
+    address,
+    headerHash,
+    payloadDigest: statement.payloadDigest,
+    payloadLength: 1000,
+  };
+  const storageReceipt = signStorageReceipt(seed("provider"), stored);
+  const authorisation: Partial<Authorisation> = { oneTime, attributes: proof, relay, storageReceipt };
+  const signed = signAsAccount({ seed: seed("member"), sequence: 5, body });
+  const copy = signErasedCopy(seed("provider"), { chainId, recordId, address });
+  return {
+    about: "Recipe: spec/6-ledger.md, Vectors of transactions. Byte strings are lower-case hex.",
+    genesis: toHex(genesis),
+    chainId: toHex(chainId),
+    member: { publicKey: toHex(keyOf("member")), account: toHex(accountOf(keyOf("member"))) },
+    id: { oneTimeKey: toHex(keyOf("one-time")), id: toHex(idOf(chainId, keyOf("one-time"))) },
+    kinds,
+    deposit: {
+      account: { sequence: 5, account: toHex(signed.account), signature: toHex(signed.signature) },
+      oneTime: toHex(oneTime.signature),
+      relay: { account: toHex(relay.account), signature: toHex(relay.signature) },
+      storageReceipt: toHex(storageReceipt.signature),
+      admission: toHex(signAdmission(seed("validator"), body).signature),
+      erasedCopy: toHex(copy.signature),
+      transaction: toHex(encodeTransaction(body, authorisation)),
+    },
+    log: [1, 2].map((count) => {
+      const entry = (hash: Uint8Array) => nextLogHash(hash, bytes32("identifier"), outcomes.deposited);
+      return toHex(count === 1 ? entry(logStart) : entry(entry(logStart)));
+    }),
+  };
+}
