@@ -135,6 +135,39 @@ describe("one writer", () => {
     await ledger.close();
   });
 
+  it("goes on after a commit that failed, knowing whether its block is there", async () => {
+    for (const failing of ["before-transaction", "inside-transaction", "after-commit"] as const) {
+      const home = makeHome();
+      let armed = false;
+      const stage = (at: string) => {
+        if (armed && at === failing) throw new ChartsealError("ledger-unreachable", "the disk is gone");
+      };
+      const ledger = await createToy(home.directory, { stage });
+      await ledger.submit(give(1, 1, 1));
+      armed = true;
+      const lost = [give(2, 1, 1), toyTransaction(3, ["take", 1, 1_000])].map((one) => ledger.submit(one));
+      for (const result of await Promise.allSettled(lost)) {
+        expect(result).toMatchObject({
+          reason: { code: "ledger-unreachable", data: { outcome: "unknown" } },
+        });
+      }
+      armed = false;
+      const there = failing === "after-commit";
+      expect((await ledger.head()).height).toBe(there ? 2 : 1);
+      expect((await ledger.transaction(sha256(give(2, 1, 1)))) !== undefined).toBe(there);
+      const again = ledger.submit(give(2, 1, 1));
+      if (there) await expect(again).rejects.toMatchObject({ data: { name: "seen" } });
+      else expect((await again).height).toBe(2);
+      await ledger.submit(give(4, 1, 1));
+      await ledger.close();
+      expect(await verifyEmbedded({ directory: home.directory, rulesOf: toyRules })).toMatchObject({
+        ok: true,
+        blocks: 3,
+      });
+      home.remove();
+    }
+  });
+
   it("waits for nobody to answer a read while transactions wait", async () => {
     const ledger = await createToy(directory);
     const submitted = ledger.submit(give(1, 1, 1));

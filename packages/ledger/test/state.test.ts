@@ -194,6 +194,9 @@ describe("a proof of the state tree", () => {
     expect(verifyStateProof(root, 7, victim.key, null, forged)).toBe(false);
     // Without the test of the bits above it, the forger climbs by the other leaf's own path and arrives at the root.
     expect(toHex(climb(leafHash(other.path, valueHash), other.path, siblings))).toBe(toHex(root));
+    // Nor does a tree with that leaf in the wrong place, which nobody honest builds, prove anything by it.
+    const misplaced = climb(leafHash(other.path, valueHash), victim.path, siblings);
+    expect(verifyStateProof(misplaced, 7, victim.key, null, forged)).toBe(false);
     // And a present key's own leaf is no proof of its absence, which it would be without the comparison of paths.
     const own = encode([siblingsOf(nodes, root, victim.path), [victim.path, hashOf(victim.value)]]);
     expect(verifyStateProof(root, 7, victim.key, null, own)).toBe(false);
