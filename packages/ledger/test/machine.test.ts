@@ -143,7 +143,7 @@ describe("the machine", () => {
       fc.tuple(fc.constant("drop" as const), fc.nat(1)),
     );
     fc.assert(
-      fc.property(fc.array(action, { maxLength: 12 }), (actions: readonly ToyAction[]) => {
+      fc.property(fc.array(action, { maxLength: 12, size: "max" }), (actions: readonly ToyAction[]) => {
         const chain = new Chain();
         const { selected } = selectTransactions(chain.input(actions.map((one, i) => toyTransaction(i, one))));
         const model = new Map<number, number>();

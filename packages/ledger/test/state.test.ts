@@ -29,7 +29,11 @@ const change = fc.record({
   key: fc.integer({ min: 0, max: 24 }).map((number) => u64(number)),
   value: fc.option(fc.uint8Array({ maxLength: 6 }), { nil: undefined, freq: 2 }),
 });
-const batch = fc.uniqueArray(change, { maxLength: 12, selector: ({ kind, key }) => `${kind}:${toHex(key)}` });
+const batch = fc.uniqueArray(change, {
+  maxLength: 12,
+  size: "max",
+  selector: ({ kind, key }) => `${kind}:${toHex(key)}`,
+});
 
 function entriesAfter(batches: readonly (readonly StateChange[])[]): NaiveEntry[] {
   const model = new Map<string, NaiveEntry>();
@@ -63,7 +67,7 @@ function many(count: number) {
 describe("the state tree", () => {
   it("has the root of a tree built again from all its leaves, whatever came before", () => {
     fc.assert(
-      fc.property(fc.array(batch, { maxLength: 8 }), (batches) => {
+      fc.property(fc.array(batch, { maxLength: 8, size: "max" }), (batches) => {
         const { root } = grown(batches);
         expect(toHex(root)).toBe(toHex(naiveRoot(entriesAfter(batches))));
       }),
@@ -73,7 +77,7 @@ describe("the state tree", () => {
 
   it("keeps every old root readable, value by value", () => {
     fc.assert(
-      fc.property(fc.array(batch, { minLength: 1, maxLength: 6 }), (batches) => {
+      fc.property(fc.array(batch, { minLength: 1, maxLength: 6, size: "max" }), (batches) => {
         const { nodes, roots } = grown(batches);
         for (const [at, root] of roots.entries()) {
           const entries = entriesAfter(batches.slice(0, at + 1));
@@ -92,7 +96,7 @@ describe("the state tree", () => {
 
   it("needs exactly the nodes of the last root when the replaced ones are forgotten", () => {
     fc.assert(
-      fc.property(fc.array(batch, { maxLength: 8 }), (batches) => {
+      fc.property(fc.array(batch, { maxLength: 8, size: "max" }), (batches) => {
         const { nodes, root } = grown(batches, true);
         const fresh = grown([entriesAfter(batches)]);
         expect(toHex(root)).toBe(toHex(fresh.root));
@@ -147,7 +151,7 @@ describe("a proof of the state tree", () => {
   it("shows the value of every key and the absence of every other, and nothing else", () => {
     fc.assert(
       fc.property(
-        fc.array(batch, { maxLength: 5 }),
+        fc.array(batch, { maxLength: 5, size: "max" }),
         change,
         fc.uint8Array({ maxLength: 6 }),
         (batches, asked, lie) => {
