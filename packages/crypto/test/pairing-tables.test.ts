@@ -68,6 +68,26 @@ describe("the tables of fixed bases", () => {
     expect(small.usage().tables.g1).toBeGreaterThan(0);
   });
 
+  test("are shared by a base that was computed anew, in whatever form", async () => {
+    const bound = { buildAtUse: 3, tablesMax: 8 };
+    const { pairing, usage } = await openPairing({ g1: bound, g2: bound, gt: bound });
+    const check = <P>(group: Group<P>, tables: () => number) => {
+      const { generator } = group;
+      const [two, three] = [group.multiply(generator, 2n), group.multiply(generator, 3n)];
+      const forms = [
+        group.add(two, three),
+        group.multiply(generator, 5n),
+        group.sum(Array(5).fill(generator)),
+      ];
+      const scalar = randomScalar();
+      const products = forms.map((point) => fixedMultiply(group, point, scalar));
+      expect(tables()).toBe(1);
+      for (const product of products) expect(group.equal(product, products[0] as P)).toBe(true);
+    };
+    check(pairing.g1, () => usage().tables.g1);
+    check(pairing.g2, () => usage().tables.g2);
+  });
+
   test("are never more than their bound; what is dropped is freed, and its base still multiplies rightly", () => {
     const { g1, g2, gt } = small.pairing;
     const check = <P>(group: Group<P>) => {
@@ -102,10 +122,13 @@ describe("the tables of fixed bases", () => {
     }
   });
 
-  test("are no use for the identity, which is left out", () => {
-    const { g1 } = small.pairing;
+  test("are no use for the identity, which is left out", async () => {
+    const bound = { buildAtUse: 2, tablesMax: 2 };
+    const { pairing, usage } = await openPairing({ g1: bound, g2: bound, gt: bound });
+    const { g1 } = pairing;
     const zero = g1.add(g1.generator, g1.negate(g1.generator));
     for (let use = 0; use < 5; use++) expect(g1.isZero(fixedMultiply(g1, zero, randomScalar()))).toBe(true);
+    expect(usage().tables.g1).toBe(0);
     expect(g1.isZero(g1.linear([[]])[0] as never)).toBe(true);
   });
 

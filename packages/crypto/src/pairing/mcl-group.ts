@@ -232,6 +232,8 @@ export class CurveGroup<P extends CurvePoint> implements Group<P> {
   }
 
   #table(point: P): number | undefined {
+    // The identity has many words and so no key of its own, and no product of it is worth a table.
+    if (this.isZero(point)) return undefined;
     if (point.key === undefined) {
       const { right } = this.#scratch;
       this.#load(point, right);
@@ -239,8 +241,6 @@ export class CurveGroup<P extends CurvePoint> implements Group<P> {
       point.words = this.#scratch.take(right, this.#bytes);
       point.key = String.fromCharCode(...new Uint16Array(point.words.buffer));
     }
-    // The identity has no table: its comb would be right, and its key would be that of nothing in use.
-    if (point.words.every((word) => word === 0)) return undefined;
     return this.tables.find(point.key, (at) => this.#load(point, at));
   }
 
