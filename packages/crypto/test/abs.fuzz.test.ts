@@ -21,7 +21,7 @@ function heldBy(mask: number): Set<string> {
   return new Set(attributePool.filter((_, i) => (mask >> i) & 1));
 }
 
-test("a signature verifies exactly where the attributes satisfy the policy", () => {
+test("a signature verifies exactly where the attributes satisfy the policy", { timeout: 900_000 }, () => {
   const policies = plainPolicy().filter((plain) => parsePolicy(plainText(plain)).attributes.length <= 8);
   fc.assert(
     fc.property(policies, fc.nat(63), fc.infiniteStream(fc.nat(9)), (plain, mask, picks) => {
