@@ -1,34 +1,51 @@
 /** The command line's shape: global options, and one file in commands/ for each group of commands. */
 import { readFileSync } from "node:fs";
-import type { Command } from "commander";
-import { createOutput, type Output } from "./output.ts";
-
-/** What every command can ask of the global options. */
-export interface Globals {
-  readonly home: string | undefined;
-  readonly passphraseFile: string | undefined;
-  /** How long a busy home is waited for, in milliseconds. */
-  readonly waitMs: number;
-  readonly output: Output;
-}
-
-/** The global options as the command sees them. */
-export function globalsOf(command: Command): Globals {
-  const options = command.optsWithGlobals<{
-    home?: string;
-    json?: boolean;
-    passphraseFile?: string;
-    wait: number;
-  }>();
-  return {
-    home: options.home,
-    passphraseFile: options.passphraseFile,
-    waitMs: options.wait * 1000,
-    output: createOutput(options.json === true),
-  };
-}
+import { Command, InvalidArgumentError, Option } from "commander";
+import { commandGroups } from "./commands/groups.ts";
 
 export function programVersion(): string {
   const file = readFileSync(new URL("../package.json", import.meta.url), "utf8");
   return (JSON.parse(file) as { version: string }).version;
+}
+
+/** The whole command line. Every subcommand inherits the global options and throws its failures. */
+export function createProgram(): Command {
+  const program = new Command("chartseal")
+    .description(
+      "Share medical records that no cloud, no single authority and no single hospital can read or alter.",
+    )
+    .version(programVersion(), "--version", "print the version")
+    .option("--home <dir>", "the consortium's folder (default: $CHARTSEAL_HOME, else .chartseal)")
+    .option("--json", "print exactly one JSON value on standard output")
+    .option("--passphrase-file <file>", "read the passphrase from a file instead of CHARTSEAL_PASSPHRASE")
+    .option("--wait <seconds>", "how long to wait for a home in use", parseSeconds, 30)
+    .helpOption("--help", "show help")
+    .showHelpAfterError(false)
+    .exitOverride()
+    .configureOutput({ writeErr: () => {}, outputError: () => {} });
+  for (const add of commandGroups) add(program);
+  for (const command of allCommands(program)) inherit(command, program);
+  return program;
+}
+
+function allCommands(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...allCommands(child)]);
+}
+
+/** Global options may stand before or after the command's name. */
+function inherit(command: Command, program: Command): void {
+  command.exitOverride().configureOutput({ writeErr: () => {}, outputError: () => {} });
+  command.helpOption("--help", "show help");
+  if (command.commands.length > 0) return;
+  for (const option of program.options) {
+    if (option.long !== "--version") command.addOption(new Option(option.flags).hideHelp());
+  }
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!/^[0-9]+(\.[0-9]+)?$/.test(text) || seconds > 86_400) {
+    throw new InvalidArgumentError("a number of seconds from 0 to 86400.");
+  }
+  return seconds;
 }

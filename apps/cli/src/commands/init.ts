@@ -1,0 +1,30 @@
+/** init: makes an embedded consortium. */
+import type { Command } from "commander";
+import { homeFolder } from "../home/home.ts";
+import { readPassphrase } from "../home/passphrase.ts";
+import { checkInit, init } from "../operations/init.ts";
+import { globalsOf } from "../program-globals.ts";
+import { passphraseOption } from "../run.ts";
+import { example, wholeNumber } from "./shared.ts";
+
+export function addHomeCommands(program: Command): void {
+  const command = program
+    .command("init")
+    .description("make an embedded consortium: ledger, provider, authority committee")
+    .option("--name <name>", "the consortium's name", "chartseal")
+    .option("--authority-nodes <n>", "how many authority nodes", wholeNumber, 3)
+    .option("--threshold <t>", "how many of them issue a key together", wholeNumber, 2)
+    .action(async (options: { name: string; authorityNodes: number; threshold: number }) => {
+      const globals = globalsOf(command);
+      const folder = homeFolder(globals.home);
+      const wanted = { name: options.name, nodes: options.authorityNodes, threshold: options.threshold };
+      checkInit(folder, wanted);
+      const passphrase = await readPassphrase(passphraseOption(globals));
+      const made = await init(folder, { ...wanted, passphrase, now: Date.now });
+      globals.output.value(
+        made,
+        `Consortium ${made.consortium} in ${folder}, chain ${made.chainId.slice(0, 16)}…`,
+      );
+    });
+  example(command, "chartseal init --name metro --authority-nodes 3 --threshold 2");
+}

@@ -1,0 +1,87 @@
+/** namespace and member: the hospitals that vouch, and the people. */
+import { fromHex } from "@chartseal/crypto";
+import { attributesInForce, listNamespaces } from "@chartseal/sharing";
+import type { Command } from "commander";
+import { checkNewMemberName, checkNewNamespaceName, listMembers, requireMember } from "../home/home.ts";
+import { readPassphrase } from "../home/passphrase.ts";
+import { addMember, addNamespace } from "../operations/members.ts";
+import { paperKit } from "../operations/paper-kit.ts";
+import { globalsOf } from "../program-globals.ts";
+import { passphraseOption, reading, writing } from "../run.ts";
+import { example } from "./shared.ts";
+
+export function addMemberCommands(program: Command): void {
+  addNamespaceGroup(program.command("namespace").description("hospitals that vouch for attributes"));
+  addMemberGroup(program.command("member").description("people and institutions with an account"));
+}
+
+function addNamespaceGroup(group: Command): void {
+  const add = group
+    .command("add <name>")
+    .description("register a hospital that vouches for attributes …@NAME")
+    .action(async (name: string) => {
+      const globals = globalsOf(add);
+      const check = (): void => checkNewNamespaceName(name);
+      const made = await writing(globals, { check }, (session) => addNamespace(session, name));
+      globals.output.value(made, `Namespace ${made.namespace} is registered.`);
+    });
+  example(add, "chartseal namespace add cedars");
+  const list = group
+    .command("list")
+    .description("the registered namespaces")
+    .action(async () => {
+      const globals = globalsOf(list);
+      const names = await reading(globals, ({ ledger }) => listNamespaces(ledger));
+      const value = names.map((namespace) => ({ namespace }));
+      globals.output.value(value, names.join("\n") || "No namespaces yet.");
+    });
+  example(list, "chartseal namespace list --json");
+}
+
+function addMemberGroup(group: Command): void {
+  const add = group
+    .command("add <name>")
+    .description("make a member: account keys, recovery key, a paper kit")
+    .action(async (name: string) => {
+      const globals = globalsOf(add);
+      const check = (): void => checkNewMemberName(name);
+      const passphrase = async (): Promise<string> => await readPassphrase(passphraseOption(globals));
+      const { member, keys } = await writing(globals, { check }, async (session) =>
+        addMember(session, { name, passphrase: await passphrase() }),
+      );
+      globals.output.note(paperKit(name, keys.keys.seeds));
+      globals.output.warn(
+        `${name} has one way of recovery: keep the paper kit, and name guardians when they exist`,
+      );
+      globals.output.value(
+        { member: name, account: member.account },
+        `Member ${name}, account ${member.account}.`,
+      );
+    });
+  example(add, "chartseal member add alice");
+  const list = group
+    .command("list")
+    .description("the members of this home")
+    .action(async () => {
+      const globals = globalsOf(list);
+      const members = await reading(globals, async ({ home }) => listMembers(home));
+      const value = members.map(({ name, account }) => ({ member: name, account }));
+      const text = members.map(({ name, account }) => `${name}  ${account}`).join("\n");
+      globals.output.value(value, text || "No members yet.");
+    });
+  example(list, "chartseal member list");
+  const show = group
+    .command("show <name>")
+    .description("one member: account, keys, attributes in force")
+    .action(async (name: string) => {
+      const globals = globalsOf(show);
+      const value = await reading(globals, async ({ home, ledger }) => {
+        const { account, publicKey, hpkeKey } = requireMember(home, name);
+        const attributes = await attributesInForce(ledger, fromHex(account, 20));
+        return { member: name, account, publicKey, hpkeKey, attributes: attributes.sort() };
+      });
+      const lines = [`${value.member}  ${value.account}`, ...value.attributes.map((one) => `  ${one}`)];
+      globals.output.value(value, lines.join("\n"));
+    });
+  example(show, "chartseal member show alice");
+}

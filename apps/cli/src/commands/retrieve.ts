@@ -1,0 +1,236 @@
+/** open, and its steps one by one for scripts: request, transform. */
+import { ChartsealError, ed25519KeyPairFromSeed, fromHex, toHex } from "@chartseal/crypto";
+import { askTransform, type Author, type Granted, open, type Opened, proofOf, request, requireRecord, retrieve } from "@chartseal/sharing";
+import type { Command } from "commander";
+import { parseRecordId, requireMember } from "../home/home.ts";
+import { checkDestination, type Destination, deliver } from "../operations/output-file.ts";
+import { type Globals, globalsOf } from "../program-globals.ts";
+import { progressBar } from "../progress.ts";
+import { writing } from "../run.ts";
+import { memberOf, type ReadSession, refreshKeys, type Session } from "../services/session.ts";
+import { example } from "./shared.ts";
+
+interface OpenOptions {
+  readonly as: string;
+  readonly out?: string;
+  readonly purpose?: string;
+  readonly range?: string;
+  readonly file?: string;
+  readonly genesis?: string;
+}
+
+/** `A-B`, both included. @throws ChartsealError `input-invalid` */
+export function parseRange(text: string): { readonly from: number; readonly to: number } {
+  const parts = /^(\d{1,15})-(\d{1,15})$/.exec(text);
+  const [from, to] = [Number(parts?.[1]), Number(parts?.[2])];
+  if (parts !== null && from <= to) return { from, to };
+  throw new ChartsealError("input-invalid", `${JSON.stringify(text)} is no range of bytes`, {
+    hint: "Write A-B, both included, 0 ≤ A ≤ B < length.",
+  });
+}
+
+export function destinationOf(globals: Globals, out: string | undefined): Destination {
+  if (out !== undefined) return { file: out };
+  return globals.output.json ? "nowhere" : "standard-output";
+}
+
+/** The author as the `open` row of CONTRACT shows it. */
+export function authorValue(author: Author): Record<string, unknown> {
+  if (author.kind === "owner") {
+    const again = author.reencrypted ? { reencryptedBy: "owner" } : {};
+    return { account: toHex(author.account), ...again };
+  }
+  const again = author.reencrypted ? { reencryptedBy: "owner" } : {};
+  return { policy: author.policy, verified: author.verified, ...again };
+}
+
+async function deliverOpened(
+  opened: Opened & { readonly recordId: Uint8Array },
+  destination: Destination,
+  range: { readonly from: number; readonly to: number } | undefined,
+): Promise<Record<string, unknown>> {
+  const bar = progressBar("Opening", range === undefined ? opened.length : range.to - range.from + 1);
+  let passed = 0;
+  async function* counted(): AsyncIterable<Uint8Array> {
+    for await (const chunk of opened.read(range)) {
+      passed += chunk.length;
+      bar.update(passed);
+      yield chunk;
+    }
+  }
+  try {
+    const { bytes, sha256 } = await deliver(counted(), destination);
+    const { mediaType, name, validation } = opened.metadata;
+    const author = authorValue(opened.author);
+    const disputed = opened.record.disputed ? { disputed: true } : {};
+    const recordId = toHex(opened.recordId);
+    return { recordId, bytes, sha256, mediaType, author, name, validation, ...disputed };
+  } finally {
+    bar.stop();
+  }
+}
+
+async function checkRecord(
+  { ledger }: ReadSession,
+  recordId: Uint8Array,
+  range?: { to: number },
+): Promise<void> {
+  const record = await requireRecord(ledger, recordId);
+  if (range !== undefined && range.to >= record.current.payloadLength) {
+    throw new ChartsealError("input-invalid", `the record has ${record.current.payloadLength} bytes`, {
+      data: { length: record.current.payloadLength },
+    });
+  }
+}
+
+async function openRecord(globals: Globals, record: string, options: OpenOptions): Promise<void> {
+  const destination = destinationOf(globals, options.out);
+  const check = async (session: ReadSession): Promise<void> => {
+    const range = options.range === undefined ? undefined : parseRange(options.range);
+    checkPurpose(options.purpose);
+    checkDestination(destination);
+    requireMember(session.home, options.as);
+    await checkRecord(session, parseRecordId(record), range);
+  };
+  const value = await writing(globals, { members: [options.as], check }, async (session) => {
+    const member = memberOf(session, options.as);
+    await refreshKeys(session, member);
+    const recordId = parseRecordId(record);
+    const purpose = options.purpose === undefined ? {} : { purpose: options.purpose };
+    const opened = await retrieve(session, { member: member.keys, recordId, ...purpose });
+    const range = options.range === undefined ? undefined : parseRange(options.range);
+    return await deliverOpened({ ...opened, recordId }, destination, range);
+  });
+  report(globals, destination, value);
+}
+
+function report(globals: Globals, destination: Destination, value: Record<string, unknown>): void {
+  const { output } = globals;
+  if (output.json) output.value(value, "");
+  else if (destination !== "standard-output") {
+    output.note(
+      `${String(value.bytes)} bytes of ${String(value.mediaType)}, SHA-256 ${String(value.sha256)}`,
+    );
+  }
+}
+
+function checkPurpose(purpose: string | undefined): void {
+  if (purpose === undefined || /^[A-Z][A-Z0-9]{0,15}$/.test(purpose)) return;
+  throw new ChartsealError("input-invalid", `${JSON.stringify(purpose)} is no purpose of use`, {
+    hint: "HL7 PurposeOfUse codes such as TREAT, HPAYMT, HRESCH.",
+  });
+}
+
+export function addRetrieveCommands(program: Command): void {
+  const command = program
+    .command("open [record]")
+    .description("prove the policy, let the provider transform, open; bytes go to --out or standard output")
+    .requiredOption("--as <name>", "the member who reads")
+    .option("--out <file>", "where the bytes go; the file appears whole or not at all")
+    .option("--purpose <code>", "HL7 PurposeOfUse; default TREAT")
+    .option("--range <a-b>", "bytes A to B only, both included")
+    .option("--file <file>", "open a portable record without ledger or provider")
+    .option("--genesis <file>", "the genesis that a portable record is checked against")
+    .action(async (record: string | undefined, options: OpenOptions) => {
+      const globals = globalsOf(command);
+      if ((record === undefined) === (options.file === undefined)) {
+        throw new ChartsealError("input-invalid", "give a record or --file, one of the two");
+      }
+      if (record !== undefined) return await openRecord(globals, record, options);
+      const { openFile } = await import("../operations/portable.ts");
+      await openFile(globals, { ...options, file: options.file ?? "" });
+    });
+  example(command, "chartseal open 5f0c… --as bob --out ecg.json");
+  addSteps(program);
+}
+
+/** request: the first step alone; what it prints is what transform takes. */
+function addSteps(program: Command): void {
+  const command = program
+    .command("request <record>")
+    .description("prove the policy on the ledger and print the grant (a step of open)")
+    .requiredOption("--as <name>", "the member who asks")
+    .option("--purpose <code>", "HL7 PurposeOfUse; default TREAT")
+    .action(async (record: string, options: { as: string; purpose?: string }) => {
+      const globals = globalsOf(command);
+      const check = async (session: ReadSession): Promise<void> => {
+        checkPurpose(options.purpose);
+        requireMember(session.home, options.as);
+        await checkRecord(session, parseRecordId(record));
+      };
+      const value = await writing(globals, { members: [options.as], check }, async (session) => {
+        const member = memberOf(session, options.as);
+        await refreshKeys(session, member);
+        const purpose = options.purpose === undefined ? {} : { purpose: options.purpose };
+        const granted = await request(session, {
+          member: member.keys,
+          recordId: parseRecordId(record),
+          ...purpose,
+        });
+        await saveGrant(session, member.name, granted);
+        const { requestId, proof } = granted;
+        return {
+          requestId: toHex(requestId),
+          recordId: record,
+          proof,
+          height: (await session.ledger.head()).height,
+        };
+      });
+      globals.output.value(value, `Request ${value.requestId} is granted; it lapses in 10 minutes.`);
+    });
+  example(command, "chartseal request 5f0c… --as bob --json");
+  addTransform(program);
+}
+
+function grantFile(requestId: string): string {
+  return `grants/${requestId}.sealed`;
+}
+
+/** The grant's one-time key, sealed in the member's vault until `transform` uses it. */
+async function saveGrant(session: Session, name: string, granted: Granted): Promise<void> {
+  const { requestId, recordId, oneTime } = granted;
+  await memberOf(session, name).vault.save(grantFile(toHex(requestId)), [recordId, oneTime.seed]);
+}
+
+/** @throws ChartsealError `grant-missing` for a request that this member did not make here */
+async function loadGrant(session: Session, name: string, requestId: string): Promise<Granted> {
+  const saved = await memberOf(session, name).vault.load(grantFile(requestId));
+  const [recordId, seed] = Array.isArray(saved) ? saved : [];
+  if (!(recordId instanceof Uint8Array) || !(seed instanceof Uint8Array)) {
+    throw new ChartsealError("grant-missing", `${name} has made no request of this id`, { data: { requestId } });
+  }
+  const record = await requireRecord(session.ledger, recordId);
+  const proof = proofOf(record, memberOf(session, name).keys.account);
+  const oneTime = ed25519KeyPairFromSeed(seed);
+  return { requestId: fromHex(requestId, 32), recordId, proof, record, oneTime };
+}
+
+/** transform: uses a grant that `request` made: the provider transforms, the reader opens. */
+function addTransform(program: Command): void {
+  const command = program
+    .command("transform <request>")
+    .description("use a grant: the provider transforms, the reader opens (the other steps of open)")
+    .requiredOption("--as <name>", "the member who asked")
+    .option("--out <file>", "where the bytes go; the file appears whole or not at all")
+    .action(async (requestId: string, options: { as: string; out?: string }) => {
+      const globals = globalsOf(command);
+      const destination = destinationOf(globals, options.out);
+      const check = ({ home }: ReadSession): void => {
+        checkDestination(destination);
+        requireMember(home, options.as);
+        if (!/^[0-9a-f]{64}$/.test(requestId)) {
+          throw new ChartsealError("input-invalid", "a request id is 64 lower-case hex digits");
+        }
+      };
+      const value = await writing(globals, { members: [options.as], check }, async (session) => {
+        const member = memberOf(session, options.as);
+        const granted = await loadGrant(session, options.as, requestId);
+        const transformed = await askTransform(session, { member: member.keys, granted });
+        const opened = await open(session, { member: member.keys, granted, transformed });
+        const { recordId } = granted;
+        return { requestId, ...(await deliverOpened({ ...opened, recordId }, destination, undefined)) };
+      });
+      report(globals, destination, value);
+    });
+  example(command, "chartseal transform 77ab… --as bob --out ecg.json");
+}

@@ -1,0 +1,148 @@
+/** rule: what a hospital may deposit about the owner, and for what it may be read. */
+import { ChartsealError, fromHex, type Policy, parsePolicy, toHex } from "@chartseal/crypto";
+import {
+  checkPurposes,
+  listRules,
+  namespaceExists,
+  revokeRule,
+  setRule,
+  widerRecords,
+  writersOf,
+} from "@chartseal/sharing";
+import type { Command } from "commander";
+import { requireMember } from "../home/home.ts";
+import { demandNamespaces } from "../operations/policies.ts";
+import { globalsOf } from "../program-globals.ts";
+import { reading, writing } from "../run.ts";
+import { memberOf, type ReadSession } from "../services/session.ts";
+import { commaList, example, parseTime, wholeNumber, writtenPolicy } from "./shared.ts";
+
+interface SetOptions {
+  readonly owner: string;
+  readonly namespace: string;
+  readonly policy: string;
+  readonly writers?: string;
+  readonly purposes?: string[];
+  readonly expires?: string;
+  readonly perDay?: number;
+}
+
+interface CheckedRule {
+  readonly policy: Policy;
+  readonly writers: Policy;
+  readonly purposes?: readonly string[];
+  readonly expiresMs?: number;
+  readonly perDay?: number;
+}
+
+/** Everything of a rule that needs no key. */
+async function checkRuleOptions({ home, ledger }: ReadSession, options: SetOptions): Promise<CheckedRule> {
+  const policy = writtenPolicy(home, options.policy);
+  const writers = options.writers === undefined ? undefined : parsePolicy(options.writers);
+  const purposes = options.purposes === undefined ? {} : { purposes: checkPurposes(options.purposes) };
+  const expires = options.expires === undefined ? {} : { expiresMs: parseTime(options.expires) };
+  const perDay = options.perDay === undefined ? {} : { perDay: options.perDay };
+  requireMember(home, options.owner);
+  if (!(await namespaceExists(ledger, options.namespace))) {
+    throw new ChartsealError("attribute-unknown", `there is no namespace ${options.namespace}`, {
+      data: { namespace: options.namespace },
+      hint: "chartseal namespace list shows them.",
+    });
+  }
+  await demandNamespaces(ledger, policy);
+  return {
+    policy,
+    writers: writersOf(options.namespace, policy, writers),
+    ...purposes,
+    ...expires,
+    ...perDay,
+  };
+}
+
+export function addRuleCommands(program: Command): void {
+  const group = program.command("rule").description("the owner's rules for hospitals: set, list, revoke");
+  const set = group
+    .command("set")
+    .description("the rule for a hospital's records about the owner")
+    .requiredOption("--owner <name>", "whose records")
+    .requiredOption("--namespace <ns>", "the hospital")
+    .requiredOption("--policy <p>", "who may read")
+    .option("--writers <q>", "who may write; default: the policy, where all of it is the hospital's")
+    .option("--purposes <codes>", "HL7 PurposeOfUse codes, comma-separated; default TREAT", commaList)
+    .option("--expires <time>", "RFC 3339 time at which the rule ends")
+    .option("--per-day <n>", "most deposits a day (default 50)", wholeNumber)
+    .action(async (options: SetOptions) => {
+      const globals = globalsOf(set);
+      let checked: CheckedRule | undefined;
+      const check = async (session: ReadSession): Promise<void> => {
+        checked = await checkRuleOptions(session, options);
+      };
+      const value = await writing(globals, { members: [options.owner], check }, async (session) => {
+        if (checked === undefined) throw new ChartsealError("defect", "options were not checked");
+        const { keys } = memberOf(session, options.owner);
+        const { namespace } = options;
+        const { submitted } = await setRule(session, { owner: keys, namespace, ...checked });
+        const { policy, writers } = checked;
+        const wider = await widerRecords(session.ledger, { owner: keys.account, namespace, policy });
+        const kept = wider.map(({ recordId, record }) => ({
+          recordId: toHex(recordId),
+          policy: record.policy,
+        }));
+        const rule = { owner: options.owner, namespace, policy: policy.text, writers: writers.text };
+        return { ...rule, height: submitted.height, wider: kept };
+      });
+      for (const { recordId, policy } of value.wider) {
+        globals.output.note(`Record ${recordId} keeps its policy (${policy}); chartseal rekey narrows it.`);
+      }
+      globals.output.value(value, `Rule of ${value.owner} for ${value.namespace}: ${value.policy}`);
+    });
+  example(
+    set,
+    'chartseal rule set --owner alice --namespace cedars --policy "doctor@cedars and cardiology@cedars"',
+  );
+  addListAndRevoke(group);
+}
+
+function addListAndRevoke(group: Command): void {
+  const list = group
+    .command("list")
+    .description("an owner's rules")
+    .requiredOption("--owner <name>", "whose rules")
+    .action(async (options: { owner: string }) => {
+      const globals = globalsOf(list);
+      const value = await reading(globals, async ({ home, ledger }) => {
+        const { account } = requireMember(home, options.owner);
+        return (await listRules(ledger, fromHex(account, 20))).map(({ namespace, rule }) => ({
+          owner: options.owner,
+          namespace,
+          policy: rule.policy,
+          writers: rule.writers,
+          purposes: rule.purposes,
+          expires: rule.expiresMs === null ? null : new Date(rule.expiresMs).toISOString(),
+          perDay: rule.perDay,
+          height: rule.height,
+          revoked: rule.revokedHeight !== null,
+        }));
+      });
+      const text = value.map(
+        (rule) => `${rule.namespace}: ${rule.policy}${rule.revoked ? " (revoked)" : ""}`,
+      );
+      globals.output.value(value, text.join("\n") || "No rules yet.");
+    });
+  example(list, "chartseal rule list --owner alice");
+  const revoke = group
+    .command("revoke")
+    .description("revoke the rule for a hospital: it deposits nothing more and reads nothing under it")
+    .requiredOption("--owner <name>", "whose rule")
+    .requiredOption("--namespace <ns>", "the hospital")
+    .action(async (options: { owner: string; namespace: string }) => {
+      const globals = globalsOf(revoke);
+      const { owner, namespace } = options;
+      const value = await writing(globals, { members: [owner] }, async (session) => {
+        const { height } = await revokeRule(session, memberOf(session, owner).keys, namespace);
+        return { owner, namespace, revoked: true, height };
+      });
+      globals.output.value(value, `The rule of ${owner} for ${namespace} is revoked.`);
+    });
+  example(revoke, "chartseal rule revoke --owner alice --namespace cedars");
+}

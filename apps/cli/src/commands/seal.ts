@@ -1,0 +1,105 @@
+/** seal: the deposit of one file as a record. */
+import { ChartsealError, parsePolicy, toHex } from "@chartseal/crypto";
+import { checkPurposes } from "@chartseal/sharing";
+import type { Command } from "commander";
+import { requireMember } from "../home/home.ts";
+import { openInput, planSeal, type SealPlan, type SealRequest, seal } from "../operations/seal.ts";
+import { globalsOf } from "../program-globals.ts";
+import { progressBar } from "../progress.ts";
+import { writing } from "../run.ts";
+import type { ReadSession } from "../services/session.ts";
+import { commaList, example, writtenPolicy } from "./shared.ts";
+
+interface SealOptions {
+  readonly owner: string;
+  readonly as?: string;
+  readonly policy?: string;
+  readonly authorPolicy?: string;
+  readonly namespace?: string;
+  readonly mediaType?: string;
+  readonly purposes?: string[];
+  readonly requireValid?: boolean;
+}
+
+const mediaTypeForm = /^[a-z0-9!#$&^_.+-]{1,127}\/[a-z0-9!#$&^_.+-]{1,127}(;[\x20-\x7e]{0,200})?$/i;
+
+function checkSeal({ home }: ReadSession, options: SealOptions): SealRequest {
+  const { mediaType, purposes } = options;
+  if (mediaType !== undefined && !mediaTypeForm.test(mediaType)) {
+    throw new ChartsealError("input-invalid", `${JSON.stringify(mediaType)} is no media type`);
+  }
+  const policy = options.policy === undefined ? {} : { policy: writtenPolicy(home, options.policy) };
+  const authorPolicy =
+    options.authorPolicy === undefined ? {} : { authorPolicy: parsePolicy(options.authorPolicy) };
+  if (purposes !== undefined) checkPurposes(purposes);
+  const owner = requireMember(home, options.owner);
+  const author = options.as === undefined ? owner : requireMember(home, options.as);
+  return {
+    owner,
+    ...(author.name === owner.name ? {} : { author }),
+    ...policy,
+    ...authorPolicy,
+    ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
+    ...(mediaType === undefined ? {} : { mediaType }),
+    ...(purposes === undefined ? {} : { purposes }),
+    requireValid: options.requireValid === true,
+  };
+}
+
+export function addSealCommand(program: Command): void {
+  const command = program
+    .command("seal <file>")
+    .description("seal a file as a record: encrypt, sign, store, register; - reads standard input")
+    .requiredOption("--owner <name>", "the patient whose record it is")
+    .option("--as <author>", "who deposits; default: the owner")
+    .option("--policy <p>", "who may read; default: the owner's rule, or the owner alone")
+    .option("--author-policy <q>", "sign by attributes under this policy; default: the rule's writers")
+    .option("--namespace <ns>", "the author's hospital, where the owner has several rules")
+    .option("--media-type <type>", "instead of recognising the content")
+    .option("--purposes <codes>", "of an owner's own record; default TREAT", commaList)
+    .option("--require-valid", "refuse a file that is not valid in its format")
+    .action(async (file: string, options: SealOptions) => {
+      const globals = globalsOf(command);
+      let request: SealRequest | undefined;
+      let plan: SealPlan | undefined;
+      let input: ReturnType<typeof openInput> | undefined;
+      const check = async (session: ReadSession): Promise<void> => {
+        request = checkSeal(session, options);
+        input = openInput(file);
+        plan = await planSeal(session, request);
+      };
+      const members = [options.as ?? options.owner];
+      const value = await writing(globals, { members, check }, async (session) => {
+        if (request === undefined || plan === undefined || input === undefined) {
+          throw new ChartsealError("defect", "options were not checked");
+        }
+        const bar = progressBar("Sealing", input.size);
+        try {
+          const made = await seal(session, { ...request, plan, input, onProgress: bar.update });
+          const { metadata, submitted } = made;
+          return {
+            recordId: toHex(made.recordId),
+            address: made.address,
+            digest: toHex(made.digest),
+            policy: plan.policy.text,
+            height: submitted.height,
+            transaction: toHex(submitted.identifier),
+            bytes: made.bytes,
+            sealedBytes: made.sealedBytes,
+            mediaType: metadata.mediaType,
+            validation: metadata.validation,
+          };
+        } finally {
+          bar.stop();
+        }
+      });
+      globals.output.value(
+        value,
+        `Record ${value.recordId}\n  ${value.mediaType}, ${value.bytes} bytes, ${value.policy}`,
+      );
+    });
+  example(
+    command,
+    'chartseal seal ecg.json --owner alice --as bob --policy "doctor@cedars and cardiology@cedars"',
+  );
+}

@@ -1,0 +1,216 @@
+/**
+ * seal: who deposits, under which policies, from which file (CONTRACT, Who may). The plaintext is recognised and validated
+ * while it passes, at the author's side; the result is signed metadata and never refuses by itself.
+ */
+import { createReadStream, fstatSync, openSync } from "node:fs";
+import { basename } from "node:path";
+import {
+  ChartsealError,
+  fromHex,
+  namespaceOf,
+  type Policy,
+  parsePolicy,
+  selfAttribute,
+} from "@chartseal/crypto";
+import { headSizeMax, recognise, validate, validationSizeMax } from "@chartseal/records";
+import { type Deposited, deposit, listRules, type RecordMetadata } from "@chartseal/sharing";
+import { hasSystemCode } from "../home/files.ts";
+import type { MemberFile } from "../home/home.ts";
+import { memberOf, type ReadSession, refreshKeys, type Session } from "../services/session.ts";
+import { demandNamespaces } from "./policies.ts";
+
+/** Largest file that `--require-valid` takes: it is held whole before anything is sealed. */
+export const validateBytesMax = 64 * 1024 * 1024;
+
+export interface SealRequest {
+  readonly owner: MemberFile;
+  /** Absent where the owner seals its own record. */
+  readonly author?: MemberFile;
+  readonly policy?: Policy;
+  readonly authorPolicy?: Policy;
+  readonly namespace?: string;
+  readonly mediaType?: string;
+  readonly purposes?: readonly string[];
+  readonly requireValid: boolean;
+}
+
+/** Under which policies, and whose rule, a deposit is made. */
+export interface SealPlan {
+  readonly policy: Policy;
+  readonly authorPolicy?: Policy;
+  readonly namespace?: string;
+}
+
+/** A file that can be read, or standard input for `-`. @throws ChartsealError `input-invalid` */
+export function openInput(file: string): {
+  readonly stream: AsyncIterable<Uint8Array>;
+  readonly size?: number;
+  readonly name: string;
+} {
+  if (file === "-") return { stream: process.stdin, name: "stdin" };
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, "r");
+  } catch (error) {
+    if (!hasSystemCode(error, "ENOENT", "EACCES", "ENOTDIR", "EISDIR", "EPERM", "ELOOP", "ENAMETOOLONG"))
+      throw error;
+    throw new ChartsealError("input-invalid", `the file ${file} cannot be read`, { data: { file } });
+  }
+  const stat = fstatSync(descriptor);
+  if (stat.isDirectory())
+    throw new ChartsealError("input-invalid", `${file} is a folder`, { data: { file } });
+  const stream = createReadStream("", { fd: descriptor, highWaterMark: 1 << 20 });
+  return { stream, size: stat.size, name: basename(file) };
+}
+
+/** The one namespace of all leaves, or undefined. */
+function onlyNamespace(policy: Policy): string | undefined {
+  const names = new Set(policy.attributes.map(namespaceOf));
+  return names.size === 1 ? [...names][0] : undefined;
+}
+
+/**
+ * Fills in what the user left out. An author's deposit takes the owner's rule for its hospital: the hospital of
+ * --author-policy, or the one named, or the only one with a rule in force.
+ * @throws ChartsealError `rule-missing`, `input-invalid`
+ */
+export async function planSeal({ ledger }: ReadSession, request: SealRequest): Promise<SealPlan> {
+  const { owner, author, policy, authorPolicy } = request;
+  for (const one of [policy, authorPolicy]) if (one !== undefined) await demandNamespaces(ledger, one);
+  if (author === undefined) {
+    const own = policy ?? parsePolicy(selfAttribute(owner.account));
+    return authorPolicy === undefined ? { policy: own } : { policy: own, authorPolicy };
+  }
+  const rules = (await listRules(ledger, fromHex(owner.account, 20))).filter(
+    ({ rule }) => rule.revokedHeight === null,
+  );
+  const wanted = request.namespace ?? (authorPolicy === undefined ? undefined : onlyNamespace(authorPolicy));
+  const fromPolicy = policy === undefined ? undefined : onlyNamespace(policy);
+  const candidates = wanted === undefined ? rules : rules.filter(({ namespace }) => namespace === wanted);
+  const chosen =
+    candidates.length <= 1 ? candidates[0] : candidates.find(({ namespace }) => namespace === fromPolicy);
+  if (chosen === undefined)
+    throw noRule(
+      owner.name,
+      wanted,
+      candidates.map(({ namespace }) => namespace),
+    );
+  const { namespace, rule } = chosen;
+  return {
+    policy: policy ?? parsePolicy(rule.policy),
+    authorPolicy: authorPolicy ?? parsePolicy(rule.writers),
+    namespace,
+  };
+}
+
+function noRule(owner: string, wanted: string | undefined, several: readonly string[]): ChartsealError {
+  if (several.length > 1) {
+    return new ChartsealError("input-invalid", `${owner} has rules for ${several.join(", ")}: say which`, {
+      hint: "Give --namespace or --author-policy.",
+    });
+  }
+  const whose = wanted ?? "this author's hospital";
+  return new ChartsealError("rule-missing", `${owner} has set no rule for ${whose}`, {
+    data: wanted === undefined ? {} : { namespace: wanted },
+    hint: `${owner} sets one with chartseal rule set.`,
+  });
+}
+
+/**
+ * Looks at the plaintext while it passes: its type from the first bytes, and all of it where its format has a validator
+ * and it is not above that format's limit.
+ */
+class Glimpse {
+  readonly #given: string | undefined;
+  #parts: Uint8Array[] = [];
+  #head: Uint8Array | undefined;
+  #total = 0;
+
+  constructor(mediaType: string | undefined) {
+    this.#given = mediaType;
+  }
+
+  async *through(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    for await (const chunk of source) {
+      this.#total += chunk.length;
+      if (this.#head === undefined || this.#total <= validationSizeMax(this.mediaType)) {
+        this.#parts.push(Uint8Array.from(chunk));
+      }
+      if (this.#head === undefined && this.#total >= headSizeMax) this.#head = Buffer.concat(this.#parts);
+      if (this.#head !== undefined && this.#total > validationSizeMax(this.mediaType)) this.#parts = [];
+      yield chunk;
+    }
+    this.#head ??= Buffer.concat(this.#parts);
+  }
+
+  get mediaType(): string {
+    return this.#given ?? recognise(this.#head ?? new Uint8Array(0));
+  }
+
+  async validation(): Promise<ValidationOf> {
+    const { mediaType } = this;
+    if (this.#total > validationSizeMax(mediaType)) return { result: "not-checked", issues: [] };
+    return await validate(Buffer.concat(this.#parts), mediaType);
+  }
+}
+
+type ValidationOf = Awaited<ReturnType<typeof validate>>;
+
+/** @throws ChartsealError `input-invalid` for what must be valid and is not */
+async function metadataOf(glimpse: Glimpse, request: SealRequest, name: string): Promise<RecordMetadata> {
+  const { mediaType } = glimpse;
+  const { result, issues } = await glimpse.validation();
+  if (request.requireValid && result === "invalid") {
+    const first = issues[0];
+    throw new ChartsealError("input-invalid", `the file is not valid ${mediaType}: ${first?.message ?? ""}`, {
+      data: { mediaType, issues: issues.slice(0, 20) },
+    });
+  }
+  return { name, mediaType, validation: result };
+}
+
+export async function seal(
+  session: Session,
+  request: SealRequest & {
+    readonly plan: SealPlan;
+    readonly input: { readonly stream: AsyncIterable<Uint8Array>; readonly name: string };
+    readonly onProgress?: (bytes: number) => void;
+  },
+): Promise<Deposited> {
+  const { owner, author, plan, input, purposes, onProgress } = request;
+  const by = memberOf(session, (author ?? owner).name);
+  if (plan.authorPolicy !== undefined) await refreshKeys(session, by);
+  const glimpse = new Glimpse(request.mediaType);
+  const passing = glimpse.through(input.stream);
+  // What must be valid is read and judged before anything is sealed, so that a refusal changes nothing.
+  const source = request.requireValid ? await judged(glimpse, passing, request) : passing;
+  return await deposit(session, {
+    by: by.keys,
+    owner: fromHex(owner.account, 20),
+    ...plan,
+    ...(purposes === undefined ? {} : { purposes }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+    source,
+    metadata: () => metadataOf(glimpse, request, input.name),
+  });
+}
+
+async function judged(
+  glimpse: Glimpse,
+  passing: AsyncIterable<Uint8Array>,
+  request: SealRequest,
+): Promise<AsyncIterable<Uint8Array>> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of passing) {
+    bytes += part.length;
+    if (bytes > validateBytesMax) {
+      throw new ChartsealError("input-invalid", `a file above ${validateBytesMax} bytes cannot be validated`);
+    }
+    parts.push(Uint8Array.from(part));
+  }
+  await metadataOf(glimpse, request, "");
+  return (async function* () {
+    yield* parts;
+  })();
+}
