@@ -187,6 +187,7 @@ export {
   hpkeSeal,
 } from "./hpke.ts";
 export { hkdf, hkdfExpand, hkdfExtract } from "./kdf.ts";
+export { countingPairing, type OperationCounts } from "./pairing/counting.ts";
 export { loadPairing } from "./pairing/mcl.ts";
 export {
   type G1,
@@ -199,6 +200,16 @@ export {
   type TargetGroup,
   type Term,
 } from "./pairing/pairing.ts";
+export {
+  addMod,
+  decodeScalar,
+  encodeScalar,
+  invert,
+  mod,
+  multiplyMod,
+  negateMod,
+  subtractMod,
+} from "./pairing/scalar.ts";
 export type { Platform } from "./platform/platform.ts";
 export {
   emergencyAttribute,
