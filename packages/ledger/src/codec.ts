@@ -10,6 +10,8 @@ export interface Codec<T> {
   write(value: T): CborValue;
   /** @throws ChartsealError `encoding-invalid` */
   read(value: CborValue | undefined): T;
+  /** Of a struct: its fields in their order. */
+  readonly fields?: readonly string[];
 }
 
 /** The type that a codec reads. */
@@ -96,6 +98,7 @@ export function struct<const S extends { readonly [K in keyof S]: Codec<never> |
 ): Codec<StructOf<S>> {
   const fields = Object.entries(shape as unknown as Record<string, Writable>);
   return {
+    fields: Object.keys(shape),
     read: (value) => {
       if (!Array.isArray(value) || value.length !== fields.length)
         refuse(`an array of ${fields.length} items`);

@@ -86,6 +86,7 @@ export const refusalTable = {
   "rule-writers": [63, "rule-violated", "The author policy is not the rule's."],
   "rule-policy": [64, "rule-violated", "The record's policy is not one that the rule allows."],
   "rule-quota": [65, "rule-violated", "The rule's deposits of this day are used up."],
+  "rule-purpose": [66, "rule-violated", "The owner's rule no longer lists the purpose."],
   "record-exists": [70, "input-invalid", "The record id is used already."],
   "record-unknown": [71, "record-unknown", "No such record is on the ledger."],
   "record-version": [72, "transaction-refused", "The record is at another version."],

@@ -10,18 +10,24 @@ import { saveLogged } from "./records.ts";
 import { type Rule, signerOf } from "./setting.ts";
 import { judgeRequest } from "./standing-rule.ts";
 
+/** A grant that the ledger would not give in this block. */
+const refusalOf = {
+  granted: "grant-missing",
+  "denied-rule-missing": "rule-missing",
+  "denied-rule-expired": "rule-expired",
+  "denied-purpose": "rule-purpose",
+  "denied-erased": "record-erased",
+} as const;
+
 export const receipt: Rule<"receipt"> = (setting, { requestId, provider, auditCiphertext }) => {
   const { state, block, transaction } = setting;
   const { request, record } = openGrant(setting, requestId);
   demand(equalBytes(provider, signerOf(setting).account), "role-missing");
   const { timestampMs, pairing, chainId } = block;
   demand(timestampMs < request.lapsesMs, "grant-lapsed");
-  demand(record.erasedHeight === null, "record-erased");
   demand(request.version === record.version, "record-version");
   const outcome = judgeRequest(state, record, { ...request, timestampMs });
-  demand(outcome === "granted", outcome === "denied-rule-missing" ? "rule-missing" : "rule-expired", {
-    outcome,
-  });
+  demand(outcome === "granted", refusalOf[outcome]);
   const ciphertext = decodeAuditCiphertext(pairing, auditCiphertext);
   const label = auditLabel(requestId, provider);
   demand(verifyAuditCiphertext(pairing, { chainId, label, ciphertext }), "receipt-proof-invalid");

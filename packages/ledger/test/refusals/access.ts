@@ -2,7 +2,7 @@ import type { Action } from "../../src/actions.ts";
 import { signAdmission } from "../../src/authorisation.ts";
 import { encodeTransaction } from "../../src/transaction.ts";
 import { doctor, owner, policy, service, stranger } from "../world.ts";
-import { type Case, grantIn, recordIn, someHash } from "./making.ts";
+import { type Case, grantIn, recordIn, ruleOf, someHash } from "./making.ts";
 
 export const access: readonly Case[] = [
   [
@@ -124,6 +124,25 @@ export const access: readonly Case[] = [
     (w) => {
       const requestId = grantIn(w);
       w.do(owner, { kind: "revoke-rule", namespace: "cedars" });
+      return w.signed(service, w.receiptAction(requestId));
+    },
+  ],
+  [
+    "rule-expired",
+    "a receipt after the rule's time",
+    (w) => {
+      w.do(owner, ruleOf({ expiresMs: w.timestampMs + 120_000 }));
+      const requestId = grantIn(w);
+      w.timestampMs += 120_000;
+      return w.signed(service, w.receiptAction(requestId));
+    },
+  ],
+  [
+    "rule-purpose",
+    "a receipt for a purpose that the owner has taken from the rule",
+    (w) => {
+      const requestId = grantIn(w);
+      w.do(owner, ruleOf({ purposes: ["HRESCH"] }));
       return w.signed(service, w.receiptAction(requestId));
     },
   ],
