@@ -20,7 +20,7 @@ import {
   utf8,
   verify as verifyByAttributes,
 } from "@chartseal/crypto";
-import { entries, type Ledger, periodLabel } from "@chartseal/ledger";
+import { entries, type Ledger, periodLabel, vouchKey } from "@chartseal/ledger";
 import { readCommittee } from "./committee.ts";
 import type { MemberKeys } from "./parties.ts";
 import { type Reader, readEntry } from "./state.ts";
@@ -121,9 +121,39 @@ export async function checkSigner(
   );
   if (satisfies(policy.tree, held)) return;
   const alternatives = missing(policy.tree, held);
-  const first = (alternatives[0] ?? []).join(", ");
-  throw new ChartsealError("policy-unsatisfied", `the policy is not satisfied: ${first} is missing`, {
-    data: { policy: policy.text, missing: alternatives },
-    hint: `Ask ${[...new Set((alternatives[0] ?? []).map(namespaceOf))].join(", ")} to grant it.`,
-  });
+  const lacking = alternatives[0] ?? [];
+  const data = {
+    policy: policy.text,
+    missing: alternatives,
+    grantedBy: [...new Set(lacking.map(namespaceOf))],
+  };
+  const hint = `Ask ${data.grantedBy.join(", ")} to grant ${lacking.length === 1 ? "it" : "them"}.`;
+  const ended = await endedOf(surroundings.ledger, member.account, lacking);
+  if (ended.length > 0 && ended.length === lacking.length) {
+    const verb = ended.length === 1 ? "was" : "were";
+    throw new ChartsealError("revoked", `${ended.join(", ")} ${verb} revoked`, { data, hint });
+  }
+  const verb = lacking.length === 1 ? "is" : "are";
+  throw new ChartsealError(
+    "policy-unsatisfied",
+    `the policy is not satisfied: ${lacking.join(", ")} ${verb} missing`,
+    {
+      data,
+      hint,
+    },
+  );
+}
+
+/** Which of the attributes the account held once and no longer does. */
+async function endedOf(
+  ledger: Reader,
+  account: Uint8Array,
+  attributes: readonly string[],
+): Promise<string[]> {
+  const ended: string[] = [];
+  for (const attribute of attributes) {
+    const vouch = await readEntry(ledger, entries.vouch, vouchKey(account, attribute));
+    if (vouch !== undefined && vouch.endedHeight !== null) ended.push(attribute);
+  }
+  return ended;
 }
