@@ -199,3 +199,16 @@ export function checkBlock(block: Block, chainId: Uint8Array, previous?: Head): 
     data: { height, field: first.field },
   });
 }
+
+/**
+ * Whether two blocks prove that one proposer committed to two histories: one height, two hashes, both commits valid
+ * (CRYPTO §5). Anyone who holds both can show it.
+ */
+export function isEquivocation(first: Block, second: Block, chainId: Uint8Array): boolean {
+  if (first.header.height !== second.header.height || equalBytes(first.hash, second.hash)) return false;
+  if (!equalBytes(first.header.proposer, second.header.proposer)) return false;
+  return [first, second].every(
+    ({ header, hash, commit }) =>
+      equalBytes(hashHeader(header), hash) && verifyCommit(chainId, header, hash, commit),
+  );
+}

@@ -50,6 +50,7 @@ export {
   type Head,
   hashHeader,
   headOf,
+  isEquivocation,
   signBlock,
   verifyCommit,
 } from "./block.ts";

@@ -23,6 +23,7 @@ import {
   encodeHeader,
   type Head,
   hashHeader,
+  isEquivocation,
   parseExportLine,
   proveTransaction,
   signBlock,
@@ -246,6 +247,29 @@ describe("a block", () => {
     ]);
     expect(fieldsOf({ ...block, commit: [] })).toEqual(["commit"]);
     expect(fieldsOf({ ...block, commit: [...block.commit, ...block.commit] })).toEqual(["commit"]);
+  });
+
+  it("proves with a second one of its height that its proposer wrote two histories", () => {
+    const sign = (header: BlockHeader, by = seed): Block => {
+      const signature = signBlock(chainId, header.height, hashHeader(header), by);
+      return {
+        ...block,
+        header,
+        hash: hashHeader(header),
+        commit: [{ publicKey: header.proposer, signature }],
+      };
+    };
+    const later = { ...block.header, timestampMs: block.header.timestampMs + 1 };
+    expect(isEquivocation(block, sign(later), chainId)).toBe(true);
+    expect(isEquivocation(block, block, chainId)).toBe(false);
+    expect(isEquivocation(block, sign({ ...later, height: later.height + 1 }), chainId)).toBe(false);
+    expect(isEquivocation(block, sign(later, sha256(seed)), chainId)).toBe(false);
+    expect(isEquivocation(block, { ...sign(later), header: block.header }, chainId)).toBe(false);
+    expect(isEquivocation(block, sign(later), sha256(chainId))).toBe(false);
+    const other = ed25519KeyPairFromSeed(sha256(seed));
+    expect(isEquivocation(block, sign({ ...later, proposer: other.publicKey }, other.seed), chainId)).toBe(
+      false,
+    );
   });
 
   it("has a header of 156 bytes and nothing else", () => {
