@@ -27,6 +27,15 @@ export type {
   Surroundings,
   Transformed,
 } from "./parties.ts";
+export type { Evidence, EvidenceFault } from "./portable/evidence.ts";
+export {
+  parseCommitted,
+  parseRecordProof,
+  proveRecord,
+  type RecordProof,
+  recordProofFaults,
+  recordProofJson,
+} from "./portable/record-proof.ts";
 export { type CheckedHeader, checkHeader } from "./provider/header-check.ts";
 export { StorageProvider } from "./provider/provider.ts";
 export {

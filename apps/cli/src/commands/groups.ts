@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { addAttributeCommands } from "./attributes.ts";
 import { addHomeCommands } from "./init.ts";
+import { addLedgerCommands } from "./ledger.ts";
 import { addMemberCommands } from "./members.ts";
 import { addPolicyCommands } from "./policy.ts";
 import { addRecordCommands } from "./records.ts";
@@ -18,4 +19,5 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addRetrieveCommands,
   addRecordCommands,
   addPolicyCommands,
+  addLedgerCommands,
 ];

@@ -16,7 +16,6 @@ import {
   type Genesis,
   hashHeader,
   type Ledger,
-  type StateKind,
   verifyCommit,
   verifyStateProof,
   verifyTransactionProof,
@@ -176,13 +175,15 @@ function chainFaults(known: ReadonlyMap<number, Known>): EvidenceFault[] {
   return faults;
 }
 
+const nothing = new Uint8Array(0);
+
 function proofFaults(evidence: Evidence, known: ReadonlyMap<number, Known>): EvidenceFault[] {
   const faults: EvidenceFault[] = [];
   for (const { bytes: transaction, height, index, proof } of evidence.transactions) {
     const header = known.get(height)?.header;
-    const claim = { root: header?.merkleRoot, count: header?.transactionCount, index, transaction, proof };
-    const { root, count } = claim;
-    if (root === undefined || count === undefined || !verifyTransactionProof({ ...claim, root, count })) {
+    const claim = { index, transaction, proof };
+    const root = { root: header?.merkleRoot ?? nothing, count: header?.transactionCount ?? 0 };
+    if (header === undefined || !verifyTransactionProof({ ...root, ...claim })) {
       faults.push({
         kind: "transaction",
         height,
@@ -192,7 +193,7 @@ function proofFaults(evidence: Evidence, known: ReadonlyMap<number, Known>): Evi
   }
   for (const { kind, key, height, value, proof } of evidence.states) {
     const root = known.get(height)?.header.stateRoot;
-    if (root === undefined || !verifyStateProof(root, kind as StateKind, key, value, proof)) {
+    if (root === undefined || !verifyStateProof(root, kind, key, value, proof)) {
       faults.push({
         kind: "state",
         height,

@@ -1,0 +1,129 @@
+/** ledger: the genesis, the chain and inclusion receipts, for strangers. Reads only; no passphrase. */
+import { isFamily, toHex } from "@chartseal/crypto";
+import type { Ledger } from "@chartseal/ledger";
+import { proveRecord, recordProofJson } from "@chartseal/sharing";
+import type { Command } from "commander";
+import { homeExists, homeFolder, parseRecordId } from "../home/home.ts";
+import {
+  checkProof,
+  exportChain,
+  type ProofReport,
+  readGenesisFile,
+  writeLine,
+} from "../operations/ledger.ts";
+import { checkDestination, deliver } from "../operations/output-file.ts";
+import { exitCodes } from "../output.ts";
+import { type Globals, globalsOf } from "../program-globals.ts";
+import { reading } from "../run.ts";
+import { openForReading } from "../services/session.ts";
+import { example } from "./shared.ts";
+
+export function addLedgerCommands(program: Command): void {
+  const group = program.command("ledger").description("the chain, for strangers: genesis, export, receipts");
+  addGenesis(group);
+  addExport(group);
+  addProve(group);
+  addCheck(group);
+}
+
+function addGenesis(group: Command): void {
+  const command = group
+    .command("genesis")
+    .description("the chain's id and genesis, in hex")
+    .action(async () => {
+      const globals = globalsOf(command);
+      const value = await reading(globals, async ({ ledger }) => ({
+        chainId: toHex(ledger.chainId),
+        genesis: toHex(ledger.genesis),
+      }));
+      globals.output.value(value, `chain    ${value.chainId}\ngenesis  ${value.genesis}`);
+    });
+  example(command, "chartseal ledger genesis --json");
+}
+
+function addExport(group: Command): void {
+  const command = group
+    .command("export")
+    .description("every block, one JSON line each: header, hash, transactions, commit")
+    .action(async () => {
+      await reading(globalsOf(command), ({ ledger }) => exportChain(ledger, writeLine));
+    });
+  example(command, "chartseal ledger export > chain.jsonl");
+}
+
+function addProve(group: Command): void {
+  const command = group
+    .command("prove <record>")
+    .description("an inclusion receipt of a record, which anyone checks offline")
+    .option("--out <file>", "where the receipt goes; default standard output")
+    .action(async (record: string, options: { out?: string }) => {
+      const globals = globalsOf(command);
+      const { out } = options;
+      const proof = await reading(globals, async ({ ledger }) => {
+        if (out !== undefined) checkDestination({ file: out });
+        return await proveRecord(ledger, parseRecordId(record));
+      });
+      const text = JSON.stringify(recordProofJson(proof));
+      if (out === undefined) return globals.output.value(recordProofJson(proof), text);
+      await deliver(once(Buffer.from(`${text}\n`)), { file: out });
+      const value = { recordId: record, chainId: toHex(proof.chainId), height: proof.height, out };
+      globals.output.value(value, `The receipt of ${record} at block ${proof.height} is in ${out}.`);
+    });
+  example(command, "chartseal ledger prove 5f0c… --out receipt.json");
+}
+
+async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes;
+}
+
+function addCheck(group: Command): void {
+  const command = group
+    .command("check-proof <files...>")
+    .description("check an inclusion receipt offline; further receipts and exports are compared with it")
+    .option("--genesis <file>", "the genesis to trust; default the home's, else the receipt's own")
+    .action(async (files: string[], options: { genesis?: string }) => {
+      const globals = globalsOf(command);
+      const report = await checked(globals, files, options.genesis);
+      globals.output.value(report, textOf(report));
+      if (report.genesis === "receipt") {
+        globals.output.warn(
+          "no genesis was given: the receipt was checked against the one that it names itself",
+        );
+      }
+      if (!report.ok) process.exitCode = exitCodes.integrity;
+    });
+  example(command, "chartseal ledger check-proof receipt.json --genesis genesis.cbor");
+}
+
+async function checked(
+  globals: Globals,
+  files: readonly string[],
+  genesisFile: string | undefined,
+): Promise<ProofReport> {
+  const given = genesisFile === undefined ? {} : { genesis: readGenesisFile(genesisFile) };
+  if (!homeExists(homeFolder(globals.home))) return await checkProof(files, given);
+  const beside = await openBeside(globals);
+  try {
+    return await checkProof(files, { ...given, ...(beside === undefined ? {} : { home: beside }) });
+  } finally {
+    await beside?.ledger.close();
+  }
+}
+
+/** The home at hand; a damaged one does not stop an offline check. */
+async function openBeside(globals: Globals): Promise<{ genesis: Uint8Array; ledger: Ledger } | undefined> {
+  try {
+    const { home, ledger } = await openForReading(homeFolder(globals.home));
+    return { genesis: home.genesis, ledger };
+  } catch (error) {
+    if (!isFamily(error, "integrity") && !isFamily(error, "unavailable")) throw error;
+    globals.output.warn(`the home at hand is not used: ${error.message}`);
+    return undefined;
+  }
+}
+
+function textOf(report: ProofReport): string {
+  if (report.ok)
+    return `Record ${report.recordId} was on chain ${report.chainId} after block ${report.height}.`;
+  return ["The receipt does not hold:", ...report.findings.map(({ detail }) => `  ${detail}`)].join("\n");
+}
