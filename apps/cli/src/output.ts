@@ -30,6 +30,8 @@ export interface Output {
   /** A remark for people, on standard error; silent with --json unless it is a warning. */
   note(text: string): void;
   warn(text: string): void;
+  /** What must be seen whatever the form of the output is: on standard error. */
+  notice(text: string): void;
 }
 
 export function createOutput(json: boolean): Output {
@@ -41,6 +43,7 @@ export function createOutput(json: boolean): Output {
     note: (text) => {
       if (!json) process.stderr.write(`${text}\n`);
     },
+    notice: (text) => void process.stderr.write(`${text}\n`),
     warn: (text) => void process.stderr.write(`chartseal: warning: ${text}\n`),
   };
 }

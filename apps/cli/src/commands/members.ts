@@ -49,7 +49,7 @@ function addMemberGroup(group: Command): void {
       const { member, keys } = await writing(globals, { check }, async (session) =>
         addMember(session, { name, passphrase: await passphrase() }),
       );
-      globals.output.note(paperKit(name, keys.keys.seeds));
+      globals.output.notice(paperKit(name, keys.keys.seeds));
       globals.output.warn(
         `${name} has one way of recovery: keep the paper kit, and name guardians when they exist`,
       );
