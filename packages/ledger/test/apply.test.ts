@@ -186,8 +186,10 @@ test("lost revocations and erasures are applied again when the era is raised, an
   expect(load(other.state, entries.vouch, vouchKey(account, attributes[0]!))?.endedHeight).toBeNull();
 });
 
-test("a tombstone is a signed revocation or erasure and nothing else", () => {
+test("a tombstone is a signed revocation or erasure of this chain and nothing else", () => {
   const world = base.fork();
+  const { account: holder } = doctor;
+  const revokeAll: Action = { kind: "revoke", namespace: "cedars", account: holder, attributes: [] };
   const raising = (tombstone: Uint8Array): string => {
     const action: Action = {
       kind: "raise-era",
@@ -200,9 +202,14 @@ test("a tombstone is a signed revocation or erasure and nothing else", () => {
     return world.verdict(encodeTransaction(body, { admissions: [signAdmission(service.seed, body)] }));
   };
   expect(raising(world.signed(owner, { kind: "revoke-rule", namespace: "cedars" }))).toBe("malformed");
-  const forged = decodeTransaction(
-    world.signed(hospital, { kind: "revoke", namespace: "cedars", account: doctor.account, attributes: [] }),
-  );
+  const elsewhere = world.body(revokeAll, { chainId: someHash });
+  const foreign = signAsAccount({ seed: hospital.seed, sequence: 0, body: elsewhere });
+  expect(raising(encodeTransaction(elsewhere, { account: foreign }))).toBe("wrong-era");
+  const ahead = world.body(revokeAll, { era: 1 });
+  const early = signAsAccount({ seed: hospital.seed, sequence: 0, body: ahead });
+  expect(raising(encodeTransaction(ahead, { account: early }))).toBe("wrong-era");
+  expect(raising(encodeTransaction(world.body(revokeAll), {}))).toBe("wrong-era");
+  const forged = decodeTransaction(world.signed(hospital, revokeAll));
   const account = { ...forged.authorisation.account!, signature: new Uint8Array(64) };
   expect(raising(encodeTransaction(forged.bodyBytes, { account }))).toBe("signature-invalid");
 });

@@ -128,6 +128,26 @@ test("only an authority node of the genesis speaks, once a round, in the order o
   expect(run.verdict(0, run.concluding)).toBe("keygen-round");
 });
 
+test("a node reveals once, only what it committed to, and not after the first deal", () => {
+  const run = new Session(base.fork());
+  run.round("commit", [0, 1]);
+  run.world.timestampMs += roundMs;
+  expect(run.verdict(2, run.message("reveal", 2))).toBe("keygen-round");
+  run.round("reveal", [0]);
+  expect(run.verdict(0, run.message("reveal", 0))).toBe("keygen-round");
+  expect(run.verdict(2, run.message("deal", 2))).toBe("keygen-round");
+  const late = new Session(base.fork());
+  late.round("commit");
+  late.round("reveal", [0, 1]);
+  late.world.timestampMs += roundMs;
+  late.round("deal", [0]);
+  expect(late.verdict(2, late.message("reveal", 2))).toBe("keygen-round");
+  expect(late.verdict(0, late.message("deal", 0))).toBe("keygen-round");
+  late.round("deal", [1]);
+  late.conclude([0]);
+  expect(late.verdict(0, late.concluding)).toBe("keygen-round");
+});
+
 test("a commit after the first reveal is refused, even of a node that was not waited for", () => {
   const run = new Session(base.fork());
   run.round("commit", [0, 1]);
@@ -212,4 +232,20 @@ test("fewer than t nodes never end a run, however long they wait", () => {
   expect(run.verdict(0, run.concluding)).toBe("keygen-round");
   run.conclude([1]);
   expect(run.value.done).toBe(true);
+});
+
+test("no node speaks in another's name, in any round", () => {
+  const run = new Session(base.fork());
+  const as = (kind: Action["kind"], other: Action): Action => ({ ...other, kind }) as Action;
+  expect(run.verdict(1, run.message("commit", 0))).toBe("keygen-message");
+  run.round("commit");
+  expect(run.verdict(1, run.message("reveal", 0))).toBe("keygen-message");
+  run.round("reveal");
+  expect(run.verdict(1, run.message("deal", 0))).toBe("keygen-message");
+  run.round("deal");
+  expect(run.verdict(1, run.complaint(2, 0))).toBe("keygen-message");
+  run.world.do(nodes[2]!, run.complaint(2, 0));
+  expect(run.verdict(1, run.answer(0, 2))).toBe("keygen-message");
+  expect(run.verdict(0, run.answer(0, 1))).toBe("keygen-round");
+  expect(run.verdict(0, as("keygen-answer", run.complaint(2, 0)))).toBe("malformed");
 });

@@ -1,8 +1,12 @@
+/** Refusals about requests, grants, receipts, disputes and certificates. */
 import type { Action } from "../../src/actions.ts";
-import { signAdmission } from "../../src/authorisation.ts";
+import { signAdmission, signErasedCopy } from "../../src/authorisation.ts";
 import { encodeTransaction } from "../../src/transaction.ts";
-import { doctor, owner, policy, service, stranger } from "../world.ts";
+import { doctor, type Identity, owner, policy, service, stranger, type World } from "../world.ts";
 import { type Case, grantIn, recordIn, ruleOf, someHash } from "./making.ts";
+
+const copyOf = ({ chainId }: World, recordId: Uint8Array, holder: Identity) =>
+  signErasedCopy(holder.seed, { chainId, recordId, address: "objects/x" });
 
 export const access: readonly Case[] = [
   [
@@ -173,6 +177,45 @@ export const access: readonly Case[] = [
       w.do(owner, { kind: "erase", recordId });
       const copies = [{ holder: service.account, address: "objects/x", signature: new Uint8Array(64) }];
       return w.signed(service, { kind: "erase-certificate", recordId, copies });
+    },
+  ],
+  [
+    "role-missing",
+    "a certificate by a stranger",
+    (w) => {
+      const recordId = recordIn(w);
+      w.do(owner, { kind: "erase", recordId });
+      return w.signed(stranger, {
+        kind: "erase-certificate",
+        recordId,
+        copies: [copyOf(w, recordId, service)],
+      });
+    },
+  ],
+  [
+    "certificate-invalid",
+    "a copy whose holder is no provider",
+    (w) => {
+      const recordId = recordIn(w);
+      w.do(owner, { kind: "erase", recordId });
+      return w.signed(service, {
+        kind: "erase-certificate",
+        recordId,
+        copies: [copyOf(w, recordId, stranger)],
+      });
+    },
+  ],
+  [
+    "role-missing",
+    "an erasure by another than the owner",
+    (w) => w.signed(doctor, { kind: "erase", recordId: recordIn(w) }),
+  ],
+  [
+    "role-missing",
+    "a receipt in another provider's name",
+    (w) => {
+      const requestId = grantIn(w);
+      return w.signed(service, w.receiptAction(requestId, stranger));
     },
   ],
 ];

@@ -1,9 +1,10 @@
 /** Refusals that every kind meets, roles, votes, and key generation. */
 import { encode } from "@chartseal/crypto";
+import type { Action } from "../../src/actions.ts";
 import { signAdmission, signOneTime } from "../../src/authorisation.ts";
 import { entries } from "../../src/state-kinds.ts";
 import { decodeTransaction, encodeTransaction } from "../../src/transaction.ts";
-import { hospital, nodes, owner, service, stranger } from "../world.ts";
+import { doctor, hospital, nodes, owner, service, stranger } from "../world.ts";
 import {
   alertOf,
   type Case,
@@ -92,6 +93,33 @@ export const general: readonly Case[] = [
     (w) => {
       const action = registration(w, "maple");
       return w.signed(hospital, action, { admissions: [signAdmission(service.seed, w.body(alertOf))] });
+    },
+  ],
+  [
+    "account-mismatch",
+    "an account of the genesis that enrols under another key",
+    (w) => w.signed(service, { ...enrolOf(stranger) }),
+  ],
+  [
+    "account-mismatch",
+    "a member that becomes a provider under another key",
+    (w) => {
+      const { publicKey, hpkeKey } = nobody;
+      return w.admitted(doctor, { kind: "register-provider", publicKey, hpkeKey });
+    },
+  ],
+  [
+    "admission-missing",
+    "a new era without a vote",
+    (w) => {
+      const action: Action = {
+        kind: "raise-era",
+        lostHeight: 1,
+        lostHash: someHash,
+        missing: [],
+        tombstones: [],
+      };
+      return encodeTransaction(w.body(action), {});
     },
   ],
 ];

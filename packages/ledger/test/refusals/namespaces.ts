@@ -153,4 +153,38 @@ export const namespaces: readonly Case[] = [
       return w.signed(service, decodeTransaction(bytes).body.action);
     },
   ],
+  [
+    "role-missing",
+    "a key issued by another than its keeper",
+    (w) => {
+      const issued = decodeTransaction(issueIn(w)).body.action;
+      return w.signed(stranger, issued);
+    },
+  ],
+  [
+    "role-missing",
+    "a period opened by another than the namespace",
+    (w) => {
+      const opening = {
+        kind: "open-period",
+        namespace: "cedars",
+        attribute: "nurse@cedars",
+        label: "2027q1",
+      } as const;
+      return w.signed(stranger, opening);
+    },
+  ],
+  [
+    "attributes-invalid",
+    "a period of another's attribute",
+    (w) => {
+      const opening = {
+        kind: "open-period",
+        namespace: "cedars",
+        attribute: "nurse@maple",
+        label: "2027q1",
+      } as const;
+      return w.signed(hospital, opening);
+    },
+  ],
 ];

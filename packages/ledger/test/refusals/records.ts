@@ -4,7 +4,7 @@ import { signOneTime } from "../../src/authorisation.ts";
 import { entries, save } from "../../src/state-kinds.ts";
 import { decodeTransaction, encodeTransaction } from "../../src/transaction.ts";
 import { doctor, owner, policy, service, stranger, writers } from "../world.ts";
-import { type Case, flipped, recordIn, rekeyIn, ruleOf, someHash } from "./making.ts";
+import { type Case, flipped, nobody, recordIn, rekeyIn, ruleOf, someHash } from "./making.ts";
 
 export const records: readonly Case[] = [
   [
@@ -234,5 +234,21 @@ export const records: readonly Case[] = [
     "statement-invalid",
     "another metadata commitment",
     (w) => rekeyIn(w, { statement: { ...w.depositAction(someHash).statement } }),
+  ],
+  [
+    "account-unknown",
+    "a record about nobody",
+    (w) => w.authorDeposit("r", w.keys, { owner: nobody.account }),
+  ],
+  [
+    "purpose-missing",
+    "an author who gives purposes",
+    (w) => w.authorDeposit("r", w.keys, { purposes: ["TREAT"] }),
+  ],
+  ["purpose-missing", "an owner who gives none", (w) => w.ownerDeposit("r", { purposes: [] })],
+  [
+    "role-missing",
+    "another's deposit in the owner's name",
+    (w) => w.ownerDeposit("r", { owner: doctor.account }),
   ],
 ];
