@@ -8,4 +8,5 @@ export {
   openEmbedded,
   openEmbeddedReader,
 } from "./open.ts";
+export { type BlockColumn, openSalvage, type Salvage, type SalvagedBlock } from "./salvage.ts";
 export type { CommitStage } from "./store.ts";
