@@ -218,4 +218,30 @@ export const access: readonly Case[] = [
       return w.signed(service, w.receiptAction(requestId, stranger));
     },
   ],
+  [
+    "one-time-invalid",
+    "a request under another key's id",
+    (w) => {
+      const recordId = recordIn(w);
+      const requestId = w.oneTime("victim").id;
+      return w.namedRequest(owner, "q", w.requestAction("q", recordId, { proof: "owner", requestId }));
+    },
+  ],
+  [
+    "one-time-invalid",
+    "a request that names another one-time key than the one that signs",
+    (w) => {
+      const { publicKey: oneTimeKey, id: requestId } = w.oneTime("other");
+      const changes = { proof: "owner", requestId, oneTimeKey } as const;
+      return w.namedRequest(owner, "q", w.requestAction("q", recordIn(w), changes));
+    },
+  ],
+  [
+    "emergency-missing",
+    "an emergency named where none is claimed",
+    (w) => {
+      const changes = { proof: "owner", emergencyId: someHash } as const;
+      return w.namedRequest(owner, "q", w.requestAction("q", recordIn(w), changes));
+    },
+  ],
 ];

@@ -122,6 +122,14 @@ export const general: readonly Case[] = [
       return encodeTransaction(w.body(action), {});
     },
   ],
+  [
+    "account-exists",
+    "a provider registered twice",
+    (w) => {
+      const { publicKey, hpkeKey } = service;
+      return w.signed(service, { kind: "register-provider", publicKey, hpkeKey });
+    },
+  ],
 ];
 
 export const committee: readonly Case[] = [

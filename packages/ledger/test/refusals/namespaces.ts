@@ -187,4 +187,38 @@ export const namespaces: readonly Case[] = [
       return w.signed(hospital, opening);
     },
   ],
+  ["attributes-invalid", "a key over nothing", (w) => keyRequested(w, { attributes: [] })],
+  [
+    "attributes-invalid",
+    "a key over unsorted attributes",
+    (w) => keyRequested(w, { attributes: [...both].reverse() }),
+  ],
+  [
+    "role-missing",
+    "a revocation by another than the namespace",
+    (w) =>
+      w.signed(stranger, { kind: "revoke", namespace: "cedars", account: doctor.account, attributes: [] }),
+  ],
+  [
+    "role-missing",
+    "a revocation of another's own name",
+    (w) => w.signed(hospital, { kind: "revoke", namespace: "self", account: owner.account, attributes: [] }),
+  ],
+  [
+    "attributes-invalid",
+    "a revocation of one attribute twice",
+    (w) => {
+      const attributes = ["physician@cedars", "physician@cedars"];
+      return w.signed(hospital, { kind: "revoke", namespace: "cedars", account: doctor.account, attributes });
+    },
+  ],
+  [
+    "attributes-invalid",
+    "a revocation of what another vouched for",
+    (w) => {
+      const { account } = owner;
+      const attributes = [`${toHex(account)}@self`];
+      return w.signed(hospital, { kind: "revoke", namespace: "cedars", account, attributes });
+    },
+  ],
 ];

@@ -251,4 +251,22 @@ export const records: readonly Case[] = [
     "another's deposit in the owner's name",
     (w) => w.ownerDeposit("r", { owner: doctor.account }),
   ],
+  [
+    "rule-missing",
+    "a rule revoked twice",
+    (w) => {
+      w.do(owner, { kind: "revoke-rule", namespace: "cedars" });
+      return w.signed(owner, { kind: "revoke-rule", namespace: "cedars" });
+    },
+  ],
+  [
+    "record-erased",
+    "a rekey after the erasure",
+    (w) => {
+      const bytes = rekeyIn(w);
+      const { body, authorisation } = decodeTransaction(bytes);
+      w.do(owner, { kind: "erase", recordId: w.oneTime("record").id });
+      return w.signed(owner, body.action, { storageReceipt: authorisation.storageReceipt });
+    },
+  ],
 ];
