@@ -3,6 +3,14 @@ export { type AccessLog, accessLog, type LogEntry } from "./access-log.ts";
 export { type Committee, keySpaces, masterKeyHash, readCommittee } from "./committee.ts";
 export { checkRule, type Deposited, type DepositOptions, deposit } from "./deposit.ts";
 export { type Erased, erase } from "./erase.ts";
+export {
+  decodeFullKey,
+  encodeFullKey,
+  type FullKey,
+  type FullKeyOptions,
+  type IssuedFullKey,
+  issueFullKey,
+} from "./full-key.ts";
 export { type IdentitySeeds, identityOf, newIdentitySeeds } from "./identity.ts";
 export { askNodes, CommitteeNode, openBaseKey, requestKey } from "./issue.ts";
 export { generateCommitteeKeys, type NodeIdentity, type NodeShares } from "./key-generation.ts";
@@ -28,6 +36,17 @@ export type {
   Transformed,
 } from "./parties.ts";
 export type { Evidence, EvidenceFault } from "./portable/evidence.ts";
+export { type Exported, exportRecord } from "./portable/export.ts";
+export { type PortableFile, portableMagic, readPortable, writePortable } from "./portable/format.ts";
+export { type OpenedFile, openPortable } from "./portable/open.ts";
+export {
+  checkReceipt,
+  collectReceipt,
+  decodeReceipt,
+  encodeReceipt,
+  type ProvedRecord,
+  type Receipt,
+} from "./portable/receipt.ts";
 export {
   parseCommitted,
   parseRecordProof,

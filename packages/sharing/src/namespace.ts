@@ -134,6 +134,22 @@ export class HospitalNamespace implements NamespaceService {
     return submitted;
   }
 
+  /** Vouches for one issue in mode full, named by its d: whoever holds such a key reads without a provider. */
+  async vouchFull(
+    account: Uint8Array,
+    attributes: readonly string[],
+    digest: Uint8Array,
+  ): Promise<Submitted> {
+    return await this.#writer.submit({
+      kind: "vouch",
+      namespace: this.name,
+      account,
+      attributes: sortAttributes(attributes),
+      mode: "full",
+      digest,
+    });
+  }
+
   /** Ends vouches; no attributes: all of this namespace. The ledger opens the next period of each in the same block. */
   async revoke(account: Uint8Array, attributes: readonly string[]): Promise<Submitted> {
     return await this.#writer.submit({
