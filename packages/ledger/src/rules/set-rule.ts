@@ -1,5 +1,5 @@
 /** set-rule: an owner's rule for what one hospital's authors deposit about them (CONTRACT, Who may). */
-import { selfNamespace, utf8 } from "@chartseal/crypto";
+import { utf8 } from "@chartseal/crypto";
 import { demand } from "../refusals.ts";
 import { append, entries, lists, load, roles, ruleKey, save } from "../state-kinds.ts";
 import { demandCommittee } from "./committee.ts";
@@ -13,7 +13,6 @@ export const setRule: Rule<"set-rule"> = (setting, action) => {
   const { namespace, policy, writers, purposes, expiresMs, perDay } = action;
   demandCommittee(state);
   const { account } = signerWith(setting, roles.member);
-  demand(namespace !== selfNamespace, "namespace-unknown");
   registeredNamespace(state, namespace);
   writtenPolicy(state, policy);
   authorPolicy(state, writers, namespace);

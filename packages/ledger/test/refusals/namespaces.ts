@@ -221,4 +221,33 @@ export const namespaces: readonly Case[] = [
       return w.signed(hospital, { kind: "revoke", namespace: "cedars", account, attributes });
     },
   ],
+  [
+    "nothing-to-revoke",
+    "all of an account that holds nothing",
+    (w) =>
+      w.signed(hospital, { kind: "revoke", namespace: "cedars", account: stranger.account, attributes: [] }),
+  ],
+  ["attributes-invalid", "a vouch for nothing", (w) => w.signed(hospital, vouchOf({ attributes: [] }))],
+  ["attributes-invalid", "a full vouch for no issue", (w) => w.signed(hospital, vouchOf({ mode: "full" }))],
+  [
+    "attributes-invalid",
+    "a standing vouch for one issue",
+    (w) => w.signed(hospital, vouchOf({ digest: someHash })),
+  ],
+  [
+    "vouch-missing",
+    "a full vouch of what is not vouched for",
+    (w) => w.signed(hospital, vouchOf({ mode: "full", digest: someHash })),
+  ],
+  [
+    "role-missing",
+    "a vouch for another's own name",
+    (w) => {
+      const { account } = stranger;
+      return w.signed(
+        doctor,
+        vouchOf({ namespace: "self", account, attributes: [`${toHex(account)}@self`] }),
+      );
+    },
+  ],
 ];

@@ -1,6 +1,6 @@
 /** Refusals about rules, deposits, relays and records. */
 import { encode, toHex } from "@chartseal/crypto";
-import { signOneTime } from "../../src/authorisation.ts";
+import { signOneTime, signStorageReceipt } from "../../src/authorisation.ts";
 import { entries, save } from "../../src/state-kinds.ts";
 import { decodeTransaction, encodeTransaction } from "../../src/transaction.ts";
 import { doctor, owner, policy, service, stranger, writers } from "../world.ts";
@@ -267,6 +267,43 @@ export const records: readonly Case[] = [
       const { body, authorisation } = decodeTransaction(bytes);
       w.do(owner, { kind: "erase", recordId: w.oneTime("record").id });
       return w.signed(owner, body.action, { storageReceipt: authorisation.storageReceipt });
+    },
+  ],
+  ["role-missing", "a rule of one who is no member", (w) => w.signed(service, ruleOf())],
+  [
+    "namespace-unknown",
+    "a rule for the namespace of persons",
+    (w) => w.signed(owner, ruleOf({ namespace: "self" })),
+  ],
+  [
+    "attribute-unknown",
+    "an author policy of a hospital that does not exist",
+    (w) => {
+      const key = w.oneTime("r");
+      const changes = { namespace: null, authorPolicy: "a@nowhere", purposes: ["TREAT"] } as const;
+      const action = w.depositAction(key.id, changes);
+      const body = w.body(action);
+      const attributes = new Uint8Array(8);
+      const oneTime = signOneTime(key.seed, body);
+      return w.signed(owner, action, { body, oneTime, attributes, storageReceipt: w.stored(action) });
+    },
+  ],
+  [
+    "statement-invalid",
+    "a payload above 1 TiB",
+    (w) => {
+      const { statement } = w.depositAction(someHash);
+      return w.ownerDeposit("r", { statement: { ...statement, payloadLength: 2 ** 40 + 1 } });
+    },
+  ],
+  [
+    "storage-receipt-invalid",
+    "a receipt by one who is no provider",
+    (w) => {
+      const { bodyBytes, authorisation } = decodeTransaction(w.ownerDeposit("r"));
+      const { recordId, address, headerHash, statement } = w.depositAction(w.oneTime("r").id);
+      const storageReceipt = signStorageReceipt(doctor.seed, { recordId, address, headerHash, ...statement });
+      return encodeTransaction(bodyBytes, { ...authorisation, storageReceipt });
     },
   ],
 ];
