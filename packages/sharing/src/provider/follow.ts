@@ -7,6 +7,7 @@ import { type AttributeKey, equalBytes, fromHex, recordDigest, toHex } from "@ch
 import { entries } from "@chartseal/ledger";
 import { isVouched, readEntry } from "../state.ts";
 import { getWhole, once } from "../streams.ts";
+import { revocationsOf } from "./revocations.ts";
 import { headerName } from "./stores.ts";
 import { type ProviderSelf, spanTreeName } from "./take.ts";
 
@@ -31,13 +32,9 @@ export async function followKeys({ surroundings, stores }: ProviderSelf): Promis
       if (!(await isVouched(ledger, account, attribute))) ended.push(attribute);
     }
     if (ended.length === 0) continue;
-    const head = await ledger.head();
-    await stores.tombstones.add({
-      kind: "revoked",
-      account: toHex(account),
-      attributes: ended,
-      transaction: toHex(head.hash),
-    });
+    for (const { attributes, ...origin } of await revocationsOf(ledger, account, ended)) {
+      await stores.tombstones.add({ kind: "revoked", account: toHex(account), attributes, ...origin });
+    }
     await stores.keys.put(account, { keyId: custody.keyId, key: without(custody.key, ended) });
   }
 }
@@ -66,13 +63,10 @@ export async function destroyRecord(
   options: { recordId: Uint8Array; addresses: readonly string[]; transaction: Uint8Array },
 ): Promise<void> {
   const { recordId, addresses, transaction } = options;
+  const found = await surroundings.ledger.transaction(transaction);
+  const origin = { transaction: toHex(transaction), ...(found && { bytes: toHex(found.bytes) }) };
   for (const address of addresses) {
-    await stores.tombstones.add({
-      kind: "erased",
-      recordId: toHex(recordId),
-      address,
-      transaction: toHex(transaction),
-    });
+    await stores.tombstones.add({ kind: "erased", recordId: toHex(recordId), address, ...origin });
     await removeObjects({ surroundings, stores }, address);
   }
 }

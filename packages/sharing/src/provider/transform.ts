@@ -20,7 +20,7 @@ import {
   spanProof,
   toHex,
 } from "@chartseal/crypto";
-import { entries, outcomes, type RecordValue, type RequestValue } from "@chartseal/ledger";
+import { emptyKey, entries, outcomes, type RecordValue, type RequestValue } from "@chartseal/ledger";
 import type { ObjectStore } from "@chartseal/storage";
 import { readCommittee } from "../committee.ts";
 import type { Reveal, Transformed } from "../parties.ts";
@@ -111,6 +111,8 @@ async function judge({ surroundings, stores }: ProviderSelf, reveal: Reveal): Pr
     throw grantMissing("the request was not granted");
   }
   if (!equalBytes(request.recordId, reveal.recordId)) throw grantMissing("the grant is for another record");
+  const era = (await readEntry(ledger, entries.era, emptyKey))?.era ?? 0;
+  if (request.era !== era) throw grantMissing("the grant is of an era that a restore has ended");
   const head = await ledger.head();
   if (Math.max(head.timestampMs, now()) >= request.lapsesMs) throw grantMissing("the grant has lapsed");
   const record = await requireRecord(ledger, reveal.recordId);
