@@ -145,7 +145,7 @@ export async function checkSigner(
 }
 
 /** Which of the attributes the account held once and no longer does. */
-async function endedOf(
+export async function endedOf(
   ledger: Reader,
   account: Uint8Array,
   attributes: readonly string[],

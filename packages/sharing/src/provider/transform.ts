@@ -24,6 +24,7 @@ import { emptyKey, entries, outcomes, type RecordValue, type RequestValue } from
 import type { ObjectStore } from "@chartseal/storage";
 import { readCommittee } from "../committee.ts";
 import type { Reveal, Transformed } from "../parties.ts";
+import { endedOf } from "../signing.ts";
 import { isVouched, readAccount, readEntry, readRequest, requireRecord } from "../state.ts";
 import { getRange, getWhole, readAll } from "../streams.ts";
 import { AccountWriter } from "../submit.ts";
@@ -164,9 +165,11 @@ async function attributesInForce(
   for (const attribute of new Set(held))
     if (await isVouched(ledger, account, attribute)) standing.push(attribute);
   if (select(policy, new Set(standing)) !== undefined) return standing;
-  if (select(policy, new Set(held)) !== undefined) {
+  // What was taken from the key at the revocation stands on the ledger as ended: the reason is told, not its effect.
+  const ended = await endedOf(ledger, account, policy.attributes);
+  if (select(policy, new Set([...held, ...ended])) !== undefined) {
     throw new ChartsealError("revoked", "an attribute that the reader needs was revoked", {
-      data: { attributes: held.filter((one) => !standing.includes(one)) },
+      data: { attributes: ended },
     });
   }
   throw new ChartsealError("policy-unsatisfied", "the reader's key does not satisfy the record's policy", {
