@@ -3,6 +3,23 @@ export { type AccessLog, accessLog, type LogEntry } from "./access-log.ts";
 export { type Committee, keySpaces, masterKeyHash, readCommittee } from "./committee.ts";
 export { checkRule, type Deposited, type DepositOptions, deposit } from "./deposit.ts";
 export { type Erased, erase } from "./erase.ts";
+export { type BlockRow, type ChainRows, explainChain } from "./forensics/chain.ts";
+export { type Finding, type FindingKind, findingKinds, remedies } from "./forensics/finding.ts";
+export { RecordsOfBlocks, recordsOfState, type StoredRecord, storedRecord } from "./forensics/records.ts";
+export {
+  type RecordState,
+  type StoredInput,
+  type StoredObjects,
+  type StoredReport,
+  verifyStored,
+} from "./forensics/stored.ts";
+export {
+  type AcceptedLoss,
+  checkHeads,
+  checkTombstones,
+  type HeldChain,
+  type SeenHead,
+} from "./forensics/witnesses.ts";
 export {
   decodeFullKey,
   encodeFullKey,

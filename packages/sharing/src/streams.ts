@@ -48,7 +48,7 @@ export async function getWhole(store: ObjectStore, name: string, sizeMax: number
 
 /** A range of an object as a stream whose errors are ours. */
 export async function* getRange(
-  store: ObjectStore,
+  store: Pick<ObjectStore, "get">,
   name: string,
   { offset, length }: { offset: number; length: number },
 ): AsyncIterable<Uint8Array> {

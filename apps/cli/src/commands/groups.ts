@@ -1,10 +1,13 @@
 /** The groups of commands, in the order in which help shows them. */
 import type { Command } from "commander";
 import { addAttributeCommands } from "./attributes.ts";
+import { addDemoCommand } from "./demo.ts";
 import { addHomeCommands } from "./init.ts";
+import { addIntegrityCommands } from "./integrity.ts";
 import { addLedgerCommands } from "./ledger.ts";
 import { addMemberCommands } from "./members.ts";
 import { addPolicyCommands } from "./policy.ts";
+import { addPortableCommands } from "./portable.ts";
 import { addRecordCommands } from "./records.ts";
 import { addRetrieveCommands } from "./retrieve.ts";
 import { addRuleCommands } from "./rules.ts";
@@ -20,4 +23,7 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addRecordCommands,
   addPolicyCommands,
   addLedgerCommands,
+  addIntegrityCommands,
+  addPortableCommands,
+  addDemoCommand,
 ];

@@ -1,0 +1,339 @@
+/**
+ * verify: the whole chain and every stored object, without a key and without changing a byte below DIR (CONTRACT). Any
+ * damage is a finding, of the ledger's database too; what cannot be reached (a disk that answers errors, a home that is
+ * being repaired) is a failure.
+ */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import {
+  ChartsealError,
+  equalBytes,
+  fromHex,
+  isFamily,
+  loadPairing,
+  type Pairing,
+  toHex,
+} from "@chartseal/crypto";
+import {
+  type ChainReport,
+  chainIdOf,
+  emptyKey,
+  entries,
+  type Ledger,
+  ledgerRules,
+  type Rules,
+} from "@chartseal/ledger";
+import { openEmbeddedReader, openSalvage, type Salvage, verifyEmbedded } from "@chartseal/ledger/embedded";
+import {
+  type AcceptedLoss,
+  checkHeads,
+  checkTombstones,
+  explainChain,
+  type Finding,
+  RecordsOfBlocks,
+  readEntry,
+  recordsOfState,
+  requireRecord,
+  type SeenHead,
+  type StoredObjects,
+  type StoredRecord,
+  type StoredReport,
+  storedRecord,
+  verifyStored,
+} from "@chartseal/sharing";
+import { readJson, readSmallFile } from "../home/files.ts";
+import type { HomeConfig } from "../home/home.ts";
+import { type HomePaths, homePaths } from "../home/paths.ts";
+import { openStoredObjects } from "../services/stored-objects.ts";
+
+/** What `verify` prints. */
+export interface Verified {
+  readonly ok: boolean;
+  readonly blocks: number;
+  readonly transactions: number;
+  readonly records: number;
+  readonly objects: number;
+  readonly orphans: number;
+  readonly findings: readonly Finding[];
+}
+
+export interface VerifyProgress {
+  /** What is being checked now, and how many bytes of objects there are to read. */
+  stage?(name: string, totalBytes?: number): void;
+  bytes?(count: number): void;
+}
+
+/** Everything that a check of a home saw; forensics goes on from here. */
+export interface HomeCheck {
+  readonly paths: HomePaths;
+  readonly chain: ChainReport;
+  readonly chainId: Uint8Array | undefined;
+  readonly genesis: Uint8Array | undefined;
+  readonly findings: readonly Finding[];
+  readonly stored: StoredReport;
+  readonly records: readonly StoredRecord[];
+  readonly objects: StoredObjects;
+  /** Rows of the ledger as they can still be read; the caller closes it. */
+  readonly salvage: Salvage | undefined;
+}
+
+export async function verifyHome(folder: string, progress: VerifyProgress = {}): Promise<Verified> {
+  const check = await checkHome(folder, progress);
+  check.salvage?.close();
+  return verified(check);
+}
+
+export function verified({ chain, records, stored, findings }: HomeCheck): Verified {
+  return {
+    ok: findings.length === 0,
+    blocks: chain.blocks,
+    transactions: chain.transactions,
+    records: records.length,
+    objects: stored.objects,
+    orphans: stored.orphans.length,
+    findings,
+  };
+}
+
+/** @throws ChartsealError `home-missing`; `home-busy`, `ledger-unreachable`, `provider-unreachable` */
+export async function checkHome(folder: string, progress: VerifyProgress = {}): Promise<HomeCheck> {
+  const paths = homePaths(folder);
+  const parts = [paths.config, paths.genesis, paths.ledger, paths.objects];
+  if (!existsSync(paths.config) && !parts.slice(1).some((path) => existsSync(path))) {
+    throw new ChartsealError("home-missing", `there is no consortium in ${folder}`, {
+      hint: "Run chartseal init, or give --home.",
+    });
+  }
+  const salvage = openSalvage(folder);
+  try {
+    return await checkOpened(paths, salvage, progress);
+  } catch (error) {
+    salvage?.close();
+    throw error;
+  }
+}
+
+async function checkOpened(
+  paths: HomePaths,
+  salvage: Salvage | undefined,
+  progress: VerifyProgress,
+): Promise<HomeCheck> {
+  progress.stage?.("the chain");
+  const origin = originOf(paths, salvage);
+  const pairing = await loadPairing();
+  const chain = await checkChain(paths, pairing, origin.genesis);
+  const { chainId } = origin;
+  const explained =
+    chainId === undefined ? [] : explainChain({ chainId, findings: chain.findings, rows: salvage });
+  progress.stage?.("the objects");
+  const objects = await openStoredObjects(paths);
+  const source = new RecordSource(paths, pairing, { genesis: origin.genesis, salvage });
+  try {
+    const loss = await source.acceptedLoss();
+    let records: readonly StoredRecord[] | undefined;
+    const stored = await verifyStored({
+      ...objects,
+      records: async () => {
+        records = await source.records();
+        return records;
+      },
+      current: (recordId) => source.current(recordId),
+      onTotal: (bytes) => progress.stage?.("the objects", bytes),
+      onBytes: (bytes) => progress.bytes?.(bytes),
+    });
+    const witnesses = salvage === undefined ? [] : await checkWitnesses(paths, objects, salvage, loss);
+    const findings = [...origin.findings, ...explained, ...witnesses, ...stored.findings];
+    const { genesis } = origin;
+    return { paths, chain, chainId, genesis, findings, stored, records: records ?? [], objects, salvage };
+  } finally {
+    await source.close();
+  }
+}
+
+interface Origin {
+  readonly genesis: Uint8Array | undefined;
+  readonly chainId: Uint8Array | undefined;
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Which chain this home is of, by three witnesses: config.json, genesis.cbor and the ledger's own first row. Where one
+ * differs the other two are believed; where all do, the ledger.
+ */
+function originOf(paths: HomePaths, salvage: Salvage | undefined): Origin {
+  const findings: Finding[] = [];
+  const odd = (detail: string): void => {
+    findings.push({
+      kind: "chain-genesis",
+      detail,
+      remedy: "Restore config.json and genesis.cbor from a backup.",
+    });
+  };
+  const configured = configuredChain(paths, odd);
+  const file = readSmallFile(paths.genesis);
+  const stored = salvage?.genesis();
+  const fileId = file === undefined ? undefined : toHex(chainIdOf(file));
+  const storedId = stored === undefined ? undefined : toHex(chainIdOf(stored));
+  const votes = [storedId, fileId, configured].filter((one) => one !== undefined);
+  const chosen = votes.find((one) => votes.filter((other) => other === one).length > 1) ?? votes[0];
+  if (file === undefined) odd("genesis.cbor is missing");
+  else if (fileId !== chosen) odd("genesis.cbor is not the genesis of this home's chain");
+  if (configured !== undefined && configured !== chosen) odd("config.json names another chain id");
+  if (salvage !== undefined && storedId === undefined)
+    odd("the genesis in the ledger's store cannot be read");
+  else if (storedId !== undefined && storedId !== chosen) {
+    odd("the ledger's store begins with another genesis: it is another chain, or its first row was altered");
+  }
+  const genesis = chosen === storedId ? stored : chosen === fileId ? file : undefined;
+  return { genesis, chainId: chosen === undefined ? undefined : fromHex(chosen, 32), findings };
+}
+
+/** The chain id in config.json, where that is a file of ours. */
+function configuredChain(paths: HomePaths, odd: (detail: string) => void): string | undefined {
+  try {
+    const config = readJson(paths.config) as HomeConfig | null | undefined;
+    if (config === undefined) odd("config.json is missing");
+    else if (typeof config?.chainId !== "string" || !/^[0-9a-f]{64}$/.test(config.chainId)) {
+      odd("config.json is damaged: it holds no chain id");
+    } else return config.chainId;
+  } catch (error) {
+    if (!isFamily(error, "integrity")) throw error;
+    odd("config.json is damaged: it is not JSON");
+  }
+  return undefined;
+}
+
+const noHead = { height: 0, hash: new Uint8Array(32), stateRoot: new Uint8Array(32), timestampMs: 0 };
+
+async function checkChain(
+  paths: HomePaths,
+  pairing: Pairing,
+  genesis: Uint8Array | undefined,
+): Promise<ChainReport> {
+  const rules = rulesFor(pairing, genesis);
+  if (rules !== undefined) return await verifyEmbedded({ directory: paths.root, rulesOf: () => rules });
+  const detail = "no genesis can be read: nothing of the chain can be checked";
+  const findings = [{ height: 0, field: "genesis", detail }];
+  return { ok: false, blocks: 0, transactions: 0, head: noHead, stateCheckedTo: 0, findings };
+}
+
+function rulesFor(pairing: Pairing, genesis: Uint8Array | undefined): Rules | undefined {
+  if (genesis === undefined) return undefined;
+  try {
+    return ledgerRules(pairing, genesis);
+  } catch (error) {
+    if (error instanceof ChartsealError && error.family !== "defect") return undefined;
+    throw error;
+  }
+}
+
+/** The records: of the state where that can be read, else of what is left of the blocks. */
+class RecordSource {
+  readonly #ledger: Ledger | undefined;
+  readonly #salvage: Salvage | undefined;
+
+  constructor(
+    paths: HomePaths,
+    pairing: Pairing,
+    origin: { readonly genesis: Uint8Array | undefined; readonly salvage: Salvage | undefined },
+  ) {
+    this.#salvage = origin.salvage;
+    const rules = rulesFor(pairing, origin.genesis);
+    if (rules === undefined) return;
+    this.#ledger = readable(() => openEmbeddedReader({ directory: paths.root, rulesOf: () => rules }));
+  }
+
+  async #ofState<T>(read: (ledger: Ledger) => Promise<T>): Promise<T | undefined> {
+    if (this.#ledger === undefined) return undefined;
+    try {
+      return await read(this.#ledger);
+    } catch (error) {
+      if (isDamage(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async records(): Promise<readonly StoredRecord[] | undefined> {
+    const found = await this.#ofState(recordsOfState);
+    if (found !== undefined || this.#salvage === undefined) return found;
+    const left = new RecordsOfBlocks();
+    for (let height = 1; height <= this.#salvage.height(); height++) {
+      left.transactions(height, this.#salvage.block(height)?.transactions ?? []);
+    }
+    return left.records;
+  }
+
+  async current(recordId: string): Promise<StoredRecord | undefined> {
+    const id = fromHex(recordId, 32);
+    return await this.#ofState(async (ledger) => storedRecord(id, await requireRecord(ledger, id)));
+  }
+
+  async acceptedLoss(): Promise<AcceptedLoss | undefined> {
+    return await this.#ofState((ledger) => readEntry(ledger, entries.era, emptyKey));
+  }
+
+  async close(): Promise<void> {
+    await this.#ledger?.close();
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  if (!(error instanceof ChartsealError)) return false;
+  return error.family === "integrity" || error.code === "encoding-invalid" || error.code === "record-unknown";
+}
+
+function readable<T>(open: () => T): T | undefined {
+  try {
+    return open();
+  } catch (error) {
+    if (isDamage(error)) return undefined;
+    throw error;
+  }
+}
+
+async function checkWitnesses(
+  paths: HomePaths,
+  objects: StoredObjects,
+  salvage: Salvage,
+  loss: AcceptedLoss | undefined,
+): Promise<Finding[]> {
+  const chain = {
+    height: () => salvage.height(),
+    hashOf: (height: number) => salvage.block(height)?.hash,
+    holdsTransaction: (identifier: Uint8Array) => salvage.heightOf(identifier) !== undefined,
+    holdsHash: (hash: Uint8Array) => equalBytes(hash, noHead.hash) || salvage.holdsHash(hash),
+  };
+  const { heads, findings } = readHeads(paths);
+  return [
+    ...findings,
+    ...checkHeads(heads, chain, loss),
+    ...checkTombstones(await objects.tombstones.list(), chain, loss),
+  ];
+}
+
+/** The last head that each member of this home verified. */
+function readHeads(paths: HomePaths): { heads: SeenHead[]; findings: Finding[] } {
+  const heads: SeenHead[] = [];
+  const findings: Finding[] = [];
+  if (!existsSync(paths.members)) return { heads, findings };
+  for (const member of readdirSync(paths.members).sort()) {
+    const path = join(paths.member(member), "head.json");
+    try {
+      const seen = readJson(path) as Omit<SeenHead, "member"> | null | undefined;
+      if (seen === undefined) continue;
+      const sound = Number.isSafeInteger(seen?.height) && /^[0-9a-f]{64}$/.test(String(seen?.hash));
+      if (seen === null || !sound) throw new ChartsealError("chain-altered", `${path} is damaged`);
+      heads.push({ member, height: seen.height, hash: seen.hash });
+    } catch (error) {
+      if (!isFamily(error, "integrity")) throw error;
+      const detail = `the last head that ${member} verified cannot be read: members/${member}/head.json is damaged`;
+      findings.push({
+        kind: "home-file",
+        member,
+        detail,
+        remedy: "Restore the member's folder from a backup.",
+      });
+    }
+  }
+  return { heads, findings };
+}
