@@ -1,23 +1,77 @@
-// The root tasks, once dependencies are there and Node is ours. Each prints what it runs on standard error.
+// The root tasks, once dependencies are there and Node is ours (with-install.mjs). What the tools of a build print goes to
+// standard error; standard output belongs to the task.
 import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const bin = (name) => join(root, "node_modules", ".bin", name);
-const run = (command, args, options = {}) => {
+const chartseal = join(root, "apps", "cli", "bin", "chartseal.js");
+
+/** The exit status; a tool that cannot start is a defect and throws. */
+function status(command, args, options = {}) {
   const result = spawnSync(command, args, { cwd: root, stdio: "inherit", ...options });
   if (result.error) throw result.error;
-  if (result.status !== 0) process.exit(result.status ?? 1);
-};
+  return result.status ?? 1;
+}
+
+function run(command, args, options) {
+  const code = status(command, args, options);
+  if (code !== 0) process.exit(code);
+}
+
+/** Incremental: nothing to do takes about a second. */
 const build = () => run(bin("tsc"), ["-b"], { stdio: ["ignore", 2, 2] });
+
+/** Every `*.fuzz.test.ts`, by path. */
+function fuzzFiles() {
+  const folders = ["packages", "apps"].flatMap((parent) =>
+    readdirSync(join(root, parent)).map((name) => join(parent, name, "test")),
+  );
+  return [...folders, join("bench", "test"), "test"]
+    .flatMap((folder) => {
+      try {
+        return readdirSync(join(root, folder)).map((name) => join(folder, name));
+      } catch (error) {
+        if (error.code === "ENOENT") return [];
+        throw error;
+      }
+    })
+    .filter((path) => path.endsWith(".fuzz.test.ts"))
+    .sort();
+}
+
+/** One file after the other, each in a runner of its own, so that hours of work show where they are. */
+function fuzz(filters) {
+  const rounds = process.env.CHARTSEAL_FUZZ ?? "1000000";
+  const env = { ...process.env, CHARTSEAL_FUZZ: rounds };
+  const files = fuzzFiles().filter(
+    (path) => filters.length === 0 || filters.some((filter) => path.includes(filter)),
+  );
+  const failed = [];
+  const started = Date.now();
+  const minutes = () => ((Date.now() - started) / 60_000).toFixed(1);
+  process.stderr.write(`fuzz: ${files.length} files, ${rounds} rounds a decoder\n`);
+  for (const [index, path] of files.entries()) {
+    process.stderr.write(`fuzz: ${index + 1} of ${files.length}, after ${minutes()} min: ${path}\n`);
+    if (status(bin("vitest"), ["run", "--reporter=verbose", path], { env }) !== 0) failed.push(path);
+  }
+  const names = failed.map((path) => `: ${path}`).join("");
+  process.stdout.write(
+    `fuzz: ${files.length - failed.length} passed, ${failed.length} failed, ${minutes()} min${names}\n`,
+  );
+  process.exitCode = files.length === 0 || failed.length > 0 ? 1 : 0;
+}
+
 const [task, ...rest] = process.argv.slice(2);
 const tasks = {
   build,
   demo: () => {
     build();
-    run(process.execPath, [join(root, "apps/cli/bin/chartseal.js"), "demo", ...rest]);
+    run(process.execPath, [chartseal, "demo", ...rest]);
   },
+  // Transcripts and acceptance tests run the command line as users do, from its build.
   test: () => {
     build();
     run(bin("vitest"), ["run", ...rest]);
@@ -29,11 +83,11 @@ const tasks = {
   },
   bench: () => {
     build();
-    run(process.execPath, [join(root, "apps/cli/bin/chartseal.js"), "bench", ...rest]);
+    run(process.execPath, [chartseal, "bench", ...rest]);
   },
-  fuzz: () => run(bin("vitest"), ["run", "--dir", "test", "fuzz", ...rest], { env: { ...process.env, CHARTSEAL_FUZZ: "1000000" } }),
+  fuzz: () => fuzz(rest),
 };
-if (tasks[task] === undefined) {
+if (!Object.hasOwn(tasks, task)) {
   process.stderr.write(`chartseal: no task ${task}; one of ${Object.keys(tasks).join(", ")}\n`);
   process.exit(2);
 }

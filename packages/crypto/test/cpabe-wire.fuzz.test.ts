@@ -1,6 +1,7 @@
 // Decoders of encapsulations, keys and blind proofs: one canonical form each, and nothing but `encoding-invalid`.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { fuzzRounds, fuzzTimeoutMs } from "../../../test/fuzz-rounds.ts";
 import { decodeBlindProof, encodeBlindProof, proveBlind, transformKeyPair } from "../src/cpabe/blind.ts";
 import { encapsulate } from "../src/cpabe/cpabe.ts";
 import {
@@ -17,6 +18,9 @@ import { parsePolicy } from "../src/policy/policy.ts";
 import { randomBytes } from "../src/random.ts";
 import { authority, choices, codeOf, contextOf, fullKey, pairing } from "./cpabe-fixtures.ts";
 
+const rounds = fuzzRounds(1000);
+/** Values of the right types in the wrong places: few of them differ. */
+const typedRounds = fuzzRounds(300, 1 / 50);
 const { g1, g2 } = pairing;
 const policy = parsePolicy("2 of (a@h, a@h, b@h)");
 const { encapsulation } = encapsulate(pairing, { mpk: authority.mpk, policy, context: contextOf("encoded") });
@@ -53,37 +57,44 @@ describe.each(Object.entries(codecs))("%s", (_, codec) => {
     expect(encode(codec.again(codec.value))).toEqual(encode(codec.value));
   });
 
-  test("survives mutated bytes: refused with the typed error, or decoded to the very same bytes", () => {
-    const original = encode(codec.value);
-    const rounds = process.env.CHARTSEAL_FUZZ ? 100_000 : 1000;
-    const { below } = choices(10);
-    for (let i = 0; i < rounds; i++) {
-      const mutated = mutate(original, below);
-      try {
-        expect(encode(codec.again(decode(mutated, { sizeMax: 65536 })))).toEqual(mutated);
-      } catch (error) {
-        if (!hasCode(error, "encoding-invalid")) throw error;
+  test(
+    "survives mutated bytes: refused with the typed error, or decoded to the very same bytes",
+    () => {
+      const original = encode(codec.value);
+      const { below } = choices(10);
+      for (let i = 0; i < rounds; i++) {
+        const mutated = mutate(original, below);
+        try {
+          expect(encode(codec.again(decode(mutated, { sizeMax: 65536 })))).toEqual(mutated);
+        } catch (error) {
+          if (!hasCode(error, "encoding-invalid")) throw error;
+        }
       }
-    }
-  }, 900_000);
+    },
+    fuzzTimeoutMs(rounds),
+  );
 
-  test("survives any value of the encoding's types", () => {
-    const { value } = fc.letrec((tie) => ({
-      value: fc.oneof(
-        { depthSize: "small" },
-        fc.constantFrom(null, true, 0, -1, 2n ** 63n, "a@h", ""),
-        fc.uint8Array({ maxLength: 100 }),
-        fc.constantFrom(48, 96, 32).chain((size) => fc.uint8Array({ minLength: size, maxLength: size })),
-        fc.array(tie("value"), { maxLength: 6 }),
-      ),
-    }));
-    fc.assert(
-      fc.property(value, (candidate) => {
-        refuses(codec, candidate as CborValue);
-      }),
-      { numRuns: process.env.CHARTSEAL_FUZZ ? 20_000 : 300 },
-    );
-  });
+  test(
+    "survives any value of the encoding's types",
+    () => {
+      const { value } = fc.letrec((tie) => ({
+        value: fc.oneof(
+          { depthSize: "small" },
+          fc.constantFrom(null, true, 0, -1, 2n ** 63n, "a@h", ""),
+          fc.uint8Array({ maxLength: 100 }),
+          fc.constantFrom(48, 96, 32).chain((size) => fc.uint8Array({ minLength: size, maxLength: size })),
+          fc.array(tie("value"), { maxLength: 6 }),
+        ),
+      }));
+      fc.assert(
+        fc.property(value, (candidate) => {
+          refuses(codec, candidate as CborValue);
+        }),
+        { numRuns: typedRounds },
+      );
+    },
+    fuzzTimeoutMs(typedRounds),
+  );
 });
 
 /** One to three of: a bit flipped, a byte set, a piece cut out, a piece doubled. */

@@ -1,12 +1,13 @@
 /** The decoder under mutated input: nothing but `encoding-invalid`, and nothing taken that would not be written. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { fuzzRounds, fuzzTimeoutMs } from "../../../test/fuzz-rounds.ts";
 import { equalBytes } from "../src/bytes.ts";
 import { type CborValue, decode, encode } from "../src/encoding.ts";
 import { hasCode } from "../src/errors.ts";
 
 const sizeMax = 100_000;
-const rounds = process.env.CHARTSEAL_FUZZ ? 1_000_000 : 5_000;
+const rounds = fuzzRounds(5_000);
 const values: fc.Arbitrary<CborValue> = fc.letrec<{ value: CborValue }>((tie) => ({
   value: fc.oneof(
     { depthSize: "small" },
@@ -21,7 +22,9 @@ const values: fc.Arbitrary<CborValue> = fc.letrec<{ value: CborValue }>((tie) =>
 })).value;
 
 describe("mutated encodings", () => {
-  it("are refused with a coded error, or are what the encoder writes", { timeout: 1_800_000 }, () => {
+  it("are refused with a coded error, or are what the encoder writes", {
+    timeout: fuzzTimeoutMs(rounds),
+  }, () => {
     const flips = fc.array(fc.tuple(fc.nat(400), fc.nat(255)), { minLength: 1, maxLength: 4 });
     let refused = 0;
     fc.assert(

@@ -4,6 +4,7 @@
  */
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
+import { fuzzRounds, fuzzTimeoutMs } from "../../../test/fuzz-rounds.ts";
 import { fromBigInt, toHex } from "../src/bytes.ts";
 import { ChartsealError } from "../src/errors.ts";
 import { loadPairing } from "../src/pairing/mcl.ts";
@@ -11,9 +12,9 @@ import { order, type Pairing } from "../src/pairing/pairing.ts";
 import { decodeScalar, encodeScalar } from "../src/pairing/scalar.ts";
 import { fieldOrder } from "../src/pairing/strict.ts";
 
-const rounds = Number(process.env.CHARTSEAL_FUZZ ?? 600);
-/** Milliseconds: a long round outlasts the runner's own limit. */
-const limit = 60_000 + 4 * rounds;
+const rounds = fuzzRounds(600);
+/** The rounds of the target group, whose membership check is the dear one. */
+const targetRounds = fuzzRounds(30, 1 / 20);
 let pairing: Pairing;
 let seeds: Record<"g1" | "g2" | "gt" | "scalar", Uint8Array[]>;
 
@@ -90,20 +91,19 @@ function survives(read: (bytes: Uint8Array) => Uint8Array, bytes: Uint8Array): v
   if (toHex(again) !== toHex(bytes)) throw new Error("decoded to an element of another encoding");
 }
 
-describe("decoders under mutated inputs", { timeout: limit }, () => {
+describe("decoders under mutated inputs", { timeout: fuzzTimeoutMs(rounds) }, () => {
   test.each([
-    ["g1", 1],
-    ["g2", 1],
-    ["gt", 20],
-    ["scalar", 1],
-  ] as const)("%s gives a typed error or the same bytes again", (name, share) => {
+    ["g1", rounds],
+    ["g2", rounds],
+    ["gt", targetRounds],
+    ["scalar", rounds],
+  ] as const)("%s gives a typed error or the same bytes again", (name, runs) => {
     const reads: Record<typeof name, (bytes: Uint8Array) => Uint8Array> = {
       g1: (bytes) => pairing.g1.encode(pairing.g1.decode(bytes)),
       g2: (bytes) => pairing.g2.encode(pairing.g2.decode(bytes)),
       gt: (bytes) => pairing.gt.encode(pairing.gt.decode(bytes)),
       scalar: (bytes) => encodeScalar(decodeScalar(bytes)),
     };
-    const runs = Math.ceil(rounds / share);
     fc.assert(
       fc.property(fc.nat({ max: 3 }), fc.array(mutation, { maxLength: 3 }), (seed, mutations) => {
         const from = seeds[name][seed % seeds[name].length] as Uint8Array;
@@ -128,7 +128,7 @@ describe("decoders under mutated inputs", { timeout: limit }, () => {
           return given;
         }, bytes);
       }),
-      { numRuns: Math.ceil(rounds / 20) },
+      { numRuns: targetRounds },
     );
   });
 });
