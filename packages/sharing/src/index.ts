@@ -74,6 +74,7 @@ export {
 } from "./portable/record-proof.ts";
 export { type CheckedHeader, checkHeader } from "./provider/header-check.ts";
 export { StorageProvider } from "./provider/provider.ts";
+export type { ProviderSelf } from "./provider/self.ts";
 export {
   type AnsweredStore,
   type CustodyKey,
@@ -85,7 +86,7 @@ export {
   type Tombstones,
   type TransformKeyStore,
 } from "./provider/stores.ts";
-export { type ProviderSelf, rebuildLeaves, spanTreeName } from "./provider/take.ts";
+export { rebuildLeaves, spanTreeName } from "./provider/take.ts";
 export { fromMetadata, type RecordMetadata, type Validation } from "./record.ts";
 export { type Rekeyed, rekey } from "./rekey.ts";
 export { type Granted, proofOf, request } from "./request.ts";

@@ -88,12 +88,9 @@ export interface Provider {
     readonly answers: readonly SealedAnswer[];
   }): Promise<{ readonly keyId: Uint8Array }>;
   /** Destroys an erased record's objects and signs for each of its copies. */
-  destroy(input: {
-    readonly recordId: Uint8Array;
-    readonly transaction: Uint8Array;
-  }): Promise<readonly ErasedCopySignature[]>;
-  /** Destroys the objects of a payload that a rekey has replaced. */
-  discard(input: { readonly recordId: Uint8Array; readonly address: string }): Promise<void>;
+  destroy(input: { readonly recordId: Uint8Array }): Promise<readonly ErasedCopySignature[]>;
+  /** Destroys the objects of payloads of this record that a rekey has replaced. */
+  discard(input: { readonly recordId: Uint8Array }): Promise<void>;
   /** Acts on what the ledger says by now: revoked attributes, erased records, rekeyed headers. */
   follow(): Promise<void>;
 }

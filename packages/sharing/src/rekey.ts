@@ -12,8 +12,10 @@ import {
   recomputeEncapsulation,
   recordDigest,
   recoverFromTransform,
+  sealedPolicy,
   sealPayload,
   sha256,
+  toHex,
 } from "@chartseal/crypto";
 import type { RecordValue, Submitted } from "@chartseal/ledger";
 import { readCommittee } from "./committee.ts";
@@ -43,6 +45,7 @@ export async function rekey(
 ): Promise<Rekeyed> {
   const { pairing, provider } = surroundings;
   const { owner, recordId } = options;
+  if (options.policy !== undefined) sealedPolicy(options.policy, toHex(owner.account));
   const granted = await request(surroundings, { member: owner, recordId });
   const transformed = await askTransform(surroundings, { member: owner, granted });
   const { record } = granted;
@@ -74,7 +77,7 @@ export async function rekey(
   const storageReceipt = await provider.takeHeader({ header, body });
   const submitted = await new AccountWriter(surroundings, owner).submitBody(body, { storageReceipt });
   await provider.follow();
-  if (moved.address !== record.address) await provider.discard({ recordId, address: record.address });
+  if (moved.address !== record.address) await provider.discard({ recordId });
   return { digest: recordDigest(header, facts.digest), bytesWritten: header.length + moved.bytes, submitted };
 }
 

@@ -22,6 +22,8 @@ import { readEntry } from "./state.ts";
 /** How long a transaction may wait for its block, in ms; the ledger takes at most an hour. */
 export const validForMs = 600_000;
 const validSpreadMs = 600_000;
+/** How often a transaction is numbered again after another writer of its account took its number. */
+const attemptsMax = 8;
 
 /** How old a block is that an anonymous transaction names, so that the naming tells nobody apart (CRYPTO §5). */
 export const anonymousHeadAgeMs = 10_000;
@@ -95,21 +97,28 @@ export class AccountWriter {
     return await this.submitBody(body, extras);
   }
 
-  /** For a body that others have seen before (a storage receipt is given over its contents). */
+  /**
+   * For a body that others have seen before (a storage receipt is given over its contents). A number that another
+   * writer of this account took first is asked for again: what was refused for its number is in no block, and the
+   * ledger takes an identifier once.
+   */
   async submitBody(body: Uint8Array, extras: SubmitExtras = {}): Promise<Submitted> {
-    const turn = this.#turn.then(() => this.#send(body, extras));
-    // The next one is numbered when this one is sent, not when it is in a block.
-    this.#turn = turn.then(
-      () => {},
-      () => {},
-    );
-    const { sent } = await turn;
-    try {
-      return await sent;
-    } catch (error) {
-      // What was refused used no number: the next one asks the ledger again.
-      this.#next = undefined;
-      throw refusalForUsers(error);
+    for (let attempt = 1; ; attempt++) {
+      const turn = this.#turn.then(() => this.#send(body, extras));
+      // The next one is numbered when this one is sent, not when it is in a block.
+      this.#turn = turn.then(
+        () => {},
+        () => {},
+      );
+      const { sent } = await turn;
+      try {
+        return await sent;
+      } catch (error) {
+        // What was refused used no number: the next one asks the ledger again.
+        this.#next = undefined;
+        if (attempt < attemptsMax && isOutOfSequence(error)) continue;
+        throw refusalForUsers(error);
+      }
     }
   }
 
@@ -130,6 +139,10 @@ export class AccountWriter {
     sent.catch(() => {});
     return { sent };
   }
+}
+
+function isOutOfSequence(error: unknown): boolean {
+  return hasCode(error, "transaction-refused") && error.data.name === "sequence-wrong";
 }
 
 async function nextSequence(ledger: Ledger, account: Uint8Array): Promise<number> {

@@ -3,9 +3,9 @@
  * leaf hashes, what is missing, what nobody knows, what should be gone. Reads only; memory grows with the number of
  * records and never with their size.
  */
-import { ChartsealError, equalBytes, sha256 } from "@chartseal/crypto";
+import { ChartsealError, equalBytes, fromHex, sha256 } from "@chartseal/crypto";
 import { type ObjectStore, StorageError } from "@chartseal/storage";
-import { headerName, type JournalEntry, type Tombstone } from "../provider/stores.ts";
+import { headerName, type JournalEntry, pendingName, type Tombstone } from "../provider/stores.ts";
 import { type Finding, remedies } from "./finding.ts";
 import { headerDifference, identify, readHeader, unreadableDetail } from "./identify.ts";
 import { type ChunkRange, checkPayload, type ObjectReader, type PayloadState } from "./payload-check.ts";
@@ -43,6 +43,11 @@ export interface StoredReport {
   /** Names of objects that were stored and never registered. */
   readonly orphans: readonly string[];
   readonly records: readonly RecordState[];
+}
+
+/** Where the header of the rekey that made this version waits until the provider next opens its stores. */
+function pendingOf({ recordId, version, headerHash }: StoredRecord): string {
+  return pendingName({ recordId: fromHex(recordId, 32), version, headerHash });
 }
 
 function baseOf(name: string): string {
@@ -197,7 +202,7 @@ class StoredCheck {
       bytes = await readHeader(this.#input.objects, copy);
       if (bytes !== undefined && equalBytes(sha256(bytes), record.headerHash)) return "good";
       // A rekey whose header waits for its place: the provider puts it there when it next opens its stores.
-      const waiting = await readHeader(this.#input.pending, recordId);
+      const waiting = await readHeader(this.#input.pending, pendingOf(record));
       if (waiting !== undefined && equalBytes(sha256(waiting), record.headerHash)) return "good";
     } catch (error) {
       if (!isUnreadable(error)) throw error;

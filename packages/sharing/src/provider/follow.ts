@@ -1,73 +1,206 @@
 /**
  * What the provider does because the ledger says so: ended attributes go from the keys in custody, erased records go
- * from every store, a rekeyed header takes the old one's place. Run after each change and when a home is opened, so that
- * a crash between the ledger's block and the deed is made good (CRYPTO §2.2, §4).
+ * from every store, a rekeyed header takes the old one's place and a replaced payload goes. Run after each change and
+ * when a home is opened, so that a crash between the ledger's block and the deed is made good (CRYPTO §2.2, §4).
  */
-import { type AttributeKey, equalBytes, fromHex, recordDigest, toHex } from "@chartseal/crypto";
-import { entries } from "@chartseal/ledger";
-import { isVouched, readEntry } from "../state.ts";
-import { getWhole, once } from "../streams.ts";
-import { revocationsOf } from "./revocations.ts";
-import { headerName } from "./stores.ts";
-import { type ProviderSelf, spanTreeName } from "./take.ts";
+import {
+  type AttributeKey,
+  ChartsealError,
+  decodeHeader,
+  equalBytes,
+  fromHex,
+  fromUtf8,
+  headerBytesMax,
+  namespaceOf,
+  toHex,
+} from "@chartseal/crypto";
+import { entries, lists, vouchKey } from "@chartseal/ledger";
+import { readEntry, readList, requireRecord } from "../state.ts";
+import { exists, getWhole, once } from "../streams.ts";
+import { actionsOf, addressesOf, erasureAt, revocationAt } from "./chain.ts";
+import type { ProviderAtWork, ProviderSelf } from "./self.ts";
+import { headerName, type PendingHeader, parsePendingName, pendingName, type Tombstone } from "./stores.ts";
+import { spanTreeName } from "./take.ts";
 
-const headerBytesMax = 262_144;
+/** Blocks before the head that a provider looks at when it begins: where a crash left something undone. */
+const blocksBehind = 32;
 
-export async function follow(self: ProviderSelf): Promise<void> {
-  await followKeys(self);
-  await followPending(self);
+export async function follow(self: ProviderAtWork): Promise<void> {
+  await self.inTurn(async () => {
+    await followKeys(self);
+    for await (const name of self.stores.pending.list()) {
+      const waiting = parsePendingName(name);
+      if (waiting !== undefined) await settlePending(self, waiting);
+    }
+    await followBlocks(self);
+  });
 }
 
 /** Keys in custody against the ledger: retired keys go whole, attributes without a vouch go from live ones. */
-export async function followKeys({ surroundings, stores }: ProviderSelf): Promise<void> {
+export async function followKeys(self: ProviderSelf): Promise<void> {
+  const { stores, surroundings, identity } = self;
   const { ledger } = surroundings;
   for (const account of await stores.keys.accounts()) {
     const live = await readEntry(ledger, entries.liveKey, account);
     if (live === undefined) continue;
+    if (!equalBytes(live.provider, identity.account)) {
+      await stores.keys.remove(account);
+      continue;
+    }
     const custody = await stores.keys.get(account, live.keyId);
     if (custody === undefined) continue;
     await stores.keys.settle(account, live.keyId);
-    const ended: string[] = [];
+    const ended = new Set<string>();
     for (const attribute of custody.key.k2.keys()) {
-      if (!(await isVouched(ledger, account, attribute))) ended.push(attribute);
+      const vouch = await readEntry(ledger, entries.vouch, vouchKey(account, attribute));
+      if (vouch?.endedHeight === null) continue;
+      ended.add(attribute);
+      if (vouch === undefined) continue;
+      const transaction = await revocationAt(ledger, { account, attribute, height: vouch.endedHeight });
+      await bury(self, {
+        kind: "revoked",
+        account: toHex(account),
+        attributes: [attribute],
+        transaction: toHex(transaction),
+      });
     }
-    if (ended.length === 0) continue;
-    for (const { attributes, ...origin } of await revocationsOf(ledger, account, ended)) {
-      await stores.tombstones.add({ kind: "revoked", account: toHex(account), attributes, ...origin });
-    }
-    await stores.keys.put(account, { keyId: custody.keyId, key: without(custody.key, ended) });
+    if (ended.size > 0)
+      await stores.keys.put(account, { keyId: custody.keyId, key: without(custody.key, ended) });
   }
 }
 
-function without(key: AttributeKey, attributes: readonly string[]): AttributeKey {
-  return { ...key, k2: new Map([...key.k2].filter(([attribute]) => !attributes.includes(attribute))) };
+function without(key: AttributeKey, attributes: ReadonlySet<string>): AttributeKey {
+  return { ...key, k2: new Map([...key.k2].filter(([attribute]) => !attributes.has(attribute))) };
 }
 
-/** Headers that waited for the ledger: taken ones replace the old, the others go. */
-async function followPending({ surroundings, stores }: ProviderSelf): Promise<void> {
-  for await (const name of stores.pending.list()) {
-    const record = await readEntry(surroundings.ledger, entries.record, fromHex(name, 32));
+/** Writes a tombstone unless it stands. */
+async function bury({ stores }: ProviderSelf, tombstone: Tombstone): Promise<void> {
+  const text = JSON.stringify(tombstone);
+  if ((await stores.tombstones.list()).some((one) => JSON.stringify(one) === text)) return;
+  await stores.tombstones.add(tombstone);
+}
+
+/**
+ * A header that waited: into its place if the ledger took it, away if the ledger took another or can take none. While
+ * its rekey may still come into a block it stays: the provider has signed that it holds it.
+ */
+export async function settlePending(self: ProviderSelf, waiting: PendingHeader): Promise<void> {
+  const { surroundings, stores } = self;
+  const { recordId, version, headerHash } = waiting;
+  const name = pendingName(waiting);
+  if (!(await exists(stores.pending, name))) return;
+  const record = await readEntry(surroundings.ledger, entries.record, recordId);
+  const mayCome = record !== undefined && record.erasedHeight === null && record.version < version;
+  if (mayCome) return;
+  const taken =
+    record !== undefined && record.erasedHeight === null && equalBytes(record.headerHash, headerHash);
+  if (taken) {
     const header = await getWhole(stores.pending, name, headerBytesMax);
-    const taken =
-      record !== undefined &&
-      record.erasedHeight === null &&
-      equalBytes(recordDigest(header, record.current.payloadDigest), record.digest);
-    if (taken) await stores.objects.put(headerName(record.address), once(header));
-    await stores.pending.remove(name);
+    await stores.objects.put(headerName(record.address), once(header));
+  }
+  await stores.pending.remove(name);
+}
+
+/** Erasures, replaced payloads and revocations of the blocks since the last time. */
+async function followBlocks(self: ProviderAtWork): Promise<void> {
+  const { ledger } = self.surroundings;
+  const { height: head } = await ledger.head();
+  const begins = self.followedHeight === undefined;
+  for (let height = 1 + (self.followedHeight ?? Math.max(0, head - blocksBehind)); height <= head; height++) {
+    for (const { action, bytes } of await actionsOf(ledger, height)) {
+      if (action.kind === "erase") await destroyRecord(self, action.recordId);
+      if (action.kind === "rekey") await dropReplaced(self, action.recordId);
+      if (action.kind === "revoke") await buryRevocation(self, { ...action, bytes, height });
+    }
+  }
+  if (begins) await sweepErased(self);
+  self.followedHeight = head;
+}
+
+/** Of attributes that no key held yet too: a backup from between vouch and revocation would bring them back. */
+async function buryRevocation(
+  self: ProviderSelf,
+  revoked: {
+    readonly account: Uint8Array;
+    readonly namespace: string;
+    readonly attributes: readonly string[];
+    readonly bytes: Uint8Array;
+    readonly height: number;
+  },
+): Promise<void> {
+  const { account, namespace, bytes, height } = revoked;
+  const { ledger } = self.surroundings;
+  const ever = revoked.attributes.length > 0 ? revoked.attributes : await attributesEver(self, account);
+  for (const attribute of ever) {
+    const vouch = await readEntry(ledger, entries.vouch, vouchKey(account, attribute));
+    if (namespaceOf(attribute) !== namespace || vouch?.endedHeight !== height) continue;
+    await bury(self, {
+      kind: "revoked",
+      account: toHex(account),
+      attributes: [attribute],
+      transaction: toHex(bytes),
+    });
   }
 }
 
-/** Destroys a record's header, leaf hashes and payload, header first, the tombstone before all of it. */
-export async function destroyRecord(
-  { surroundings, stores }: ProviderSelf,
-  options: { recordId: Uint8Array; addresses: readonly string[]; transaction: Uint8Array },
-): Promise<void> {
-  const { recordId, addresses, transaction } = options;
-  const found = await surroundings.ledger.transaction(transaction);
-  const origin = { transaction: toHex(transaction), ...(found && { bytes: toHex(found.bytes) }) };
+async function attributesEver({ surroundings }: ProviderSelf, account: Uint8Array): Promise<string[]> {
+  return (await readList(surroundings.ledger, lists.vouchesOfAccount, account)).map(fromUtf8);
+}
+
+/**
+ * Destroys an erased record's header, leaf hashes and payload, at every address that it ever had, the tombstone before
+ * all of it. Does no more where all of it is done.
+ * @returns the addresses. @throws ChartsealError `input-invalid` for a record that the ledger does not show as erased
+ */
+export async function destroyRecord(self: ProviderSelf, recordId: Uint8Array): Promise<readonly string[]> {
+  const { surroundings, stores } = self;
+  const { ledger } = surroundings;
+  const record = await requireRecord(ledger, recordId);
+  if (record.erasedHeight === null) {
+    throw new ChartsealError("input-invalid", "the ledger does not show this record as erased");
+  }
+  const transaction = toHex(await erasureAt(ledger, recordId, record.erasedHeight));
+  const addresses = await addressesOf(ledger, recordId, record);
   for (const address of addresses) {
-    await stores.tombstones.add({ kind: "erased", recordId: toHex(recordId), address, ...origin });
-    await removeObjects({ surroundings, stores }, address);
+    await bury(self, { kind: "erased", recordId: toHex(recordId), address, transaction });
+    if (await isOf(self, address, recordId)) await removeObjects(self, address);
+  }
+  for await (const name of stores.pending.list(toHex(recordId))) await stores.pending.remove(name);
+  return addresses;
+}
+
+/** Whether an address is that record's by the header there; an address without a readable one is nobody else's. */
+async function isOf({ stores }: ProviderSelf, address: string, recordId: Uint8Array): Promise<boolean> {
+  const name = headerName(address);
+  if (!(await exists(stores.objects, name))) return true;
+  try {
+    return equalBytes(
+      decodeHeader(await getWhole(stores.objects, name, headerBytesMax)).context.recordId,
+      recordId,
+    );
+  } catch (error) {
+    if (error instanceof ChartsealError && error.family === "unavailable") throw error;
+    return true;
+  }
+}
+
+/** Erased objects that came back, as from a restored copy, and those that a crash left. */
+async function sweepErased(self: ProviderSelf): Promise<void> {
+  for (const tombstone of await self.stores.tombstones.list()) {
+    if (tombstone.kind !== "erased") continue;
+    const { address, recordId } = tombstone;
+    if (await isOf(self, address, fromHex(recordId, 32))) await removeObjects(self, address);
+  }
+}
+
+/** Payloads of a record that a `rekey --payload` replaced: who still has the old file key must not find them here. */
+export async function dropReplaced(self: ProviderSelf, recordId: Uint8Array): Promise<void> {
+  const { ledger } = self.surroundings;
+  const record = await requireRecord(ledger, recordId);
+  if (record.erasedHeight !== null) return;
+  for (const address of await addressesOf(ledger, recordId, record)) {
+    const replaced = address !== record.address && (await isOf(self, address, recordId));
+    if (replaced) await removeObjects(self, address);
   }
 }
 
@@ -76,9 +209,9 @@ export async function removeObjects(
   { surroundings, stores }: Pick<ProviderSelf, "surroundings" | "stores">,
   address: string,
 ): Promise<void> {
-  await stores.objects.remove(headerName(address));
+  const header = await stores.objects.remove(headerName(address));
   await stores.leaves.remove(address);
   await stores.leaves.remove(spanTreeName(address));
-  await stores.objects.remove(address);
-  await stores.journal.append({ event: "removed", address, atMs: surroundings.now() });
+  const payload = await stores.objects.remove(address);
+  if (header || payload) await stores.journal.append({ event: "removed", address, atMs: surroundings.now() });
 }

@@ -5,6 +5,7 @@
  */
 import {
   ChartsealError,
+  type Descriptor,
   decodeDescriptor,
   decodeEncapsulation,
   decodeHeader,
@@ -53,13 +54,16 @@ export function checkHeader(
     });
   if (!equalBytes(sha256(bytes), registered.headerHash)) throw altered("hash");
   let header: RecordHeader;
+  let descriptor: Descriptor;
   try {
     header = decodeHeader(bytes);
+    descriptor = decodeDescriptor(registered.statement.descriptor);
   } catch {
     throw altered("encoding");
   }
   const policy = sealedPolicy(parsePolicy(registered.policy), toHex(registered.owner));
-  const field = differingField(header, registered, { policy, masterKey: masterKeyHash(pairing, mpk) });
+  const masterKey = masterKeyHash(pairing, mpk);
+  const field = differingField(header, registered, { policy, masterKey, descriptor });
   if (field !== undefined) throw altered(field);
   const context = encodeContext(header.context);
   let encapsulation: Encapsulation;
@@ -75,9 +79,8 @@ export function checkHeader(
 function differingField(
   { context }: RecordHeader,
   { recordId, owner, statement }: RegisteredHeader,
-  expected: { policy: Policy; masterKey: Uint8Array },
+  { descriptor, ...expected }: { policy: Policy; masterKey: Uint8Array; descriptor: Descriptor },
 ): string | undefined {
-  const descriptor = decodeDescriptor(statement.descriptor);
   const same: Record<string, boolean> = {
     recordId: equalBytes(context.recordId, recordId),
     owner: equalBytes(context.owner, owner),

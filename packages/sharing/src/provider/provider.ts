@@ -3,29 +3,15 @@
  * readers' transform keys, transforms for proved readers, and follows the ledger in what must go. It holds no key that
  * opens anything alone and is trusted for nothing but availability.
  */
-import {
-  ChartsealError,
-  type CheckedAnswer,
-  checkAnswer,
-  combineAnswers,
-  decodeHeader,
-  encode,
-  encodeAttributeKey,
-  equalBytes,
-  headerBytesMax,
-  parsePolicy,
-  sha256,
-  signingPolicy,
-} from "@chartseal/crypto";
+import { ChartsealError, equalBytes, parsePolicy, signingPolicy } from "@chartseal/crypto";
 import {
   decodeTransaction,
   encodeTransaction,
   type Submitted,
   signErasedCopy,
   signRelay,
+  verifyOneTime,
 } from "@chartseal/ledger";
-import { readCommittee } from "../committee.ts";
-import { issueRequestOf, openAnswer } from "../issue.ts";
 import type {
   ErasedCopySignature,
   Provider,
@@ -36,18 +22,18 @@ import type {
 } from "../parties.ts";
 import { provesPolicy } from "../signing.ts";
 import { requireRecord } from "../state.ts";
-import { getWhole } from "../streams.ts";
-import { AccountWriter, refusalForUsers } from "../submit.ts";
-import { destroyRecord, follow, removeObjects } from "./follow.ts";
-import { headerName } from "./stores.ts";
-import { type ProviderSelf, takeHeader, takePayload } from "./take.ts";
+import { refusalForUsers } from "../submit.ts";
+import { takeIssue } from "./custody.ts";
+import { destroyRecord, dropReplaced, follow } from "./follow.ts";
+import { ProviderAtWork, type ProviderSelf } from "./self.ts";
+import { takeHeader, takePayload } from "./take.ts";
 import { transform } from "./transform.ts";
 
 export class StorageProvider implements Provider {
-  readonly #self: ProviderSelf;
+  readonly #self: ProviderAtWork;
 
   constructor(self: ProviderSelf) {
-    this.#self = self;
+    this.#self = new ProviderAtWork(self);
   }
 
   get account(): Uint8Array {
@@ -72,32 +58,15 @@ export class StorageProvider implements Provider {
     return transform(this.#self, reveal);
   }
 
-  async destroy(input: {
-    recordId: Uint8Array;
-    transaction: Uint8Array;
-  }): Promise<readonly ErasedCopySignature[]> {
-    const { ledger } = this.#self.surroundings;
-    const record = await requireRecord(ledger, input.recordId);
-    if (record.erasedHeight === null) {
-      throw new ChartsealError("input-invalid", "the ledger does not show this record as erased");
-    }
-    const { address } = record;
-    await destroyRecord(this.#self, { ...input, addresses: [address] });
-    const copy = { chainId: ledger.chainId, recordId: input.recordId, address };
-    return [signErasedCopy(this.#self.identity.seed, copy)];
+  async destroy({ recordId }: { readonly recordId: Uint8Array }): Promise<readonly ErasedCopySignature[]> {
+    const { surroundings, identity } = this.#self;
+    const { chainId } = surroundings.ledger;
+    const addresses = await this.#self.inTurn(() => destroyRecord(this.#self, recordId));
+    return addresses.map((address) => signErasedCopy(identity.seed, { chainId, recordId, address }));
   }
 
-  async discard(input: { recordId: Uint8Array; address: string }): Promise<void> {
-    const { surroundings, stores } = this.#self;
-    const record = await requireRecord(surroundings.ledger, input.recordId);
-    const header = decodeHeader(await getWhole(stores.objects, headerName(input.address), headerBytesMax));
-    if (record.address === input.address || !equalBytes(header.context.recordId, input.recordId)) {
-      throw new ChartsealError(
-        "input-invalid",
-        "the ledger still needs this payload, or it is another record's",
-      );
-    }
-    await removeObjects(this.#self, input.address);
+  discard({ recordId }: { readonly recordId: Uint8Array }): Promise<void> {
+    return this.#self.inTurn(() => dropReplaced(this.#self, recordId));
   }
 
   follow(): Promise<void> {
@@ -110,8 +79,14 @@ export class StorageProvider implements Provider {
     const { ledger } = surroundings;
     const { body, bodyBytes, authorisation, identifier } = decodeTransaction(transaction);
     const { oneTime, attributes } = authorisation;
-    if (oneTime === null || attributes === null) {
+    if (oneTime === null || attributes === null || authorisation.account !== null) {
       throw new ChartsealError("input-invalid", "only anonymous deposits and requests are relayed");
+    }
+    if (!equalBytes(body.chainId, ledger.chainId) || !verifyOneTime(oneTime, identifier)) {
+      throw new ChartsealError(
+        "signature-invalid",
+        "the one-time key does not sign this for this consortium",
+      );
     }
     const { action } = body;
     const policy = await this.#signedPolicy(action);
@@ -145,36 +120,10 @@ export class StorageProvider implements Provider {
     throw new ChartsealError("input-invalid", "only anonymous deposits and requests are relayed");
   }
 
-  /**
-   * Opens, checks and combines t answers of one d and one epoch, keeps the key and says so on the ledger. The earlier
-   * key is replaced when the ledger has taken the new one.
-   * @throws ChartsealError `issue-invalid` with the node that answered wrongly
-   */
-  async takeIssue(input: {
+  takeIssue(input: {
     readonly requestId: Uint8Array;
     readonly answers: readonly SealedAnswer[];
   }): Promise<{ keyId: Uint8Array }> {
-    const { surroundings, identity, stores } = this.#self;
-    const { ledger, pairing } = surroundings;
-    const request = await issueRequestOf(surroundings, input.requestId);
-    const { reading } = await readCommittee(ledger, pairing);
-    const checked: CheckedAnswer[] = [];
-    for (const sealed of input.answers) {
-      const answer = await openAnswer(surroundings, { receiver: identity, request, sealed });
-      checked.push(checkAnswer(pairing, { request, key: reading, answer }));
-    }
-    const key = combineAnswers(pairing, { threshold: reading.threshold, answers: checked });
-    const keyId = sha256(encode(encodeAttributeKey(pairing, key)));
-    const nodes = checked.map(({ answer }) => answer.node);
-    // Kept before it is announced: a live key that the provider lost in a crash would lock its reader out.
-    await stores.keys.put(request.account, { keyId, key });
-    await new AccountWriter(surroundings, identity).submit({
-      kind: "key-issued",
-      requestId: input.requestId,
-      keyId,
-      nodes,
-    });
-    await stores.keys.settle(request.account, keyId);
-    return { keyId };
+    return takeIssue(this.#self, input);
   }
 }

@@ -2,7 +2,7 @@
  * What a provider keeps, handed in by whoever runs it: objects, leaf hashes, the readers' transform keys, a journal of
  * what it did, and tombstones that outlive backups (CONTRACT, Files). Each call is durable when it resolves.
  */
-import type { AttributeKey } from "@chartseal/crypto";
+import { type AttributeKey, fromHex, toHex } from "@chartseal/crypto";
 import type { ObjectStore } from "@chartseal/storage";
 
 /** A reader's transform key in custody. Opens nothing alone: only the reader's z finishes what it begins. */
@@ -48,7 +48,7 @@ interface TombstoneOrigin {
   readonly bytes?: string;
 }
 
-/** What must stay gone, whatever backup comes back. */
+/** What must stay gone, whatever backup comes back. `transaction`: the whole erasure or revocation, hex. */
 export type Tombstone =
   | (TombstoneOrigin & { readonly kind: "erased"; readonly recordId: string; readonly address: string })
   | (TombstoneOrigin & {
@@ -63,16 +63,19 @@ export interface Tombstones {
   list(): Promise<readonly Tombstone[]>;
 }
 
-/** Request id → the account whose reveal it answered, encrypted at rest; needed until the grant lapses. */
+/**
+ * Identifier of a receipt → the account that it names, encrypted at rest; needed until the grant lapses. By receipt and
+ * not by request: of two readers with one one-time key, only the one whose receipt the ledger took is answered again.
+ */
 export interface AnsweredStore {
-  get(requestId: Uint8Array): Promise<Uint8Array | undefined>;
-  put(requestId: Uint8Array, account: Uint8Array): Promise<void>;
+  get(receipt: Uint8Array): Promise<Uint8Array | undefined>;
+  put(receipt: Uint8Array, account: Uint8Array): Promise<void>;
 }
 
 export interface ProviderStores {
   /** Payloads at `address`, headers at `address`.header, and nothing else. */
   readonly objects: ObjectStore;
-  /** Headers of a rekey that the ledger has not taken yet, at `recordId`. */
+  /** Headers that wait beside the present one until the ledger has taken their rekey, at `pendingName`. */
   readonly pending: ObjectStore;
   /** Leaf hashes at `address`, and their span tree at `address`.tree above 4,096 leaves. */
   readonly leaves: ObjectStore;
@@ -85,4 +88,24 @@ export interface ProviderStores {
 /** The name of a payload's header. */
 export function headerName(address: string): string {
   return `${address}.header`;
+}
+
+/** A header that waits for the ledger, by record (32 bytes), the version that it would make, and SHA-256(header). */
+export interface PendingHeader {
+  readonly recordId: Uint8Array;
+  readonly version: number;
+  readonly headerHash: Uint8Array;
+}
+
+/** The hash is in the name, so that nobody's proposal takes the place of the owner's. */
+export function pendingName({ recordId, version, headerHash }: PendingHeader): string {
+  return `${toHex(recordId)}.${version}.${toHex(headerHash)}`;
+}
+
+/** Undefined for what `pendingName` never gives. */
+export function parsePendingName(name: string): PendingHeader | undefined {
+  const [, recordId, version, headerHash] =
+    /^([0-9a-f]{64})\.([1-9][0-9]{0,15})\.([0-9a-f]{64})$/.exec(name) ?? [];
+  if (recordId === undefined || version === undefined || headerHash === undefined) return undefined;
+  return { recordId: fromHex(recordId, 32), version: Number(version), headerHash: fromHex(headerHash, 32) };
 }

@@ -21,18 +21,12 @@ import {
 import { decodeBody, type Statement, signStorageReceipt } from "@chartseal/ledger";
 import type { ObjectStore, PutHandle } from "@chartseal/storage";
 import { readCommittee } from "../committee.ts";
-import type { Identity, Surroundings } from "../parties.ts";
+import type { Surroundings } from "../parties.ts";
 import { requireRecord } from "../state.ts";
-import { exists, once, storageFailure } from "../streams.ts";
+import { exists, getRange, once, storageFailure } from "../streams.ts";
 import { checkHeader, type RegisteredHeader } from "./header-check.ts";
-import { headerName, type ProviderStores } from "./stores.ts";
-
-/** The provider as its own parts see it. */
-export interface ProviderSelf {
-  readonly surroundings: Surroundings;
-  readonly identity: Identity;
-  readonly stores: ProviderStores;
-}
+import type { ProviderAtWork, ProviderSelf } from "./self.ts";
+import { headerName, type ProviderStores, pendingName } from "./stores.ts";
 
 /** Name of the span tree beside long lists of leaves. */
 export function spanTreeName(address: string): string {
@@ -122,29 +116,37 @@ export async function rebuildLeaves(
 }
 
 /** What a body asks to be stored: the record as the ledger would hold it. */
-async function claimedRecord(
-  { ledger }: Pick<Surroundings, "ledger">,
-  body: Uint8Array,
-): Promise<RegisteredHeader & { readonly address: string; readonly isRekey: boolean }> {
+interface Claimed extends RegisteredHeader {
+  readonly address: string;
+  /** The version that a rekey over the payload where it is would make; undefined where the payload is a new one. */
+  readonly renews: number | undefined;
+}
+
+async function claimedRecord({ ledger }: Pick<Surroundings, "ledger">, body: Uint8Array): Promise<Claimed> {
   const { action, chainId } = decodeBody(body);
   if (!equalBytes(chainId, ledger.chainId)) {
     throw new ChartsealError("input-invalid", "the deposit is for another consortium");
   }
-  if (action.kind === "deposit") return { ...action, isRekey: false };
-  if (action.kind === "rekey") {
-    const { owner, current } = await requireRecord(ledger, action.recordId);
-    return { ...action, owner, statement: action.statement ?? current, isRekey: true };
+  if (action.kind === "deposit") return { ...action, renews: undefined };
+  if (action.kind !== "rekey") throw new ChartsealError("input-invalid", "neither a deposit nor a rekey");
+  const { owner, current, address, version, erasedHeight } = await requireRecord(ledger, action.recordId);
+  if (erasedHeight !== null) throw new ChartsealError("erased", "the record was erased");
+  if (action.version !== version + 1) {
+    throw new ChartsealError("input-invalid", "the record has another version by now", { data: { version } });
   }
-  throw new ChartsealError("input-invalid", "neither a deposit nor a rekey");
+  const renews = action.address === address ? action.version : undefined;
+  return { ...action, owner, statement: action.statement ?? current, renews };
 }
 
 /**
  * Stores a header after checking it against the body that will register it, and the payload's leaf hashes against its
- * digest; answers with the storage receipt. A rekey's header waits beside the old one until the ledger has taken it.
- * @throws ChartsealError `header-altered`, `object-altered`, `object-missing`, `input-invalid`
+ * digest; answers with the storage receipt. The header of a rekey over the same payload waits beside the present one
+ * until the ledger has taken it. A payload that has its header is nobody else's: whoever could give it a second one
+ * would replace or erase another owner's record.
+ * @throws ChartsealError `header-altered`, `object-altered`, `object-missing`, `input-invalid`, `erased`
  */
 export async function takeHeader(
-  self: ProviderSelf,
+  self: ProviderAtWork,
   input: { readonly header: Uint8Array; readonly body: Uint8Array },
 ): Promise<{ provider: Uint8Array; signature: Uint8Array }> {
   const { surroundings, identity, stores } = self;
@@ -154,16 +156,27 @@ export async function takeHeader(
   const mpk = committee.reading.publicKey;
   checkHeader(pairing, { bytes: input.header, registered: claimed, mpk });
   await checkPayload(stores, claimed.address, claimed.statement);
-  if (claimed.isRekey) await stores.pending.put(toHex(claimed.recordId), once(input.header));
-  else {
-    if (await exists(stores.objects, headerName(claimed.address))) {
-      throw new ChartsealError("input-invalid", "this payload has its record already");
-    }
-    await stores.objects.put(headerName(claimed.address), once(input.header));
+  const { recordId, address, headerHash, statement, renews } = claimed;
+  if (renews !== undefined) {
+    await put(stores.pending, pendingName({ recordId, version: renews, headerHash }), input.header);
+  } else {
+    await self.inTurn(async () => {
+      if (await exists(stores.objects, headerName(address))) {
+        throw new ChartsealError("input-invalid", "this payload has its record already");
+      }
+      await put(stores.objects, headerName(address), input.header);
+    });
   }
-  const { recordId, address, headerHash, statement } = claimed;
   const { payloadDigest, payloadLength } = statement;
   return signStorageReceipt(identity.seed, { recordId, address, headerHash, payloadDigest, payloadLength });
+}
+
+async function put(store: ObjectStore, name: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await store.put(name, once(bytes));
+  } catch (error) {
+    throw storageFailure(error, name);
+  }
 }
 
 /** The stored payload's size and leaf hashes against the statement. */
@@ -173,21 +186,26 @@ async function checkPayload(stores: ProviderStores, address: string, statement: 
     new ChartsealError("object-altered", "the stored payload is not the one that is to be registered", {
       data: { address },
     });
-  if (!(await exists(stores.objects, address))) {
-    throw new ChartsealError("object-missing", "the payload of this record is not stored", {
-      data: { address },
-    });
-  }
-  const { size } = await stores.objects.stat(address);
+  const size = await sizeOf(stores.objects, address);
   if (size !== sealedBytes(statement.payloadLength, chunkBytes)) throw altered();
   if (!equalBytes(await leavesDigest(stores, address), statement.payloadDigest)) throw altered();
+}
+
+/** @throws ChartsealError `object-missing` */
+async function sizeOf(store: ObjectStore, name: string): Promise<number> {
+  try {
+    return (await store.stat(name)).size;
+  } catch (error) {
+    throw storageFailure(error, name);
+  }
 }
 
 /** The digest that the stored leaf hashes give: from the list, or its span tree where that is long. */
 async function leavesDigest(stores: ProviderStores, address: string): Promise<Uint8Array> {
   const builder = sha256Tree.builder();
   let rest: Uint8Array = new Uint8Array(0);
-  for await (const chunk of stores.leaves.get(address)) {
+  const size = await sizeOf(stores.leaves, address);
+  for await (const chunk of getRange(stores.leaves, address, { offset: 0, length: size })) {
     let bytes = rest.length === 0 ? chunk : concat(rest, chunk);
     while (bytes.length >= 32) {
       builder.append(bytes.slice(0, 32));

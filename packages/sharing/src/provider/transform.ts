@@ -6,34 +6,48 @@
  */
 import {
   ChartsealError,
+  type CommitteeKey,
   decapsulate,
   decodeDescriptor,
   decodeSpanTree,
   equalBytes,
+  type G1,
+  headerBytesMax,
   type LeafSource,
   listLeavesMax,
   type Policy,
   parsePolicy,
   sealedPolicy,
   select,
+  sha256,
   spanLeaves,
   spanProof,
   toHex,
 } from "@chartseal/crypto";
-import { emptyKey, entries, outcomes, type RecordValue, type RequestValue } from "@chartseal/ledger";
+import {
+  emptyKey,
+  entries,
+  identifierOf,
+  outcomes,
+  type RecordValue,
+  type RequestValue,
+  roles,
+} from "@chartseal/ledger";
 import type { ObjectStore } from "@chartseal/storage";
 import { readCommittee } from "../committee.ts";
 import type { Reveal, Transformed } from "../parties.ts";
 import { endedOf } from "../signing.ts";
 import { isVouched, readAccount, readEntry, readRequest, requireRecord } from "../state.ts";
 import { getRange, getWhole, readAll } from "../streams.ts";
-import { AccountWriter } from "../submit.ts";
+import { currentBody } from "../submit.ts";
+import { settlePending } from "./follow.ts";
 import { checkHeader } from "./header-check.ts";
-import { sealReceipt, verifyReveal } from "./reveal.ts";
+import { type RevealPlace, sealReceipt, verifyReveal } from "./reveal.ts";
+import type { ProviderAtWork, ProviderSelf } from "./self.ts";
 import { type CustodyKey, headerName } from "./stores.ts";
-import { type ProviderSelf, spanTreeName } from "./take.ts";
+import { spanTreeName } from "./take.ts";
 
-/** Largest header or list of leaves that is read whole, in bytes. */
+/** Largest span tree that is read whole, in bytes. */
 const wholeBytesMax = 4 * 1024 * 1024;
 
 interface Granted {
@@ -44,51 +58,47 @@ interface Granted {
   readonly attributes: readonly string[];
 }
 
+/** What a refusal that the record's log holds may name. */
+const recordedCodes: readonly string[] = [
+  "policy-unsatisfied",
+  "revoked",
+  "erased",
+  "rule-missing",
+  "rule-violated",
+];
+
 /** @throws ChartsealError `signature-invalid`, `grant-missing`, `revoked`, `erased`, `policy-unsatisfied`, … */
-export async function transform(self: ProviderSelf, reveal: Reveal): Promise<Transformed> {
-  const { surroundings, identity, stores } = self;
-  const { ledger, pairing } = surroundings;
+export async function transform(self: ProviderAtWork, reveal: Reveal): Promise<Transformed> {
+  const { surroundings, identity } = self;
+  const { ledger } = surroundings;
   const request = await readRequest(ledger, reveal.requestId);
-  const place = {
-    chainId: ledger.chainId,
-    provider: identity.account,
-    recordDigest: request?.recordDigest ?? new Uint8Array(32),
-  };
   if (request === undefined) throw grantMissing("the ledger holds no such request");
-  const ownKeys = equalBytes(request.oneTimeKey, reveal.oneTimePublicKey);
-  if (!ownKeys || !verifyReveal(reveal, place)) {
+  const { recordDigest, oneTimeKey } = request;
+  const place = { chainId: ledger.chainId, provider: identity.account, recordDigest };
+  if (!equalBytes(oneTimeKey, reveal.oneTimePublicKey) || !verifyReveal(reveal, place)) {
     throw new ChartsealError(
       "signature-invalid",
       "the reveal is not signed by the request's key and the account's",
     );
   }
-  const granted = await judge(self, reveal).catch(async (error: unknown) => {
+  try {
+    return await answer(self, reveal, place);
+  } catch (error) {
     await recordRefusal(self, reveal, error);
     throw error;
-  });
-  const { record } = granted;
-  const committee = await readCommittee(ledger, pairing);
-  const bytes = await getWhole(stores.objects, headerName(record.address), wholeBytesMax);
-  const registered = { ...record, recordId: reveal.recordId, statement: record.current };
-  const header = checkHeader(pairing, { bytes, registered, mpk: committee.reading.publicKey });
-  if (granted.request.receipt === null) {
-    const owner = await readAccount(ledger, record.owner);
-    if (owner?.hpkeKey == null)
-      throw new ChartsealError("defect", "the owner's account has no key to seal to");
-    const sealed = await sealReceipt(pairing, {
-      reveal,
-      place,
-      owner: { account: record.owner, hpkeKey: owner.hpkeKey },
-      auditKey: committee.audit.publicKey,
-    });
-    await stores.answered.put(reveal.requestId, reveal.account);
-    await new AccountWriter(surroundings, identity).submit({
-      kind: "receipt",
-      requestId: reveal.requestId,
-      provider: identity.account,
-      ...sealed,
-    });
   }
+}
+
+/** Steps (2) to (5), for a reveal whose signatures hold. */
+async function answer(self: ProviderAtWork, reveal: Reveal, place: RevealPlace): Promise<Transformed> {
+  const { surroundings, stores } = self;
+  const { ledger, pairing } = surroundings;
+  const { request, record } = await judge(self, reveal);
+  const { reading, audit } = await readCommittee(ledger, pairing);
+  const bytes = await storedHeader(self, reveal.recordId, record);
+  const registered = { ...record, recordId: reveal.recordId, statement: record.current };
+  const header = checkHeader(pairing, { bytes, registered, mpk: reading.publicKey });
+  if (request.receipt === null) await leaveReceipt(self, { reveal, place, owner: record.owner, audit });
   const again = await judge(self, reveal);
   const shared = decapsulate(pairing, {
     key: again.custody.key,
@@ -104,32 +114,77 @@ export async function transform(self: ProviderSelf, reveal: Reveal): Promise<Tra
   };
 }
 
-/** Step (2): everything that the ledger must say now. */
-async function judge({ surroundings, stores }: ProviderSelf, reveal: Reveal): Promise<Granted> {
-  const { ledger, now } = surroundings;
-  const request = await readRequest(ledger, reveal.requestId);
-  if (request === undefined || request.outcome !== outcomes.granted || request.refusal !== null) {
-    throw grantMissing("the request was not granted");
+/** The record's header; one that the ledger took a moment ago may still wait for its place. */
+async function storedHeader(
+  self: ProviderAtWork,
+  recordId: Uint8Array,
+  { address, version, headerHash }: RecordValue,
+): Promise<Uint8Array> {
+  const { objects } = self.stores;
+  const bytes = await getWhole(objects, headerName(address), headerBytesMax);
+  if (equalBytes(sha256(bytes), headerHash)) return bytes;
+  await self.inTurn(() => settlePending(self, { recordId, version, headerHash }));
+  return await getWhole(objects, headerName(address), headerBytesMax);
+}
+
+/**
+ * The receipt, and who it names, kept before the ledger has it: what a crash leaves of it binds nobody. Where another
+ * reveal's receipt came first, `judge` decides whether it was this reader's.
+ */
+async function leaveReceipt(
+  self: ProviderAtWork,
+  options: {
+    readonly reveal: Reveal;
+    readonly place: RevealPlace;
+    readonly owner: Uint8Array;
+    readonly audit: CommitteeKey<G1>;
+  },
+): Promise<void> {
+  const { surroundings, identity, stores, writer } = self;
+  const { reveal, place, audit } = options;
+  const owner = await readAccount(surroundings.ledger, options.owner);
+  if (owner?.hpkeKey == null) {
+    throw new ChartsealError("defect", "the owner's account has no key to seal to");
   }
-  if (!equalBytes(request.recordId, reveal.recordId)) throw grantMissing("the grant is for another record");
-  const era = (await readEntry(ledger, entries.era, emptyKey))?.era ?? 0;
-  if (request.era !== era) throw grantMissing("the grant is of an era that a restore has ended");
-  const head = await ledger.head();
-  if (Math.max(head.timestampMs, now()) >= request.lapsesMs) throw grantMissing("the grant has lapsed");
-  const record = await requireRecord(ledger, reveal.recordId);
-  if (record.erasedHeight !== null) throw new ChartsealError("erased", "the record was erased");
-  if (record.version !== request.version) throw grantMissing("the record has another version by now");
+  const sealed = await sealReceipt(surroundings.pairing, {
+    reveal,
+    place,
+    owner: { account: options.owner, hpkeKey: owner.hpkeKey },
+    auditKey: audit.publicKey,
+  });
+  const action = {
+    kind: "receipt",
+    requestId: reveal.requestId,
+    provider: identity.account,
+    ...sealed,
+  } as const;
+  const body = await currentBody(surroundings, action);
+  await stores.answered.put(identifierOf(body), reveal.account);
+  try {
+    await writer.submitBody(body);
+  } catch (error) {
+    const taken = error instanceof ChartsealError && error.data.refusalName === "grant-used";
+    if (!taken) throw error;
+  }
+}
+
+/** Step (2): everything that the ledger must say now. */
+async function judge({ surroundings, identity, stores }: ProviderSelf, reveal: Reveal): Promise<Granted> {
+  const { ledger } = surroundings;
+  const { request, record } = await judgeGrant({ surroundings, identity }, reveal);
   const account = await readAccount(ledger, reveal.account);
-  if (account === undefined || !equalBytes(account.publicKey, reveal.publicKey)) {
+  const isMember = account !== undefined && (account.roles & roles.member) !== 0;
+  if (!isMember || !equalBytes(account.publicKey, reveal.publicKey)) {
     throw new ChartsealError("revoked", "the reader's account is not active, or has another key");
   }
   if (request.account !== null && !equalBytes(request.account, reveal.account)) {
     throw new ChartsealError("signature-invalid", "the request named another account");
   }
-  if (request.receipt !== null) await demandSameReader(stores, reveal);
+  if (request.receipt !== null) await demandSameReader(stores, request.receipt, reveal.account);
   const live = await readEntry(ledger, entries.liveKey, reveal.account);
   const isLive = live !== undefined && equalBytes(live.keyId, reveal.transformKeyId);
-  const custody = isLive ? await stores.keys.get(reveal.account, live.keyId) : undefined;
+  const isHere = isLive && equalBytes(live.provider, identity.account);
+  const custody = isHere ? await stores.keys.get(reveal.account, live.keyId) : undefined;
   if (custody === undefined) {
     throw new ChartsealError("revoked", "the reader's transform key is not the live one", {
       hint: "A new key is issued at the next grant.",
@@ -140,13 +195,39 @@ async function judge({ surroundings, stores }: ProviderSelf, reveal: Reveal): Pr
   return { request, record, custody, attributes };
 }
 
+/** The grant and its record: given, of this era, not lapsed by block time or clock, of the present version, here. */
+async function judgeGrant(
+  { surroundings, identity }: Pick<ProviderSelf, "surroundings" | "identity">,
+  reveal: Reveal,
+): Promise<Pick<Granted, "request" | "record">> {
+  const { ledger, now } = surroundings;
+  const request = await readRequest(ledger, reveal.requestId);
+  if (request === undefined || request.outcome !== outcomes.granted || request.refusal !== null) {
+    throw grantMissing("the request was not granted");
+  }
+  const era = (await readEntry(ledger, entries.era, emptyKey))?.era ?? 0;
+  if (request.era !== era) throw grantMissing("the grant is of another era: a restore made it void");
+  if (!equalBytes(request.recordId, reveal.recordId)) throw grantMissing("the grant is for another record");
+  const head = await ledger.head();
+  if (Math.max(head.timestampMs, now()) >= request.lapsesMs) throw grantMissing("the grant has lapsed");
+  const record = await requireRecord(ledger, reveal.recordId);
+  if (record.erasedHeight !== null) throw new ChartsealError("erased", "the record was erased");
+  if (record.version !== request.version) throw grantMissing("the record has another version by now");
+  if (!equalBytes(record.provider, identity.account)) throw grantMissing("another provider holds the record");
+  return { request, record };
+}
+
 /**
  * A used grant is answered again to the account that its receipt names and to no other: else a second reader, lent the
  * one-time key, would read under the first one's receipt.
  */
-async function demandSameReader({ answered }: ProviderSelf["stores"], reveal: Reveal): Promise<void> {
-  const account = await answered.get(reveal.requestId);
-  if (account !== undefined && equalBytes(account, reveal.account)) return;
+async function demandSameReader(
+  { answered }: ProviderSelf["stores"],
+  receipt: Uint8Array,
+  reader: Uint8Array,
+): Promise<void> {
+  const account = await answered.get(receipt);
+  if (account !== undefined && equalBytes(account, reader)) return;
   throw grantMissing("the grant was used by another reveal");
 }
 
@@ -178,16 +259,11 @@ async function attributesInForce(
 }
 
 /** A proved request that the provider refuses is an entry of the record's log: request and code, never an account. */
-async function recordRefusal(
-  { surroundings, identity }: ProviderSelf,
-  reveal: Reveal,
-  error: unknown,
-): Promise<void> {
-  if (!(error instanceof ChartsealError) || error.family !== "refused" || error.code === "grant-missing")
-    return;
+async function recordRefusal({ writer }: ProviderAtWork, reveal: Reveal, error: unknown): Promise<void> {
+  if (!(error instanceof ChartsealError) || !recordedCodes.includes(error.code)) return;
   const { requestId } = reveal;
   try {
-    await new AccountWriter(surroundings, identity).submit({ kind: "refuse", requestId, code: error.code });
+    await writer.submit({ kind: "refuse", requestId, code: error.code });
   } catch {
     // The refusal stands whether or not it could be recorded: the grant lapses by itself.
   }

@@ -1,0 +1,40 @@
+/**
+ * The provider as its own parts see it: what was handed in, one writer for its account, and turns, so that custody and
+ * headers are changed by one at a time however many readers are served at once.
+ */
+import type { Identity, Surroundings } from "../parties.ts";
+import { AccountWriter } from "../submit.ts";
+import type { ProviderStores } from "./stores.ts";
+
+/** What a provider is made of. */
+export interface ProviderSelf {
+  readonly surroundings: Surroundings;
+  readonly identity: Identity;
+  readonly stores: ProviderStores;
+}
+
+/** A provider at work. */
+export class ProviderAtWork implements ProviderSelf {
+  readonly surroundings: Surroundings;
+  readonly identity: Identity;
+  readonly stores: ProviderStores;
+  /** Of the provider's own account: two writers would take each other's numbers. */
+  readonly writer: AccountWriter;
+  /** Last block that was followed; undefined before the first time. */
+  followedHeight: number | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor({ surroundings, identity, stores }: ProviderSelf) {
+    this.surroundings = surroundings;
+    this.identity = identity;
+    this.stores = stores;
+    this.writer = new AccountWriter(surroundings, identity);
+  }
+
+  /** Runs when everything before it has ended. Never called from within a turn. */
+  inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(act, act);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+}
