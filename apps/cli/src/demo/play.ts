@@ -1,0 +1,89 @@
+/** The demo from its first line to its last: the prologue, eight acts, what happened, where everything lies. */
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { erasure } from "./acts-ending.ts";
+import { ownersRule, revocation } from "./acts-ruling.ts";
+import { denied, deposit, grant, outsourcedOpen, prologue, type Records } from "./acts-sharing.ts";
+import { type ActTold, duration, Stage } from "./stage.ts";
+import { demoPassphrase, World } from "./world.ts";
+
+export interface DemoSummary {
+  readonly ok: boolean;
+  readonly ms: number;
+  readonly prologue: ActTold;
+  readonly acts: readonly ActTold[];
+  /** The temporary folder, the consortium in it and its passphrase. */
+  readonly folder: string;
+  readonly home: string;
+  readonly passphrase: string;
+  readonly report: string;
+  readonly records: readonly string[];
+}
+
+/** Plays everything. @throws ChartsealError `defect` where the story does not hold */
+export async function playDemo(stream: NodeJS.WriteStream): Promise<DemoSummary> {
+  const start = performance.now();
+  const stage = new Stage(stream);
+  const world = new World(mkdtempSync(join(tmpdir(), "chartseal-demo-")));
+  stage.line();
+  stage.line(`${stage.bold("Chartseal")}  three hospitals, five patients, eight acts`);
+  stage.line(stage.dim("One process on this machine; beside each step, the command that does the same."));
+  let records: Records = new Map();
+  try {
+    await stage.act("Prologue", "a consortium", () => prologue(stage, world));
+    await stage.act("1  Deposit", "five records, five formats", async () => {
+      records = await deposit(stage, world);
+    });
+    await stage.act("2  Grant", "attributes by a hospital, keys by a committee", () => grant(stage, world));
+    await stage.act("3  Denied", "with the reason", () => denied(stage, world, records));
+    await stage.act("4  Open", "outsourced: the provider works, the reader finishes", () =>
+      outsourcedOpen(stage, world, records),
+    );
+    await stage.act("5  The owner's rule", "purpose, policy, hospital, expiry", () =>
+      ownersRule(stage, world, records),
+    );
+    await stage.act("6  Revocation", "at once", () => revocation(stage, world, records));
+    await stage.act("8  Erasure", "with a certificate, and the log that stays", () =>
+      erasure(stage, world, records),
+    );
+  } finally {
+    await world.close();
+  }
+  const ms = Math.round(performance.now() - start);
+  const [first, ...acts] = stage.acts as [ActTold, ...ActTold[]];
+  const summary: DemoSummary = {
+    ok: true,
+    ms,
+    prologue: first,
+    acts,
+    folder: world.folder,
+    home: world.homeFolder,
+    passphrase: demoPassphrase,
+    report: join(world.folder, "report.html"),
+    records: [...records.values()].map(({ recordId }) => recordId),
+  };
+  ending(stage, summary);
+  return summary;
+}
+
+function ending(stage: Stage, { folder, home, ms }: DemoSummary): void {
+  stage.line();
+  stage.line(`${stage.bold("What happened")}  ${stage.dim(`in ${duration(ms)}`)}`);
+  stage.line(
+    "  Five records were sealed, signed and registered; three opens succeeded; nine were refused, each with",
+  );
+  stage.line("  its reason; two alterations were found, located and undone; one record was erased.");
+  stage.line();
+  stage.line(`${stage.bold("Where it is")}  ${stage.dim(folder)}`);
+  stage.details([
+    ["home/", "the consortium: ledger, provider, keys"],
+    ["clara-history.json", "what bob read"],
+    ["report.html, report.json", "what forensics found"],
+    ["certificate.json, access-log.jsonl", "the erasure, and who had read"],
+  ]);
+  stage.line();
+  stage.line(`${stage.bold("Go on")}  ${stage.dim("with node_modules/.bin first on your PATH")}`);
+  stage.line(`      export CHARTSEAL_HOME=${home} CHARTSEAL_PASSPHRASE=${demoPassphrase}`);
+  stage.line("      chartseal records && chartseal verify");
+}
