@@ -1,6 +1,8 @@
 /** The groups of commands, in the order in which help shows them. */
 import type { Command } from "commander";
 import { addAttributeCommands } from "./attributes.ts";
+import { addCareCommands } from "./care.ts";
+import { addCompletionCommand } from "./completion.ts";
 import { addDemoCommand } from "./demo.ts";
 import { addHomeCommands } from "./init.ts";
 import { addIntegrityCommands } from "./integrity.ts";
@@ -25,5 +27,7 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addLedgerCommands,
   addIntegrityCommands,
   addPortableCommands,
+  addCareCommands,
   addDemoCommand,
+  addCompletionCommand,
 ];
