@@ -1,7 +1,7 @@
 // The root tasks, once dependencies are there and Node is ours (with-install.mjs). What the tools of a build print goes to
 // standard error; standard output belongs to the task.
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -24,23 +24,19 @@ function run(command, args, options) {
 /** Incremental: nothing to do takes about a second. */
 const build = () => run(bin("tsc"), ["-b"], { stdio: ["ignore", 2, 2] });
 
-/** Every `*.fuzz.test.ts`, by path. */
+/** Every test file whose rounds CHARTSEAL_FUZZ sets (test/fuzz-rounds.ts), by path. */
 function fuzzFiles() {
-  const folders = ["packages", "apps"].flatMap((parent) =>
-    readdirSync(join(root, parent)).map((name) => join(parent, name, "test")),
-  );
-  return [...folders, join("bench", "test"), "test"]
-    .flatMap((folder) => {
-      try {
-        return readdirSync(join(root, folder)).map((name) => join(folder, name));
-      } catch (error) {
-        if (error.code === "ENOENT") return [];
-        throw error;
-      }
-    })
-    .filter((path) => path.endsWith(".fuzz.test.ts"))
+  const parents = ["packages", "apps", "bench", "test"];
+  return parents
+    .flatMap((parent) =>
+      readdirSync(join(root, parent), { recursive: true }).map((path) => join(parent, path)),
+    )
+    .filter((path) => /^(?!.*node_modules).*\.test\.ts$/.test(path))
+    .filter((path) => readFileSync(join(root, path), "utf8").includes("fuzz-rounds.ts"))
     .sort();
 }
+
+const dayMs = 86_400_000;
 
 /** One file after the other, each in a runner of its own, so that hours of work show where they are. */
 function fuzz(filters) {
@@ -55,7 +51,8 @@ function fuzz(filters) {
   process.stderr.write(`fuzz: ${files.length} files, ${rounds} rounds a decoder\n`);
   for (const [index, path] of files.entries()) {
     process.stderr.write(`fuzz: ${index + 1} of ${files.length}, after ${minutes()} min: ${path}\n`);
-    if (status(bin("vitest"), ["run", "--reporter=verbose", path], { env }) !== 0) failed.push(path);
+    if (status(bin("vitest"), ["run", "--reporter=verbose", `--testTimeout=${dayMs}`, path], { env }) !== 0)
+      failed.push(path);
   }
   const names = failed.map((path) => `: ${path}`).join("");
   process.stdout.write(

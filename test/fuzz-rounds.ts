@@ -7,7 +7,7 @@
 export function fuzzRounds(short: number, share = 1): number {
   const asked = Number(process.env.CHARTSEAL_FUZZ ?? 0);
   if (!Number.isFinite(asked) || asked < 0) throw new Error("CHARTSEAL_FUZZ is a number of rounds");
-  return asked === 0 ? short : Math.max(1, Math.ceil(asked * share));
+  return Math.max(short, Math.ceil(asked * share));
 }
 
 /** A limit that a round of this length keeps on a slow machine: 20 ms an input. */

@@ -3,6 +3,7 @@
  * our encapsulation and succeeds on a copy with one safeguard taken out, so that the attack is known to bite.
  */
 import { describe, expect, test } from "vitest";
+import { fuzzRounds } from "../../../test/fuzz-rounds.ts";
 import { transformKeyPair } from "../src/cpabe/blind.ts";
 import {
   type AttributeKey,
@@ -86,7 +87,7 @@ describe("the τ attack: a repeated attribute under one s'", () => {
 describe("the attacker of §1: any rows, any coefficients, pooled keys, rows of several ciphertexts", () => {
   // The pairings of every key element with every ciphertext element are computed once, with their powers for a small
   // table of coefficients; a try is then a product in GT. That is all that the pairing equation can ever give.
-  const tries = process.env.CHARTSEAL_FUZZ ? 100_000 : 10_000;
+  const tries = fuzzRounds(10_000, 1 / 10);
   const two = invert(2n);
   const table: Scalar[] = [1n, -1n, 2n, -2n, 3n, -3n, 3n * two, -two, 4n, -4n].map(mod);
   type Powers = ReadonlyMap<Scalar, GT>;
@@ -206,7 +207,7 @@ describe("two readers who collude", () => {
 describe("the provider alone", () => {
   // It holds every reader's transform key, all of whom satisfy the policy, and no z. It has T_i = K^{1/z_i} for as many
   // readers as it likes; it multiplies their powers, and mixes the keys themselves.
-  const tries = process.env.CHARTSEAL_FUZZ ? 20_000 : 2000;
+  const tries = fuzzRounds(2000, 1 / 50);
 
   function opensFor(blinded: readonly ReturnType<typeof transformKeyPair>[]): boolean {
     const { encapsulation, shared, shape } = seal("a@h and b@h", context);

@@ -1,6 +1,7 @@
 // The encapsulation as its callers meet it: who opens what, what is refused, what each step costs.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { fuzzRounds } from "../../../test/fuzz-rounds.ts";
 import { proveBlind, transformKeyPair, verifyBlind } from "../src/cpabe/blind.ts";
 import {
   decapsulate,
@@ -72,7 +73,7 @@ describe("who opens an encapsulation", () => {
       });
       return fc.oneof(fc.constantFrom(...names), gate);
     });
-    const runs = process.env.CHARTSEAL_FUZZ ? 500 : 60;
+    const runs = fuzzRounds(60, 1 / 1000);
     fc.assert(
       fc.property(tree(3), fc.subarray(names), (text, held) => {
         const policy = parsePolicy(text);

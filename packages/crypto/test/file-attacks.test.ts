@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { platform } from "#platform";
+import { fuzzRounds } from "../../../test/fuzz-rounds.ts";
 import { concat, toHex, utf8 } from "../src/bytes.ts";
 import { ChartsealError, type ErrorCode, hasCode } from "../src/errors.ts";
 import { sha256Tree } from "../src/file/merkle.ts";
@@ -285,7 +286,7 @@ describe("any change at all", () => {
       change: { at: number; remove: number; insert: Uint8Array },
     ): Uint8Array =>
       concat(bytes.subarray(0, change.at), change.insert, bytes.subarray(change.at + change.remove));
-    const runs = process.env.CHARTSEAL_FUZZ ? 20_000 : 500;
+    const runs = fuzzRounds(500, 1 / 50);
     await fc.assert(
       fc.asyncProperty(splice, fc.constantFrom("object", "leaves"), async (change, where) => {
         const list = where === "leaves" ? apply(sealed.leaves, change) : sealed.leaves;

@@ -7,11 +7,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { fromHex, toHex } from "@chartseal/crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { fuzzRounds } from "../../../test/fuzz-rounds.ts";
 import { openEmbeddedReader, verifyEmbedded } from "../src/embedded/index.ts";
 import { createToy, makeHome, openToy } from "./embedded-home.ts";
 import { accountKey, balanceKind, balanceOf, toyRules, toyTransaction } from "./toy-rules.ts";
 
-const rounds = Number(process.env.CHARTSEAL_FUZZ ?? 8);
+const rounds = fuzzRounds(8, 1 / 5000);
 const child = fileURLToPath(new URL("crash-child.ts", import.meta.url));
 
 let directory: string;

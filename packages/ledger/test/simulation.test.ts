@@ -6,6 +6,7 @@
 
 import { sha256 } from "@chartseal/crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { fuzzRounds } from "../../../test/fuzz-rounds.ts";
 import { type CommitStage, type EmbeddedLedger, verifyEmbedded } from "../src/embedded/index.ts";
 import { createToy, makeHome, openToy } from "./embedded-home.ts";
 import {
@@ -18,7 +19,7 @@ import {
   toyTransaction,
 } from "./toy-rules.ts";
 
-const count = Number(process.env.CHARTSEAL_FUZZ ?? 1) * 10_000;
+const count = fuzzRounds(10_000, 1 / 10);
 const accounts = 200;
 
 /** mulberry32: a small generator with a seed, for tests. */

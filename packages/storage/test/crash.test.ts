@@ -5,12 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fuzzRounds } from "../../../test/fuzz-rounds.ts";
 import { openFilesystemStore } from "../src/index.ts";
 import { collect, names } from "./conformance.ts";
 import { contentOf } from "./crash-writer.ts";
 
 const writer = fileURLToPath(new URL("crash-writer.ts", import.meta.url));
-const rounds = process.env.CHARTSEAL_FUZZ === undefined ? 8 : 200;
+const rounds = fuzzRounds(8, 1 / 5000);
 let base: string;
 beforeAll(async () => {
   base = await mkdtemp(join(tmpdir(), "chartseal-crash-"));
