@@ -37,14 +37,21 @@ export interface Bsw07Ciphertext {
 }
 
 const hashUse = "chartseal-v1/cpabe/attr\0";
-const hashAll = (pairing: Pairing, attributes: readonly string[]): G1[] => pairing.g1.hash(hashUse, attributes.map(utf8));
+const hashAll = (pairing: Pairing, attributes: readonly string[]): G1[] =>
+  pairing.g1.hash(hashUse, attributes.map(utf8));
 
-export function setup(pairing: Pairing, invert: (x: Scalar) => Scalar): { publicKey: Bsw07Public; master: Bsw07Master } {
+export function setup(
+  pairing: Pairing,
+  invert: (x: Scalar) => Scalar,
+): { publicKey: Bsw07Public; master: Bsw07Master } {
   const alpha = randomScalar({ nonZero: true });
   const beta = randomScalar({ nonZero: true });
   const { g1, g2, gt } = pairing;
   const Y = gt.power([{ base: pairing.multiPairing([[g1.generator, g2.generator]]), exponent: alpha }]);
-  return { publicKey: { h: g2.multiply(g2.generator, beta), Y }, master: { alpha, betaInverse: invert(beta) } };
+  return {
+    publicKey: { h: g2.multiply(g2.generator, beta), Y },
+    master: { alpha, betaInverse: invert(beta) },
+  };
 }
 
 /** n + 1 multiplications in G1 and n double ones, n in G2. */
@@ -65,11 +72,18 @@ export function keygen(pairing: Pairing, master: Bsw07Master, attributes: readon
 }
 
 /** n multiplications in G1, n + 1 in G2, one in GT. */
-export function encrypt(pairing: Pairing, key: Bsw07Public, policy: Policy): { ciphertext: Bsw07Ciphertext; K: GT } {
+export function encrypt(
+  pairing: Pairing,
+  key: Bsw07Public,
+  policy: Policy,
+): { ciphertext: Bsw07Ciphertext; K: GT } {
   const { g1, g2, gt } = pairing;
   const program = spanProgram(policy);
   const { secret, lambda } = shares(program);
-  const points = hashAll(pairing, program.rows.map((row) => row.attribute));
+  const points = hashAll(
+    pairing,
+    program.rows.map((row) => row.attribute),
+  );
   const C = g2.linear([
     [{ point: key.h, scalar: secret, fixed: true }],
     ...lambda.map((scalar) => [{ point: g2.generator, scalar, fixed: true }]),

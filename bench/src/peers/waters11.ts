@@ -39,7 +39,8 @@ export interface Waters11Ciphertext {
 }
 
 const hashUse = "chartseal-v1/cpabe/attr\0";
-const hashAll = (pairing: Pairing, attributes: readonly string[]): G1[] => pairing.g1.hash(hashUse, attributes.map(utf8));
+const hashAll = (pairing: Pairing, attributes: readonly string[]): G1[] =>
+  pairing.g1.hash(hashUse, attributes.map(utf8));
 
 export function setup(pairing: Pairing): { publicKey: Waters11Public; master: Waters11Master } {
   const { g1, g2, gt } = pairing;
@@ -71,7 +72,10 @@ export function encrypt(
   const { g1, g2, gt } = pairing;
   const program = spanProgram(policy);
   const { secret, lambda } = shares(program);
-  const points = hashAll(pairing, program.rows.map((row) => row.attribute));
+  const points = hashAll(
+    pairing,
+    program.rows.map((row) => row.attribute),
+  );
   const r = points.map(() => randomScalar({ nonZero: true }));
   const C = g1.linear(
     points.map((point, i) => [
@@ -79,12 +83,22 @@ export function encrypt(
       { point, scalar: order - r[i]!, fixed: true },
     ]),
   );
-  const [CPrime, ...D] = g2.linear([secret, ...r].map((scalar) => [{ point: g2.generator, scalar, fixed: true }]));
-  return { ciphertext: { CPrime: CPrime!, C, D }, K: gt.power([{ base: key.Y, exponent: secret, fixed: true }]) };
+  const [CPrime, ...D] = g2.linear(
+    [secret, ...r].map((scalar) => [{ point: g2.generator, scalar, fixed: true }]),
+  );
+  return {
+    ciphertext: { CPrime: CPrime!, C, D },
+    K: gt.power([{ base: key.Y, exponent: secret, fixed: true }]),
+  };
 }
 
 /** n + 2 Miller loops, one final exponentiation. */
-export function decrypt(pairing: Pairing, key: Waters11Key, policy: Policy, ciphertext: Waters11Ciphertext): GT {
+export function decrypt(
+  pairing: Pairing,
+  key: Waters11Key,
+  policy: Policy,
+  ciphertext: Waters11Ciphertext,
+): GT {
   const opening = select(policy, new Set(key.leaves.keys()));
   if (opening === undefined) throw new Error("the key does not satisfy the policy");
   const program = spanProgram(policy);

@@ -1,0 +1,121 @@
+/** The two sides that are measured: sealing and opening into nothing, and the real way over a provider's store. */
+import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { concat, type Descriptor, openPayload, sealPayload } from "@chartseal/crypto";
+import {
+  type JournalEntry,
+  type ProviderStores,
+  StorageProvider,
+  type Surroundings,
+} from "@chartseal/sharing";
+import { openFilesystemStore } from "@chartseal/storage";
+import { blocksOf } from "./disk.ts";
+
+/** All that opening needs; what a header would hold. */
+export interface Sealed {
+  readonly descriptor: Descriptor;
+  readonly fileKey: Uint8Array;
+  readonly keyCommitment: Uint8Array;
+  readonly length: number;
+  readonly digest: Uint8Array;
+  readonly leaves: Uint8Array;
+  /** Name of the stored payload; none where it went into nothing. */
+  readonly address: string;
+}
+
+/** Seals the file and drops every chunk, or hands them to `take`. */
+export async function sealFile(
+  path: string,
+  take: (chunks: AsyncIterable<Uint8Array>) => Promise<{ readonly address: string }> = drop,
+): Promise<Sealed> {
+  const leaves: Uint8Array[] = [];
+  const sealing = sealPayload({ source: blocksOf(path), onLeaf: (leaf) => void leaves.push(leaf) });
+  const { address } = await take(sealing.chunks);
+  const { length, digest } = await sealing.finished;
+  const { descriptor, fileKey, keyCommitment } = sealing;
+  return { descriptor, fileKey, keyCommitment, length, digest, leaves: concat(...leaves), address };
+}
+
+async function drop(chunks: AsyncIterable<Uint8Array>): Promise<{ readonly address: string }> {
+  for await (const _chunk of chunks) {
+    // The sink of nothing.
+  }
+  return { address: "" };
+}
+
+type Source = (offset: number, length: number) => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+function opened(sealed: Sealed, source: Source): AsyncIterable<Uint8Array> {
+  const { leaves, ...rest } = sealed;
+  return openPayload({ ...rest, leaves: { list: leaves }, source });
+}
+
+/** Opens a sealed file and drops every byte. */
+export async function openToNothing(sealed: Sealed, path: string): Promise<void> {
+  const source: Source = (from, length) => blocksOf(path, { from, length });
+  for await (const _piece of opened(sealed, source)) {
+    // The sink of nothing.
+  }
+}
+
+/** A provider's stores in a folder, as `init` makes them, without the parts that payloads never meet. */
+export class PayloadStore {
+  readonly #folder: string;
+  readonly #stores: Pick<ProviderStores, "objects" | "leaves">;
+  readonly #provider: StorageProvider;
+
+  private constructor(folder: string, stores: Pick<ProviderStores, "objects" | "leaves">) {
+    this.#folder = folder;
+    this.#stores = stores;
+    const journal = { append: async (entry: JournalEntry) => this.#appendDurably(entry) };
+    // Taking a payload asks neither the ledger nor a key.
+    const surroundings = { now: () => Date.now() } as unknown as Surroundings;
+    const self = { surroundings, stores: { ...stores, journal } } as unknown;
+    this.#provider = new StorageProvider(self as ConstructorParameters<typeof StorageProvider>[0]);
+  }
+
+  static async open(folder: string): Promise<PayloadStore> {
+    const objects = await openFilesystemStore(join(folder, "objects"));
+    const leaves = await openFilesystemStore(join(folder, "leaves"));
+    return new PayloadStore(folder, { objects, leaves });
+  }
+
+  #appendDurably(entry: JournalEntry): void {
+    const file = openSync(join(this.#folder, "journal.jsonl"), "a");
+    writeSync(file, `${JSON.stringify(entry)}\n`);
+    fsyncSync(file);
+    closeSync(file);
+  }
+
+  /** Where a stored payload lies. */
+  pathOf({ address }: Sealed): string {
+    return join(this.#folder, "objects", address);
+  }
+
+  /** The real deposit of a payload: sealed, hashed again by the provider, written, durable. */
+  seal(path: string): Promise<Sealed> {
+    return sealFile(path, (chunks) => this.#provider.takePayload(chunks));
+  }
+
+  /** The real way out: read from the store, checked, opened, written, durable. */
+  async open(sealed: Sealed, to: string): Promise<void> {
+    const { objects } = this.#stores;
+    const source: Source = (from, length) =>
+      objects.get(sealed.address, { from, toInclusive: from + length - 1 });
+    const target = openSync(to, "w");
+    try {
+      for await (const piece of opened(sealed, source)) {
+        for (let at = 0; at < piece.length; ) at += writeSync(target, piece, at);
+      }
+      fsyncSync(target);
+    } finally {
+      closeSync(target);
+    }
+  }
+
+  async remove({ address }: Sealed): Promise<void> {
+    await this.#stores.objects.remove(address);
+    await this.#stores.leaves.remove(address);
+    await this.#stores.leaves.remove(`${address}.tree`);
+  }
+}
