@@ -7,16 +7,21 @@ import { ChartsealError, equalBytes, toHex } from "@chartseal/crypto";
 import {
   decodeTransaction,
   entries,
+  fromBytes,
   type Ledger,
   logKey,
   logStart,
   nextLogHash,
   type Outcome,
   outcomes,
+  type ProvedState,
+  type RecordValue,
+  type RequestValue,
+  verifyStateProof,
 } from "@chartseal/ledger";
 import type { Identity } from "./parties.ts";
-import { openReceipt } from "./provider/reveal.ts";
-import { readEntry, readRequest, requireRecord } from "./state.ts";
+import { openReceipt, type Revealed } from "./provider/reveal.ts";
+import { readAccount, readEntry, readRequest, requireRecord } from "./state.ts";
 
 export interface LogEntry {
   readonly index: number;
@@ -40,8 +45,9 @@ export interface AccessLog {
   readonly count: number;
   /** h_n of the entries, equal to the one in the record's leaf. */
   readonly chain: Uint8Array;
-  /** The record's leaf, provable under the state root of `height` (ledger prove). */
+  /** The block under whose state root the record's leaf holds `count` and `chain`, and the proof of that. */
   readonly height: number;
+  readonly proof: ProvedState;
   /** Requests granted and never used. */
   readonly unused: readonly string[];
 }
@@ -52,15 +58,18 @@ const outcomeNames = new Map(
 
 /**
  * The whole log. With `owner` the identities are opened.
- * @throws ChartsealError `chain-altered` where entries are missing or do not give the chain in the record's leaf
+ * @throws ChartsealError `chain-altered` where entries are missing or do not give the chain in the record's leaf,
+ *   `record-unknown`; `input-invalid` where `owner` is not the record's: its key opens nothing, which is nobody's fault
  */
 export async function accessLog(
   ledger: Ledger,
   options: { readonly recordId: Uint8Array; readonly owner?: Identity },
 ): Promise<AccessLog> {
-  const { recordId } = options;
-  const head = await ledger.head();
-  const record = await requireRecord(ledger, recordId);
+  const { recordId, owner } = options;
+  const { record, proof } = await provedRecord(ledger, recordId);
+  if (owner !== undefined && !equalBytes(owner.account, record.owner)) {
+    throw new ChartsealError("input-invalid", "only its owner can open who read a record");
+  }
   const list: LogEntry[] = [];
   let chain: Uint8Array = logStart;
   for (let index = 0; index < record.logCount; index++) {
@@ -69,7 +78,7 @@ export async function accessLog(
     if (value === undefined || event === undefined) throw incomplete(recordId, index);
     chain = nextLogHash(chain, value.identifier, value.outcome);
     const place = { index, height: value.height, event, transaction: value.identifier };
-    list.push(await describe(ledger, { ...options, place, provider: record.provider }));
+    list.push(await describe(ledger, { ...options, place }));
   }
   if (!equalBytes(chain, record.logHash)) throw incomplete(recordId, record.logCount);
   const used = new Set(
@@ -78,7 +87,23 @@ export async function accessLog(
   const unused = list
     .filter(({ event, requestId }) => event === "granted" && !used.has(hexOf(requestId)))
     .map(({ requestId }) => hexOf(requestId));
-  return { entries: list, count: record.logCount, chain, height: head.height, unused };
+  return { entries: list, count: record.logCount, chain, height: proof.header.height, proof, unused };
+}
+
+/** The record's leaf at the head, with its proof. */
+async function provedRecord(
+  ledger: Ledger,
+  recordId: Uint8Array,
+): Promise<{ readonly record: RecordValue; readonly proof: ProvedState }> {
+  const { kind, codec } = entries.record;
+  const proof = await ledger.prove(kind, recordId);
+  const { value, header } = proof;
+  if (!verifyStateProof(header.stateRoot, kind, recordId, value, proof.proof)) {
+    throw new ChartsealError("chain-altered", "the record is not proved to be in the state");
+  }
+  if (value !== null) return { record: fromBytes(codec, value), proof };
+  await requireRecord(ledger, recordId);
+  throw incomplete(recordId, 0);
 }
 
 function hexOf(bytes: Uint8Array | undefined): string {
@@ -96,7 +121,6 @@ async function describe(
   options: {
     readonly recordId: Uint8Array;
     readonly owner?: Identity;
-    readonly provider: Uint8Array;
     readonly place: Pick<LogEntry, "index" | "height" | "event" | "transaction">;
   },
 ): Promise<LogEntry> {
@@ -104,7 +128,11 @@ async function describe(
   const found = await ledger.transaction(place.transaction);
   if (found === undefined) throw incomplete(options.recordId, place.index);
   const base = { ...place, timestampMs: found.header.timestampMs };
-  const { action } = decodeTransaction(found.bytes).body;
+  const { body, identifier } = decodeTransaction(found.bytes);
+  if (!equalBytes(identifier, place.transaction) || found.height !== place.height) {
+    throw incomplete(options.recordId, place.index);
+  }
+  const { action } = body;
   if (action.kind === "request-access") {
     const purpose = action.purpose === null ? {} : { purpose: action.purpose };
     const named = (await readRequest(ledger, action.requestId))?.account;
@@ -117,18 +145,51 @@ async function describe(
   const purpose = request?.purpose == null ? {} : { purpose: request.purpose };
   const entry = { ...base, requestId: action.requestId, ...purpose };
   if (options.owner === undefined || request === undefined) return entry;
+  const revealPlace = {
+    chainId: ledger.chainId,
+    provider: action.provider,
+    recordDigest: request.recordDigest,
+  };
   try {
     const revealed = await openReceipt({
       owner: options.owner,
-      place: { chainId: ledger.chainId, provider: action.provider, recordDigest: request.recordDigest },
+      place: revealPlace,
       requestId: action.requestId,
       recordId: options.recordId,
       oneTimeKey: request.oneTimeKey,
       receipt: action,
     });
-    return { ...entry, reader: revealed.account };
+    const fault = await faultOf(ledger, request, revealed);
+    return fault === undefined ? { ...entry, reader: revealed.account } : { ...entry, fault };
   } catch (error) {
     if (!(error instanceof ChartsealError) || error.code !== "signature-invalid") throw error;
-    return { ...entry, fault: "the provider's receipt names no reader" };
+    const sealedWrongly = error.data.part === "envelope";
+    const fault = sealedWrongly
+      ? "the receipt is not sealed to this key of the owner"
+      : "the provider's receipt names no reader";
+    return { ...entry, fault };
   }
+}
+
+/**
+ * Why a signed reveal convicts the provider all the same: it transforms for a member of the ledger alone, under a key
+ * that was issued to that member, and where the request named an account for that one.
+ */
+async function faultOf(
+  ledger: Ledger,
+  request: RequestValue,
+  { account, publicKey, transformKeyId }: Revealed,
+): Promise<string | undefined> {
+  const known = await readAccount(ledger, account);
+  if (known === undefined || !equalBytes(known.publicKey, publicKey)) {
+    return "the provider's receipt names somebody whom the ledger does not know";
+  }
+  if (request.account !== null && !equalBytes(request.account, account)) {
+    return "the provider's receipt names another reader than the request";
+  }
+  const key = await readEntry(ledger, entries.key, transformKeyId);
+  if (key === undefined || key.mode !== "transform" || !equalBytes(key.account, account)) {
+    return "the provider's receipt names a key that the reader never had";
+  }
+  return undefined;
 }

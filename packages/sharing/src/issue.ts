@@ -21,6 +21,7 @@ import {
   encodeBasePartial,
   encodeBlindProof,
   type G1,
+  hasCode,
   hpkeOpen,
   hpkeSeal,
   type IssueRequest,
@@ -28,16 +29,18 @@ import {
   proveBlind,
   randomBytes,
   type Scalar,
+  selfAttribute,
   signTagged,
   sortAttributes,
+  toHex,
   transformKeyPair,
   verifyTagged,
 } from "@chartseal/crypto";
-import { emptyKey, entries } from "@chartseal/ledger";
+import { emptyKey, entries, fullVouchKey, vouchKey } from "@chartseal/ledger";
 import { keySpaces, readCommittee } from "./committee.ts";
 import type { NodeIdentity, NodeShares } from "./key-generation.ts";
 import type { AuthorityNode, Identity, SealedAnswer, Surroundings } from "./parties.ts";
-import { readAccount, readEntry } from "./state.ts";
+import { type Reader, readAccount, readEntry } from "./state.ts";
 import { AccountWriter } from "./submit.ts";
 
 const sealedAnswerBytesMax = 256 * 1024;
@@ -54,6 +57,30 @@ export async function issueRequestOf(
   const blinded = pairing.g1.decode(value.blinded, { identity: "reject" });
   const request = { chainId: ledger.chainId, epoch, requestId, account, blinded, attributes, provider, mode };
   return { ...request, proofBytes: proof };
+}
+
+/**
+ * What the ledger must show when a node answers, not only when it took the request: no key of it yet, and every vouch in
+ * force. Else a provider and a reader would keep a request from before a revocation, and have it answered afterwards.
+ */
+async function demandIssuable(ledger: Reader, request: IssueRequest, digest: Uint8Array): Promise<void> {
+  const { requestId, account, attributes, mode } = request;
+  const value = await readEntry(ledger, entries.keyRequest, requestId);
+  if (value === undefined || value.keyId !== null) {
+    throw new ChartsealError("issue-refused", "the key of this request was issued already");
+  }
+  for (const attribute of attributes) {
+    const own = mode === "full" && attribute === selfAttribute(toHex(account));
+    const vouch = await readEntry(ledger, entries.vouch, vouchKey(account, attribute));
+    const stands = vouch?.endedHeight === null;
+    const full = await readEntry(ledger, entries.fullVouch, fullVouchKey(account, digest, attribute));
+    const serves =
+      mode === "transform" || (full !== undefined && vouch !== undefined && full.height >= vouch.height);
+    if (own || (stands && serves)) continue;
+    throw new ChartsealError("issue-refused", `no vouch for ${attribute} is in force`, {
+      data: { attribute },
+    });
+  }
 }
 
 /** Who receives the answers of a request, and its registered key: never one that the request names. */
@@ -84,10 +111,11 @@ export class CommitteeNode implements AuthorityNode {
   async answer(requestId: Uint8Array): Promise<SealedAnswer> {
     const { pairing, ledger } = this.#surroundings;
     const request = await issueRequestOf(this.#surroundings, requestId);
+    const digest = issueDigest(pairing, request);
+    await demandIssuable(ledger, request, digest);
     const { reading } = await readCommittee(ledger, pairing);
     const proof = decodeBlindProof(pairing, decode(request.proofBytes, { sizeMax: 256 }));
     const answer = answerIssue(pairing, { request, proof, key: reading, share: this.#shares.reading });
-    const digest = issueDigest(pairing, request);
     const receiver = await receiverOf(this.#surroundings, request.provider);
     return await this.#seal({ digest, receiver, answer: encodeAnswer(pairing, answer) });
   }
@@ -152,15 +180,20 @@ export async function openAnswer(
   const { pairing } = surroundings;
   const { receiver, request, sealed } = options;
   const digest = issueDigest(pairing, request);
-  const answer = await openSealed(surroundings, { receiver, digest, sealed });
+  const bytes = await openSealed(surroundings, { receiver, digest, sealed });
+  return named(sealed, () => decodeAnswer(pairing, bytes, request.attributes.length));
+}
+
+/** What a node signed, with the node's own name in it. @throws ChartsealError `issue-invalid` with the node */
+function named<T extends { readonly node: number }>({ node }: SealedAnswer, read: () => T): T {
+  let value: T;
   try {
-    return decodeAnswer(pairing, answer, request.attributes.length);
+    value = read();
   } catch (cause) {
-    throw new ChartsealError("issue-invalid", "an answer is malformed", {
-      data: { node: sealed.node },
-      cause,
-    });
+    throw new ChartsealError("issue-invalid", "an answer is malformed", { data: { node }, cause });
   }
+  if (value.node === node) return value;
+  throw new ChartsealError("issue-invalid", "an answer names another node", { data: { node } });
 }
 
 /** Asks for a key over a set of attributes: z, Z and its proof are made here, and only Z leaves. */
@@ -202,8 +235,10 @@ export async function requestKey(
 }
 
 /**
- * Asks nodes until `threshold` have answered; those that cannot be reached are passed over.
- * @throws ChartsealError `ledger-unreachable` where fewer answer: data {answered, threshold, node errors}
+ * Asks nodes until `threshold` have answered; those that cannot be reached or refuse are passed over, since one node
+ * alone decides nothing.
+ * @throws ChartsealError `issue-refused` where fewer answer and one refused, else `ledger-unreachable`: data {answered,
+ *   threshold, failures}
  */
 export async function askNodes(
   nodes: readonly AuthorityNode[],
@@ -212,6 +247,7 @@ export async function askNodes(
 ): Promise<SealedAnswer[]> {
   const answers: SealedAnswer[] = [];
   const failures: { node: number; code: string }[] = [];
+  let refusal: unknown;
   for (const node of nodes) {
     if (answers.length === threshold) break;
     try {
@@ -219,10 +255,11 @@ export async function askNodes(
     } catch (error) {
       const code = error instanceof ChartsealError ? error.code : "defect";
       failures.push({ node: node.index, code });
-      if (code === "issue-refused") throw error;
+      if (code === "issue-refused") refusal ??= error;
     }
   }
   if (answers.length === threshold) return answers;
+  if (refusal !== undefined) throw refusal;
   throw new ChartsealError(
     "ledger-unreachable",
     `${answers.length} of ${threshold} authority nodes answered`,
@@ -230,6 +267,32 @@ export async function askNodes(
       data: { answered: answers.length, threshold, failures },
     },
   );
+}
+
+/**
+ * Asks and uses the answers; a node whose answer does not verify is left out and others are asked instead.
+ * @throws ChartsealError `issue-invalid` with the node where too few others are left, and what `askNodes` throws
+ */
+export async function withAnswers<T>(
+  nodes: readonly AuthorityNode[],
+  threshold: number,
+  steps: {
+    readonly ask: (node: AuthorityNode) => Promise<SealedAnswer>;
+    readonly use: (answers: readonly SealedAnswer[]) => Promise<T>;
+  },
+): Promise<T> {
+  let left = nodes;
+  for (;;) {
+    const answers = await askNodes(left, threshold, steps.ask);
+    try {
+      return await steps.use(answers);
+    } catch (error) {
+      const wrong = hasCode(error, "issue-invalid") ? error.data.node : undefined;
+      const others = left.filter(({ index }) => index !== wrong);
+      if (others.length === left.length || others.length < threshold) throw error;
+      left = others;
+    }
+  }
 }
 
 /** K_base of an account from t sealed partial values. @throws ChartsealError `issue-invalid` with the node */
@@ -243,9 +306,8 @@ export async function openBaseKey(
   const digest = baseDigest(ledger.chainId, signing.epoch, member.account);
   const partials: BasePartial[] = [];
   for (const sealed of answers) {
-    partials.push(
-      decodeBasePartial(pairing, await openSealed(surroundings, { receiver: member, digest, sealed })),
-    );
+    const bytes = await openSealed(surroundings, { receiver: member, digest, sealed });
+    partials.push(named(sealed, () => decodeBasePartial(pairing, bytes)));
   }
   const context = { space: keySpaces(pairing).signing, key: signing, account: member.account };
   return combineBaseKey(pairing, context, partials);

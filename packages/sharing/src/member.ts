@@ -18,7 +18,7 @@ import {
 } from "@chartseal/crypto";
 import { entries } from "@chartseal/ledger";
 import { readCommittee } from "./committee.ts";
-import { askNodes, openBaseKey, requestKey } from "./issue.ts";
+import { openBaseKey, requestKey, withAnswers } from "./issue.ts";
 import { attributesInForce, signingKeysInfo } from "./namespace.ts";
 import type { AuthorityNode, MemberKeys, NamespaceService, Provider, Surroundings } from "./parties.ts";
 import { currentPeriod } from "./signing.ts";
@@ -58,10 +58,18 @@ export async function renewTransformKey(
   const asked = await requestKey(surroundings, { member, attributes, provider: provider.account });
   await options.saved(asked);
   const { reading } = await readCommittee(surroundings.ledger, surroundings.pairing);
-  const answers = await askNodes(nodes, reading.threshold, (node) => node.answer(asked.requestId));
-  const { keyId } = await provider.takeIssue({ requestId: asked.requestId, answers });
-  member.recoveryKey = asked.recoveryKey;
-  member.transformKeyId = keyId;
+  const { requestId, recoveryKey } = asked;
+  await withAnswers(nodes, reading.threshold, {
+    ask: (node) => node.answer(requestId),
+    use: (answers) => provider.takeIssue({ requestId, answers }),
+  });
+  // Which key is live the ledger says, not the provider.
+  const live = await readEntry(surroundings.ledger, entries.liveKey, member.account);
+  if (live === undefined || !equalBytes(live.requestId, requestId)) {
+    throw new ChartsealError("issue-invalid", "the provider has not made the new key the live one");
+  }
+  member.recoveryKey = recoveryKey;
+  member.transformKeyId = live.keyId;
   return { attributes };
 }
 
@@ -72,8 +80,10 @@ export async function collectBaseKey(
 ): Promise<void> {
   const { member, nodes } = options;
   const { signing } = await readCommittee(surroundings.ledger, surroundings.pairing);
-  const answers = await askNodes(nodes, signing.threshold, (node) => node.basePartial(member.account));
-  member.baseKey = await openBaseKey(surroundings, { member, answers });
+  member.baseKey = await withAnswers(nodes, signing.threshold, {
+    ask: (node) => node.basePartial(member.account),
+    use: (answers) => openBaseKey(surroundings, { member, answers }),
+  });
 }
 
 /**

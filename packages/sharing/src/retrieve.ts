@@ -11,8 +11,9 @@ import {
   openPayload,
   recomputeEncapsulation,
   recoverFromTransform,
+  toHex,
 } from "@chartseal/crypto";
-import { decodeTransaction, type RecordValue } from "@chartseal/ledger";
+import { decodeTransaction, type RecordValue, type Statement } from "@chartseal/ledger";
 import { readCommittee } from "./committee.ts";
 import type { MemberKeys, Provider, Surroundings, Transformed } from "./parties.ts";
 import { type CheckedHeader, checkHeader } from "./provider/header-check.ts";
@@ -81,7 +82,7 @@ export async function open(
   const registered = { ...record, recordId, statement: record.current };
   const mpk = reading.publicKey;
   const checked = checkHeader(pairing, { bytes: transformed.header, registered, mpk });
-  const author = await authorOf(surroundings, record);
+  const author = await authorOf(surroundings, { recordId, record });
   if (member.recoveryKey === null) throw new ChartsealError("defect", "a transform without a recovery key");
   const { policy, context, encapsulation } = checked;
   const recovered = recoverFromTransform(pairing, {
@@ -128,25 +129,53 @@ function openedRecord(parts: {
 }
 
 /**
- * The author as the deposit's transaction shows it. The ledger took its signature under the periods of that block; what
- * is checked here is that the transaction is the chain's and says what the record says.
- * @throws ChartsealError `chain-altered` where the deposit is not in the chain
+ * The author as the deposit's transaction shows it. The ledger took its signature under the periods of that block, and
+ * what the author signed is this transaction's whole body: a record that says anything else than it is refused.
+ * @throws ChartsealError `chain-altered` with data {recordId, field}
  */
 export async function authorOf(
   { ledger }: Pick<Surroundings, "ledger">,
-  record: RecordValue,
+  { recordId, record }: Pick<Granted, "recordId" | "record">,
 ): Promise<Author> {
   const found = await ledger.transaction(record.deposit);
-  if (found === undefined)
-    throw new ChartsealError("chain-altered", "the record's deposit is not in the chain");
-  const { body, authorisation } = decodeTransaction(found.bytes);
-  if (body.action.kind !== "deposit") throw new ChartsealError("chain-altered", "the record has no deposit");
-  const { statement } = body.action;
-  const reencrypted = !equalBytes(statement.payloadDigest, record.current.payloadDigest);
-  if (body.action.authorPolicy !== null && authorisation.attributes !== null) {
-    return { kind: "attributes", policy: body.action.authorPolicy, verified: !reencrypted, reencrypted };
+  const deposit = found === undefined ? undefined : decodeTransaction(found.bytes);
+  const differs = (field: string): ChartsealError =>
+    new ChartsealError("chain-altered", `the record is not what its deposit says: ${field}`, {
+      data: { recordId: toHex(recordId), field },
+    });
+  const action = deposit?.body.action;
+  if (deposit === undefined || action?.kind !== "deposit") throw differs("deposit");
+  const { owner, namespace, authorPolicy, statement } = action;
+  const stated = record.statement;
+  const same: Record<string, boolean> = {
+    identifier: equalBytes(deposit.identifier, record.deposit),
+    recordId: equalBytes(action.recordId, recordId),
+    owner: equalBytes(owner, record.owner),
+    namespace: namespace === record.namespace,
+    authorPolicy: authorPolicy === record.authorPolicy,
+    descriptor: equalBytes(statement.descriptor, stated.descriptor),
+    length: statement.payloadLength === stated.payloadLength,
+    digest: equalBytes(statement.payloadDigest, stated.payloadDigest),
+    keyCommitment: equalBytes(statement.keyCommitment, stated.keyCommitment),
+    metadata: equalBytes(statement.metadataCommitment, stated.metadataCommitment),
+  };
+  const field = Object.keys(same).find((name) => !same[name]);
+  if (field !== undefined) throw differs(field);
+  const reencrypted = !sameStatement(stated, record.current);
+  if (authorPolicy !== null && deposit.authorisation.attributes !== null) {
+    return { kind: "attributes", policy: authorPolicy, verified: !reencrypted, reencrypted };
   }
   return { kind: "owner", account: record.owner, reencrypted };
+}
+
+/** Whether the payload is still the one that its author stated. */
+function sameStatement(stated: Statement, current: Statement): boolean {
+  return (
+    equalBytes(stated.payloadDigest, current.payloadDigest) &&
+    equalBytes(stated.descriptor, current.descriptor) &&
+    equalBytes(stated.keyCommitment, current.keyCommitment) &&
+    stated.payloadLength === current.payloadLength
+  );
 }
 
 /** All steps: the record, proved, transformed and opened. */

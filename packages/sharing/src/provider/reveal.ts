@@ -140,7 +140,8 @@ export async function sealReceipt(
 
 /**
  * The reader behind a receipt, for the record's owner.
- * @throws ChartsealError `signature-invalid` where the box holds no reveal for this request: the provider's fault
+ * @throws ChartsealError `signature-invalid` where the box holds no reveal for this request: the provider's fault. Data
+ *   {part}: `envelope` does not open to this key of the owner, `box` does not open, `reveal` is not signed by a reader
  */
 export async function openReceipt(options: {
   readonly owner: Identity;
@@ -158,14 +159,16 @@ export async function openReceipt(options: {
     associated,
     sealed: receipt.ownerEnvelope,
   });
-  const opened =
-    key?.length === 32 ? await platform.aesGcmOpen(key, zeroNonce, associated, receipt.box) : null;
-  const revealed = opened === null || opened === undefined ? undefined : readBox(opened, options);
-  if (revealed !== undefined) return revealed;
-  throw new ChartsealError(
-    "signature-invalid",
-    "a receipt holds no reader's signed reveal: the provider is at fault",
-  );
+  const fault = (part: string): ChartsealError =>
+    new ChartsealError("signature-invalid", `a receipt holds no reader's signed reveal: ${part}`, {
+      data: { part },
+    });
+  if (key?.length !== 32) throw fault("envelope");
+  const opened = await platform.aesGcmOpen(key, zeroNonce, associated, receipt.box);
+  if (opened === null) throw fault("box");
+  const revealed = readBox(opened, options);
+  if (revealed === undefined) throw fault("reveal");
+  return revealed;
 }
 
 function readBox(
