@@ -56,12 +56,18 @@ async function ask(question: string): Promise<string> {
 export async function readPassphrase(options: {
   passphraseFile?: string;
   question?: string;
+  /** Where it comes from: by default CHARTSEAL_PASSPHRASE and --passphrase-file. */
+  from?: { readonly variable: string; readonly option: string };
 }): Promise<string> {
-  const environment = process.env.CHARTSEAL_PASSPHRASE;
+  const { variable, option } = options.from ?? {
+    variable: "CHARTSEAL_PASSPHRASE",
+    option: "--passphrase-file",
+  };
+  const environment = process.env[variable];
   if (options.passphraseFile !== undefined) return fromFile(options.passphraseFile);
-  if (environment !== undefined) return checked(environment, "CHARTSEAL_PASSPHRASE");
+  if (environment !== undefined) return checked(environment, variable);
   if (process.stdin.isTTY) return checked(await ask(options.question ?? "Passphrase: "), "the answer");
   throw new ChartsealError("passphrase-missing", "a passphrase is needed and none was given", {
-    hint: "Set CHARTSEAL_PASSPHRASE or give --passphrase-file.",
+    hint: `Set ${variable} or give ${option}.`,
   });
 }

@@ -40,22 +40,20 @@ export interface Journal {
   entries(): AsyncIterable<JournalEntry>;
 }
 
-/** The transaction behind a tombstone; whole, so that a ledger that lost it can take it again (CONTRACT, Files). */
-interface TombstoneOrigin {
-  /** Its identifier in hex; a block's hash where the transaction itself was not found. */
-  readonly transaction: string;
-  /** Its bytes in hex. */
-  readonly bytes?: string;
-}
-
 /** What must stay gone, whatever backup comes back. `transaction`: the whole erasure or revocation, hex. */
 export type Tombstone =
-  | (TombstoneOrigin & { readonly kind: "erased"; readonly recordId: string; readonly address: string })
-  | (TombstoneOrigin & {
+  | {
+      readonly kind: "erased";
+      readonly recordId: string;
+      readonly address: string;
+      readonly transaction: string;
+    }
+  | {
       readonly kind: "revoked";
       readonly account: string;
       readonly attributes: readonly string[];
-    });
+      readonly transaction: string;
+    };
 
 /** Written before the deed and never removed. */
 export interface Tombstones {

@@ -1,0 +1,132 @@
+/** status, doctor, backup, restore, passphrase change: looking after a home. */
+import type { Command } from "commander";
+import { homeFolder, openHome, requireMember } from "../home/home.ts";
+import { readPassphrase } from "../home/passphrase.ts";
+import { backup, checkBackupFolder } from "../operations/backup.ts";
+import { doctor } from "../operations/doctor.ts";
+import { changePassphrase, checkNewPassphrase } from "../operations/passphrase.ts";
+import { type Restored, restore } from "../operations/restore.ts";
+import { statusOf } from "../operations/status.ts";
+import { exitCodes } from "../output.ts";
+import { globalsOf } from "../program-globals.ts";
+import { passphraseOption, reading } from "../run.ts";
+import { example } from "./shared.ts";
+
+export function addCareCommands(program: Command): void {
+  addStatus(program);
+  addDoctor(program);
+  addBackup(program);
+  addRestore(program);
+  addPassphrase(program.command("passphrase").description("the passphrase of keys in this home: change"));
+}
+
+function addStatus(program: Command): void {
+  const command = program
+    .command("status")
+    .description("the consortium, its chain, members and records in numbers")
+    .action(async () => {
+      const globals = globalsOf(command);
+      const value = await reading(globals, statusOf);
+      const lines = Object.entries(value).map(([name, one]) => `${name.padEnd(11)} ${String(one ?? "none")}`);
+      globals.output.value(value, lines.join("\n"));
+    });
+  example(command, "chartseal status --json");
+}
+
+function addDoctor(program: Command): void {
+  const command = program
+    .command("doctor")
+    .description("what is installed and what is missing, and whether the home opens")
+    .action(async () => {
+      const globals = globalsOf(command);
+      const report = await doctor(globals.home);
+      const mark = ({ ok, required }: { ok: boolean; required: boolean }): string =>
+        ok ? "ok      " : required ? "MISSING " : "absent  ";
+      const lines = report.checks.map((check) => `${mark(check)} ${check.name.padEnd(12)} ${check.detail}`);
+      globals.output.value(report, lines.join("\n"));
+      const broken = report.checks.some(({ name, ok }) => name === "home" && !ok);
+      if (!report.ok) process.exitCode = broken ? exitCodes.integrity : exitCodes.unavailable;
+    });
+  example(command, "chartseal doctor");
+}
+
+function addBackup(program: Command): void {
+  const command = program
+    .command("backup")
+    .description("copy the home whole into a folder, while nobody writes to it")
+    .requiredOption("--out <folder>", "a new or empty folder outside the home")
+    .option("--no-headers", "leave the records' headers out, as for backups that are kept for long")
+    .action(async (options: { out: string; headers: boolean }) => {
+      const globals = globalsOf(command);
+      const home = openHome(homeFolder(globals.home));
+      checkBackupFolder(home, options.out);
+      const made = await backup(home, { ...options, waitMs: globals.waitMs });
+      globals.output.value(
+        made,
+        `${made.files} files, ${made.bytes} bytes, to block ${made.height}: ${made.out}`,
+      );
+    });
+  example(command, "chartseal backup --out /mnt/backup/2026-11-23");
+}
+
+function addRestore(program: Command): void {
+  const command = program
+    .command("restore <from>")
+    .description("put a backup in the home's place; the home that is there is kept beside it")
+    .option("--accept-loss", "give up what came after the backup, and raise the era")
+    .option("--export <file>", "a later ledger export: its revocations and erasures are applied again")
+    .action(async (from: string, options: { acceptLoss?: boolean; export?: string }) => {
+      const globals = globalsOf(command);
+      const restored = await restore({
+        folder: homeFolder(globals.home),
+        from,
+        ...(options.export === undefined ? {} : { exported: options.export }),
+        acceptLoss: options.acceptLoss === true,
+        waitMs: globals.waitMs,
+        passphrase: () => readPassphrase(passphraseOption(globals)),
+      });
+      globals.output.value(restored, restoredText(restored));
+    });
+  example(command, "chartseal restore /mnt/backup/2026-11-23 --accept-loss --export chain.jsonl");
+}
+
+function restoredText({ home, height, era, lost, missing, replaced }: Restored): string {
+  const lines = [`Restored ${home} to block ${height}, era ${era}.`];
+  if (lost !== null)
+    lines.push(`Lost: everything up to block ${lost.height}.`, ...missing.map((one) => `  ${one}`));
+  if (replaced !== null) lines.push(`The home that was here is in ${replaced}.`);
+  return lines.join("\n");
+}
+
+function addPassphrase(group: Command): void {
+  const command = group
+    .command("change")
+    .description(
+      "another passphrase for the same keys: of every vault that the old one opens, or of one member",
+    )
+    .option("--member <name>", "this member's keys only")
+    .option(
+      "--new-passphrase-file <file>",
+      "read the new passphrase from a file instead of CHARTSEAL_NEW_PASSPHRASE",
+    )
+    .action(async (options: { member?: string; newPassphraseFile?: string }) => {
+      const globals = globalsOf(command);
+      const { member } = options;
+      const home = openHome(homeFolder(globals.home));
+      if (member !== undefined) requireMember(home, member);
+      const old = await readPassphrase(passphraseOption(globals));
+      const next = await readPassphrase({
+        question: "New passphrase: ",
+        from: { variable: "CHARTSEAL_NEW_PASSPHRASE", option: "--new-passphrase-file" },
+        ...(options.newPassphraseFile === undefined ? {} : { passphraseFile: options.newPassphraseFile }),
+      });
+      checkNewPassphrase(old, next);
+      const own = member === undefined ? {} : { member };
+      const done = await changePassphrase(home, { old, next, ...own, waitMs: globals.waitMs });
+      if (member !== undefined) {
+        globals.output.warn("a command that uses several keys opens them all with one passphrase");
+      }
+      globals.output.value(done, `Changed: ${done.changed.join(", ")}.`);
+    });
+  example(command, "CHARTSEAL_NEW_PASSPHRASE=… chartseal passphrase change");
+}

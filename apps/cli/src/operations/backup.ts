@@ -1,0 +1,121 @@
+/**
+ * backup: a home copied whole while nobody writes to it (CONTRACT, Files). The copy is a home itself: `verify` and every
+ * other command take it by --home. Keys in it stay sealed under their passphrases, so that none is needed here.
+ */
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { basename, dirname, join, resolve, sep } from "node:path";
+import { ChartsealError, toHex } from "@chartseal/crypto";
+import { takeHomeLock } from "@chartseal/ledger/embedded";
+import type { Home } from "../home/home.ts";
+import { openForReading } from "../services/session.ts";
+
+export interface Copied {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+export interface BackedUp extends Copied {
+  readonly out: string;
+  readonly chainId: string;
+  /** The head of the ledger in the copy. */
+  readonly height: number;
+  readonly hash: string;
+  /** False where the records' headers were left out. */
+  readonly headers: boolean;
+}
+
+/** Of a home, the lock and a server's address are no part. */
+const leftOut: readonly string[] = ["run"];
+
+/** Copies a home's folder durably; `takes` sees each file's path below it. */
+export function copyHome(from: string, to: string, takes: (path: string) => boolean = () => true): Copied {
+  const total = { files: 0, bytes: 0 };
+  const walk = (below: string): void => {
+    mkdirSync(join(to, below), { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(join(from, below))) {
+      const path = join(below, name);
+      if (leftOut.includes(path) || !takes(path)) continue;
+      const stats = statSync(join(from, path));
+      if (stats.isDirectory()) walk(path);
+      else if (stats.isFile()) {
+        copyFileSync(join(from, path), join(to, path), constants.COPYFILE_FICLONE);
+        syncPath(join(to, path));
+        total.files++;
+        total.bytes += stats.size;
+      }
+    }
+    syncPath(join(to, below));
+  };
+  walk("");
+  return total;
+}
+
+function syncPath(path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** A folder's name for a half-made copy, beside where it will stand. */
+export function draftBeside(folder: string, what: string): string {
+  return join(dirname(folder), `.${basename(folder)}.${process.pid}.${what}`);
+}
+
+/** Where a backup may go: a new or empty folder outside the home. @throws ChartsealError `input-invalid` */
+export function checkBackupFolder(home: Home, out: string): string {
+  const folder = resolve(out);
+  const refuse = (reason: string): ChartsealError =>
+    new ChartsealError("input-invalid", `a backup cannot go to ${out}: ${reason}`, { data: { out } });
+  if (`${folder}${sep}`.startsWith(`${resolve(home.paths.root)}${sep}`))
+    throw refuse("it is inside the home");
+  if (!existsSync(dirname(folder))) throw refuse("the folder above it does not exist");
+  if (!existsSync(folder)) return folder;
+  if (!statSync(folder).isDirectory()) throw refuse("it is a file");
+  if (readdirSync(folder).length > 0) throw refuse("it is not empty");
+  return folder;
+}
+
+/** @throws ChartsealError `input-invalid`, `home-busy`; a failure leaves nothing behind */
+export async function backup(
+  home: Home,
+  options: { readonly out: string; readonly headers: boolean; readonly waitMs: number },
+): Promise<BackedUp> {
+  const folder = checkBackupFolder(home, options.out);
+  const lock = await takeHomeLock(home.paths.root, options.waitMs);
+  const draft = draftBeside(folder, "backup");
+  const isHeader = (path: string): boolean =>
+    path.startsWith(join("provider", "objects")) && path.endsWith(".header");
+  try {
+    rmSync(draft, { recursive: true, force: true });
+    const copied = copyHome(home.paths.root, draft, (path) => options.headers || !isHeader(path));
+    const copy = await openForReading(draft);
+    const { height, hash } = await copy.ledger.head();
+    await copy.close();
+    if (existsSync(folder)) rmdirSync(folder);
+    renameSync(draft, folder);
+    syncPath(dirname(folder));
+    const { chainId } = home.config;
+    return { out: options.out, chainId, height, hash: toHex(hash), ...copied, headers: options.headers };
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true });
+    throw error;
+  } finally {
+    lock.release();
+  }
+}
