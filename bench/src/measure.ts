@@ -12,6 +12,8 @@ export interface Side {
 }
 
 export interface Samples<S extends string> {
+  /** A side's times, ms, in the order of the rounds. */
+  times(side: S): readonly number[];
   /** Median time of a side, ms. */
   median(side: S): number;
   /** Median over the rounds of `side`'s time as a multiple of `of`'s. */
@@ -51,6 +53,7 @@ export async function interleaved<S extends string>(
   }
   const of = (name: S): number[] => times.get(name) ?? [];
   return {
+    times: of,
     median: (side) => median(of(side)),
     ratio: (side, base) => median(of(side).map((time, round) => time / (of(base)[round] ?? Number.NaN))),
   };

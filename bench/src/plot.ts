@@ -9,6 +9,10 @@ export interface Series {
   readonly name: string;
   /** One value a label of the x axis; null where there is none. */
   readonly values: readonly (number | null)[];
+  /** Which colour and mark; default: the place in the list. Keeps a series the same through several charts. */
+  readonly style?: number;
+  /** For a line that may lie upon another one. */
+  readonly dashed?: boolean;
 }
 
 export interface Plot {
@@ -92,7 +96,8 @@ function axes(frame: Frame): string[] {
     ];
   });
   plot.labels.forEach((text, at) => {
-    parts.push(label(xOf(frame, at), top + height + 17, text, { anchor: "middle", size: 11 }));
+    const size = plot.labels.length > 6 ? 9 : 11;
+    parts.push(label(xOf(frame, at), top + height + 17, text, { anchor: "middle", size }));
   });
   parts.push(line([left, top + height], [left + width, top + height], 'stroke="#555"'));
   parts.push(label(left + width / 2, top + height + 37, plot.xLabel, { anchor: "middle" }));
@@ -107,10 +112,11 @@ function drawLines(frame: Frame): string[] {
       value === null ? [] : [[xOf(frame, x), yOf(frame, value)] as const],
     );
     const path = points.map(([x, y]) => `${x},${y}`).join(" ");
-    const colour = colours[at % colours.length];
+    const style = series.style ?? at;
+    const dash = series.dashed === true ? ' stroke-dasharray="5 5"' : "";
     return [
-      `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"/>`,
-      ...points.map(([x, y]) => mark(x, y, at)),
+      `<polyline points="${path}" fill="none" stroke="${colours[style % colours.length]}" stroke-width="2"${dash}/>`,
+      ...points.map(([x, y]) => mark(x, y, style)),
     ];
   });
 }
@@ -141,9 +147,9 @@ function drawLimit(frame: Frame): string[] {
 
 /** What the marks mean, under the chart, one line each. */
 function legend(plot: Plot, x: number, y: number): string[] {
-  const parts = plot.series.flatMap(({ name }, at) => {
+  const parts = plot.series.flatMap(({ name, style }, at) => {
     const base = y + at * legendLine;
-    return [mark(x + 6, base - 4, at), label(x + 18, base, name, { size: 11 })];
+    return [mark(x + 6, base - 4, style ?? at), label(x + 18, base, name, { size: 11 })];
   });
   if (plot.limit !== undefined) {
     const base = y + plot.series.length * legendLine;

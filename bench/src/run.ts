@@ -26,6 +26,16 @@ const benches = {
     columns: 2,
     load: async () => (await import("./file/file.ts")).benchFile,
   },
+  cpabe: {
+    heading: "Encapsulation under a policy, against the bare group operations",
+    columns: 3,
+    load: async () => (await import("./schemes/cpabe.ts")).benchCpabe,
+  },
+  abs: {
+    heading: "Attribute-based signatures, against the bare group operations",
+    columns: 3,
+    load: async () => (await import("./schemes/abs.ts")).benchAbs,
+  },
 } as const satisfies Record<string, Bench>;
 
 export type BenchName = keyof typeof benches;

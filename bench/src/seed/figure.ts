@@ -132,7 +132,11 @@ export function figurePlots(rows: readonly Row[], sizes: readonly number[]): Plo
   return steps.map((step): Plot => {
     const of = (scheme: Scheme) =>
       rows.filter((row) => row.step === step).map((row) => (row[`${scheme}, ms`] ?? null) as number | null);
-    const series = schemes.map((scheme) => ({ name: nameOf(scheme, step), values: of(scheme) }));
+    const series = schemes.map((scheme, style) => ({
+      name: nameOf(scheme, step),
+      values: of(scheme),
+      style,
+    }));
     return {
       title: step,
       xLabel: "n attributes",

@@ -25,6 +25,7 @@ function countPlot(rows: readonly Row[], sizes: readonly number[]): Plot {
       {
         name: "reader after outsourcing: E_T + E2 + F",
         values: of("recover from T (reader)", ["E_T", "E2", "F"]),
+        dashed: true,
       },
     ],
   };

@@ -188,7 +188,7 @@ export {
 } from "./hpke.ts";
 export { hkdf, hkdfExpand, hkdfExtract } from "./kdf.ts";
 export { countingPairing, type OperationCounts } from "./pairing/counting.ts";
-export { loadPairing } from "./pairing/mcl.ts";
+export { loadPairing, openPairing, type TableBounds } from "./pairing/mcl.ts";
 export {
   type G1,
   type G2,
