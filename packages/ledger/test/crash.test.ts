@@ -13,7 +13,7 @@ import { createToy, makeHome, openToy } from "./embedded-home.ts";
 import { accountKey, balanceKind, balanceOf, toyRules, toyTransaction } from "./toy-rules.ts";
 
 const rounds = fuzzRounds(8, 1 / 5000);
-const child = fileURLToPath(new URL("crash-child.ts", import.meta.url));
+const child = fileURLToPath(new URL("./crash-child.ts", import.meta.url));
 
 let directory: string;
 let remove: () => void;
