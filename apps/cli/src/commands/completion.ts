@@ -62,14 +62,18 @@ function deeper(all: readonly Place[]): string {
 function bash(all: readonly Place[]): string {
   return `# Completion for bash. Load it with: source <(chartseal completion bash)
 _chartseal() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" place="" word words=""
+  local current="\${COMP_WORDS[COMP_CWORD]}" place="" word previous="" words=""
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case "$previous" in
+      ${valued(all)}) previous="" ; continue ;;
+    esac
+    previous="$word"
     case "$place/$word" in
       ${deeper(all)}) place="$place/$word" ;;
     esac
   done
   COMPREPLY=()
-  case "\${COMP_WORDS[COMP_CWORD-1]}" in
+  case "$previous" in
     ${valued(all)}) return ;;
   esac
   case "$place" in
@@ -91,14 +95,18 @@ function zsh(all: readonly Place[]): string {
   return `#compdef chartseal
 # Completion for zsh. Save it as _chartseal in a folder of $fpath.
 _chartseal() {
-  local place="" word
+  local place="" word previous=""
   local -a choices
   for word in "\${(@)words[2,CURRENT-1]}"; do
+    case "$previous" in
+      ${valued(all)}) previous=""; continue ;;
+    esac
+    previous="$word"
     case "$place/$word" in
       ${deeper(all)}) place="$place/$word" ;;
     esac
   done
-  case "\${words[CURRENT-1]}" in
+  case "$previous" in
     ${valued(all)}) _files; return ;;
   esac
   case "$place" in
@@ -126,7 +134,13 @@ function fish(all: readonly Place[]): string {
   return `# Completion for fish. Save it as ~/.config/fish/completions/chartseal.fish.
 function __chartseal_at
   set -l place ""
+  set -l previous ""
   for word in (commandline -opc)[2..]
+    if contains -- "$previous" ${valued(all).replaceAll(" | ", " ")}
+      set previous ""
+      continue
+    end
+    set previous "$word"
     switch "$place/$word"
       case ${all
         .slice(1)

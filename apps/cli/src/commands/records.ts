@@ -4,7 +4,7 @@ import { emptyKey, lists, type RecordValue } from "@chartseal/ledger";
 import { AccountWriter, accessLog, erase, readList, rekey, requireRecord } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { type Home, parseRecordId, requireMember } from "../home/home.ts";
-import { demandOwner } from "../operations/owners.ts";
+import { demandOwner, requireOwned } from "../operations/owners.ts";
 import { demandNamespaces } from "../operations/policies.ts";
 import { globalsOf } from "../program-globals.ts";
 import { reading, writing } from "../run.ts";
@@ -97,8 +97,9 @@ function addShow(group: Command): void {
     .requiredOption("--as <owner>", "the owner")
     .action(async (record: string, options: { as: string }) => {
       const globals = globalsOf(dispute);
-      const check = (session: ReadSession): Promise<void> => demandOwner(session, record, options.as);
+      const check = (session: ReadSession): Promise<void> => requireOwned(session, record, options.as);
       const value = await writing(globals, { members: [options.as], check }, async (session) => {
+        await demandOwner(session, record, options.as);
         const recordId = parseRecordId(record);
         const { relay, provider } = await requireRecord(session.ledger, recordId);
         const writer = new AccountWriter(session, memberOf(session, options.as).keys);
@@ -119,8 +120,9 @@ function addAccessLog(program: Command): void {
     .requiredOption("--as <owner>", "the record's owner")
     .action(async (record: string, options: { as: string }) => {
       const globals = globalsOf(log);
-      const check = (session: ReadSession): Promise<void> => demandOwner(session, record, options.as);
+      const check = (session: ReadSession): Promise<void> => requireOwned(session, record, options.as);
       await writing(globals, { members: [options.as], check }, async (session) => {
+        await demandOwner(session, record, options.as);
         const owner = memberOf(session, options.as).keys;
         const { entries, count, chain, height, unused } = await accessLog(session.ledger, {
           recordId: parseRecordId(record),
@@ -161,10 +163,11 @@ function addRekey(program: Command): void {
       let policy: Policy | undefined;
       const check = async (session: ReadSession): Promise<void> => {
         policy = options.policy === undefined ? undefined : writtenPolicy(session.home, options.policy);
-        await demandOwner(session, record, options.as);
+        await requireOwned(session, record, options.as);
         if (policy !== undefined) await demandNamespaces(session.ledger, policy);
       };
       const value = await writing(globals, { members: [options.as], check }, async (session) => {
+        await demandOwner(session, record, options.as);
         const owner = memberOf(session, options.as);
         await refreshKeys(session, owner);
         const made = await rekey(session, {
@@ -188,8 +191,9 @@ function addErase(program: Command): void {
     .requiredOption("--as <owner>", "the record's owner")
     .action(async (record: string, options: { as: string }) => {
       const globals = globalsOf(command);
-      const check = (session: ReadSession): Promise<void> => demandOwner(session, record, options.as);
+      const check = (session: ReadSession): Promise<void> => requireOwned(session, record, options.as);
       const value = await writing(globals, { members: [options.as], check }, async (session) => {
+        await demandOwner(session, record, options.as);
         const made = await erase(session, {
           owner: memberOf(session, options.as).keys,
           recordId: parseRecordId(record),

@@ -1,6 +1,16 @@
 /** open, and its steps one by one for scripts: request, transform. */
 import { ChartsealError, ed25519KeyPairFromSeed, fromHex, toHex } from "@chartseal/crypto";
-import { askTransform, type Author, type Granted, open, type Opened, proofOf, request, requireRecord, retrieve } from "@chartseal/sharing";
+import {
+  type Author,
+  askTransform,
+  type Granted,
+  type Opened,
+  open,
+  proofOf,
+  request,
+  requireRecord,
+  retrieve,
+} from "@chartseal/sharing";
 import type { Command } from "commander";
 import { parseRecordId, requireMember } from "../home/home.ts";
 import { checkDestination, type Destination, deliver } from "../operations/output-file.ts";
@@ -197,7 +207,9 @@ async function loadGrant(session: Session, name: string, requestId: string): Pro
   const saved = await memberOf(session, name).vault.load(grantFile(requestId));
   const [recordId, seed] = Array.isArray(saved) ? saved : [];
   if (!(recordId instanceof Uint8Array) || !(seed instanceof Uint8Array)) {
-    throw new ChartsealError("grant-missing", `${name} has made no request of this id`, { data: { requestId } });
+    throw new ChartsealError("grant-missing", `${name} has made no request of this id`, {
+      data: { requestId },
+    });
   }
   const record = await requireRecord(session.ledger, recordId);
   const proof = proofOf(record, memberOf(session, name).keys.account);

@@ -35,6 +35,14 @@ interface CheckedRule {
   readonly perDay?: number;
 }
 
+async function demandNamespace(ledger: ReadSession["ledger"], namespace: string): Promise<void> {
+  if (await namespaceExists(ledger, namespace)) return;
+  throw new ChartsealError("attribute-unknown", `there is no namespace ${namespace}`, {
+    data: { namespace },
+    hint: "chartseal namespace list shows them.",
+  });
+}
+
 /** Everything of a rule that needs no key. */
 async function checkRuleOptions({ home, ledger }: ReadSession, options: SetOptions): Promise<CheckedRule> {
   const policy = writtenPolicy(home, options.policy);
@@ -43,12 +51,7 @@ async function checkRuleOptions({ home, ledger }: ReadSession, options: SetOptio
   const expires = options.expires === undefined ? {} : { expiresMs: parseTime(options.expires) };
   const perDay = options.perDay === undefined ? {} : { perDay: options.perDay };
   requireMember(home, options.owner);
-  if (!(await namespaceExists(ledger, options.namespace))) {
-    throw new ChartsealError("attribute-unknown", `there is no namespace ${options.namespace}`, {
-      data: { namespace: options.namespace },
-      hint: "chartseal namespace list shows them.",
-    });
-  }
+  await demandNamespace(ledger, options.namespace);
   await demandNamespaces(ledger, policy);
   return {
     policy,
@@ -138,7 +141,11 @@ function addListAndRevoke(group: Command): void {
     .action(async (options: { owner: string; namespace: string }) => {
       const globals = globalsOf(revoke);
       const { owner, namespace } = options;
-      const value = await writing(globals, { members: [owner] }, async (session) => {
+      const check = async ({ home, ledger }: ReadSession): Promise<void> => {
+        requireMember(home, owner);
+        await demandNamespace(ledger, namespace);
+      };
+      const value = await writing(globals, { members: [owner], check }, async (session) => {
         const { height } = await revokeRule(session, memberOf(session, owner).keys, namespace);
         return { owner, namespace, revoked: true, height };
       });

@@ -1,5 +1,5 @@
 /** seal: the deposit of one file as a record. */
-import { ChartsealError, parsePolicy, toHex } from "@chartseal/crypto";
+import { ChartsealError, isFamily, parsePolicy, toHex } from "@chartseal/crypto";
 import { checkPurposes } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { requireMember } from "../home/home.ts";
@@ -46,6 +46,16 @@ function checkSeal({ home }: ReadSession, options: SealOptions): SealRequest {
   };
 }
 
+/** Undefined where the owner's rules refuse: that is said after the passphrase, as authorisation. */
+async function unlessRefused(plan: Promise<SealPlan>): Promise<SealPlan | undefined> {
+  try {
+    return await plan;
+  } catch (error) {
+    if (isFamily(error, "refused")) return undefined;
+    throw error;
+  }
+}
+
 export function addSealCommand(program: Command): void {
   const command = program
     .command("seal <file>")
@@ -66,22 +76,23 @@ export function addSealCommand(program: Command): void {
       const check = async (session: ReadSession): Promise<void> => {
         request = checkSeal(session, options);
         input = openInput(file);
-        plan = await planSeal(session, request);
+        plan = await unlessRefused(planSeal(session, request));
       };
       const members = [options.as ?? options.owner];
       const value = await writing(globals, { members, check }, async (session) => {
-        if (request === undefined || plan === undefined || input === undefined) {
+        if (request === undefined || input === undefined) {
           throw new ChartsealError("defect", "options were not checked");
         }
+        const chosen = plan ?? (await planSeal(session, request));
         const bar = progressBar("Sealing", input.size);
         try {
-          const made = await seal(session, { ...request, plan, input, onProgress: bar.update });
+          const made = await seal(session, { ...request, plan: chosen, input, onProgress: bar.update });
           const { metadata, submitted } = made;
           return {
             recordId: toHex(made.recordId),
             address: made.address,
             digest: toHex(made.digest),
-            policy: plan.policy.text,
+            policy: chosen.policy.text,
             height: submitted.height,
             transaction: toHex(submitted.identifier),
             bytes: made.bytes,
