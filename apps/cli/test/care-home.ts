@@ -3,8 +3,10 @@ import { createHash } from "node:crypto";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parsePolicy, toHex, utf8 } from "@chartseal/crypto";
+import { fromHex, parsePolicy, toHex, utf8 } from "@chartseal/crypto";
+import { type Action, decodeTransaction } from "@chartseal/ledger";
 import { deposit, setRule } from "@chartseal/sharing";
+import { afterEach, beforeAll, beforeEach } from "vitest";
 import { openHome } from "../src/home/home.ts";
 import { main } from "../src/main.ts";
 import { init } from "../src/operations/init.ts";
@@ -134,4 +136,42 @@ export function treeHash(folder: string): string {
 export function copyHome(from: string, to: string): string {
   cpSync(from, to, { recursive: true });
   return to;
+}
+
+/** A copy of the clinic for each test of a file. */
+export function cases(): {
+  readonly place: { readonly folder: string; readonly home: string; readonly record: string };
+  at(name: string): string;
+  cli(...argv: string[]): Promise<Ran>;
+} {
+  let template: Clinic;
+  let number = 0;
+  const place = { folder: "", home: "", record: "" };
+  beforeAll(async () => {
+    template = await clinic();
+    place.record = template.record;
+    return () => template.remove();
+  });
+  beforeEach(() => {
+    place.folder = join(template.folder, `case-${number++}`);
+    place.home = copyHome(template.home, join(place.folder, "home"));
+  });
+  afterEach(() => rmSync(place.folder, { recursive: true, force: true }));
+  const at = (name: string): string => join(place.folder, name);
+  return { place, at, cli: (...argv) => run(["--home", place.home, ...argv, "--json"]) };
+}
+
+/** Names of the files below a home's objects. */
+export function objectsIn(home: string): string[] {
+  const entries = readdirSync(join(home, "provider", "objects"), { recursive: true, withFileTypes: true });
+  return entries.flatMap((one) => (one.isFile() ? [one.name] : []));
+}
+
+/** The actions of an exported chain. */
+export function actionsOf(exported: string): Action[] {
+  return exported
+    .trim()
+    .split("\n")
+    .flatMap((line) => (JSON.parse(line) as { transactions: string[] }).transactions)
+    .map((bytes) => decodeTransaction(fromHex(bytes)).body.action);
 }

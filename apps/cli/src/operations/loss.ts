@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { ChartsealError, equalBytes, fromHex, isFamily, toHex } from "@chartseal/crypto";
+import { ChartsealError, equalBytes, fromHex, isAttribute, isFamily, toHex } from "@chartseal/crypto";
 import {
   accountOf,
   type Block,
@@ -63,7 +63,8 @@ export async function findLoss(sources: LossSources): Promise<Loss> {
     paths === undefined ? [] : [openTombstones(paths)],
   );
   const listed = (await Promise.all(known.map((one) => one.list()))).flat();
-  const tombstones = distinct(listed);
+  const tombstones = distinct(listed.filter(isSound));
+  if (!listed.every(isSound)) tail.note("tombstones that cannot be read");
   const unknown = await unheld(ledger, tombstones);
   for (const one of unknown)
     if (identified(one) !== undefined) tail.takeTransaction(fromHex(one.transaction));
@@ -110,6 +111,17 @@ function seenHeads(paths: HomePaths): LostHead[] {
   });
 }
 
+/** Whether a line of the file is one that can be acted upon. */
+function isSound(tombstone: Tombstone): boolean {
+  if (typeof tombstone !== "object" || tombstone === null || typeof tombstone.transaction !== "string")
+    return false;
+  if (tombstone.kind === "erased") {
+    return /^[0-9a-f]{64}$/.test(tombstone.recordId) && /^[0-9a-f]{32}$/.test(tombstone.address);
+  }
+  if (tombstone.kind !== "revoked" || !/^[0-9a-f]{40}$/.test(tombstone.account)) return false;
+  return Array.isArray(tombstone.attributes) && tombstone.attributes.every(isAttribute);
+}
+
 function distinct(tombstones: readonly Tombstone[]): Tombstone[] {
   return [...new Map(tombstones.map((one) => [JSON.stringify(one), one])).values()];
 }
@@ -133,6 +145,10 @@ class Tail {
     if (head.height === 0) return true;
     const block = await this.#ledger.block(head.height);
     return block !== undefined && toHex(block.hash) === head.hash;
+  }
+
+  note(what: string): void {
+    this.#missing.add(what);
   }
 
   async takeHead(head: LostHead): Promise<void> {
