@@ -4,8 +4,19 @@ export { type Committee, keySpaces, masterKeyHash, readCommittee } from "./commi
 export { checkRule, type Deposited, type DepositOptions, deposit } from "./deposit.ts";
 export { type Erased, erase } from "./erase.ts";
 export { type BlockRow, type ChainRows, explainChain } from "./forensics/chain.ts";
+export {
+  type CaseEvidence,
+  type Explained,
+  explain,
+  type Holder,
+  type LastGood,
+} from "./forensics/explain.ts";
 export { type Finding, type FindingKind, findingKinds, remedies } from "./forensics/finding.ts";
+export { History, type RecordEvent } from "./forensics/history.ts";
+export { reportPage } from "./forensics/page.ts";
 export { RecordsOfBlocks, recordsOfState, type StoredRecord, storedRecord } from "./forensics/records.ts";
+export { type Repaired, repairErased, repairStored } from "./forensics/repair.ts";
+export { type ChainSegment, type ForensicsReport, makeReport, type RecordStrip } from "./forensics/report.ts";
 export {
   type RecordState,
   type StoredInput,
@@ -72,6 +83,7 @@ export {
   recordProofFaults,
   recordProofJson,
 } from "./portable/record-proof.ts";
+export { destroyRecord, type Holdings, removeObjects } from "./provider/follow.ts";
 export { type CheckedHeader, checkHeader } from "./provider/header-check.ts";
 export { StorageProvider } from "./provider/provider.ts";
 export type { ProviderSelf } from "./provider/self.ts";
@@ -82,6 +94,7 @@ export {
   type Journal,
   type JournalEntry,
   type ProviderStores,
+  parsePendingName,
   type Tombstone,
   type Tombstones,
   type TransformKeyStore,

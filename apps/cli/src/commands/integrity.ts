@@ -1,14 +1,19 @@
 /** verify, forensics and gc: what is altered, what it means, and what an interrupted deposit left. */
+import type { ForensicsReport } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { homeFolder } from "../home/home.ts";
-import { type Verified, verifyHome } from "../operations/verify.ts";
+import { runForensics } from "../operations/forensics.ts";
+import { collect } from "../operations/gc.ts";
+import { type Verified, type VerifyProgress, verifyHome } from "../operations/verify.ts";
 import { exitCodes } from "../output.ts";
 import { globalsOf } from "../program-globals.ts";
 import { type Progress, progressBar } from "../progress.ts";
-import { example } from "./shared.ts";
+import { example, wholeNumber } from "./shared.ts";
 
 export function addIntegrityCommands(program: Command): void {
   addVerify(program);
+  addForensics(program);
+  addGc(program);
 }
 
 /** A finding in one line: kind, place, what. */
@@ -25,29 +30,90 @@ function verifiedText(value: Verified): string {
   return [`${findings.length} findings in ${seen}:`, ...findings.map(findingText)].join("\n") + rest;
 }
 
+/** Runs long reading work with a bar on a terminal. */
+async function watched<T>(work: (progress: VerifyProgress) => Promise<T>): Promise<T> {
+  let bar: Progress | undefined;
+  let done = 0;
+  try {
+    return await work({
+      stage: (totalBytes) => {
+        bar?.stop();
+        done = 0;
+        bar = progressBar("Checking", totalBytes);
+      },
+      bytes: (count) => {
+        done += count;
+        bar?.update(done);
+      },
+    });
+  } finally {
+    bar?.stop();
+  }
+}
+
 function addVerify(program: Command): void {
   const command = program
     .command("verify")
     .description("check the whole chain and every stored object; changes nothing, needs no passphrase")
     .action(async () => {
       const { output, home } = globalsOf(command);
-      let bar: Progress | undefined;
-      let done = 0;
-      try {
-        const value = await verifyHome(homeFolder(home), {
-          stage: (_name, totalBytes) => {
-            bar ??= totalBytes === undefined ? undefined : progressBar("Checking", totalBytes);
-          },
-          bytes: (count) => {
-            done += count;
-            bar?.update(done);
-          },
-        });
-        output.value(value, verifiedText(value));
-        if (!value.ok) process.exitCode = exitCodes.integrity;
-      } finally {
-        bar?.stop();
-      }
+      const value = await watched((progress) => verifyHome(homeFolder(home), progress));
+      output.value(value, verifiedText(value));
+      if (!value.ok) process.exitCode = exitCodes.integrity;
     });
   example(command, "chartseal verify --json");
+}
+
+function addForensics(program: Command): void {
+  const command = program
+    .command("forensics")
+    .description("explain every mismatch: what, where, since when, who had access, what repairs it")
+    .option("--out <dir>", "where report.json and report.html go; default: chartseal-forensics here")
+    .option("--repair", "put right what can be put right from what is there")
+    .action(async (options: { out?: string; repair?: boolean }) => {
+      const { output, home, waitMs } = globalsOf(command);
+      const { out } = options;
+      const repair = options.repair === true;
+      const { report, files } = await watched((progress) =>
+        runForensics(homeFolder(home), { out, repair, waitMs, now: Date.now, progress }),
+      );
+      const { ok, findings, repaired } = report;
+      output.value({ ok, findings, repaired, report: files }, forensicsText(report, files.html));
+      if (!ok) process.exitCode = exitCodes.integrity;
+    });
+  example(command, "chartseal forensics --out ./report");
+}
+
+function forensicsText({ findings, repaired }: ForensicsReport, page: string): string {
+  const done = repaired.map(({ detail, copy }) => `  ${detail}${copy === undefined ? "" : ` (${copy})`}`);
+  const left = findings.map(
+    (finding) => `${findingText(finding)}\n    ${finding.where}${sinceText(finding)}`,
+  );
+  return [
+    ...(done.length === 0 ? [] : [`Repaired:`, ...done]),
+    ...(left.length === 0 ? ["Everything holds together."] : [`Findings: ${left.length}`, ...left]),
+    `Report: ${page}`,
+  ].join("\n");
+}
+
+function sinceText({ lastGood }: ForensicsReport["findings"][number]): string {
+  const last = lastGood.findLast(({ certainty }) => certainty === "proved");
+  return last === undefined ? "" : `; good on ${new Date(last.timestampMs).toISOString()}`;
+}
+
+const graceSecondsDefault = 24 * 60 * 60;
+
+function addGc(program: Command): void {
+  const command = program
+    .command("gc")
+    .description("remove what interrupted deposits and rekeys left")
+    .option("--grace <seconds>", "leave what is younger; default one day", wholeNumber, graceSecondsDefault)
+    .action(async (options: { grace: number }) => {
+      const { output, home, waitMs } = globalsOf(command);
+      const graceMs = options.grace * 1000;
+      const value = await collect(homeFolder(home), { graceMs, waitMs, now: Date.now });
+      const { removed, bytes } = value;
+      output.value(value, `Removed ${removed} objects, ${bytes} bytes.`);
+    });
+  example(command, "chartseal gc --grace 3600");
 }

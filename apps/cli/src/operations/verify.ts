@@ -58,8 +58,8 @@ export interface Verified {
 }
 
 export interface VerifyProgress {
-  /** What is being checked now, and how many bytes of objects there are to read. */
-  stage?(name: string, totalBytes?: number): void;
+  /** The objects come next: how many bytes there are to read. */
+  stage?(totalBytes: number): void;
   bytes?(count: number): void;
 }
 
@@ -118,14 +118,12 @@ async function checkOpened(
   salvage: Salvage | undefined,
   progress: VerifyProgress,
 ): Promise<HomeCheck> {
-  progress.stage?.("the chain");
   const origin = originOf(paths, salvage);
   const pairing = await loadPairing();
   const chain = await checkChain(paths, pairing, origin.genesis);
   const { chainId } = origin;
   const explained =
     chainId === undefined ? [] : explainChain({ chainId, findings: chain.findings, rows: salvage });
-  progress.stage?.("the objects");
   const objects = await openStoredObjects(paths);
   const source = new RecordSource(paths, pairing, { genesis: origin.genesis, salvage });
   try {
@@ -138,7 +136,7 @@ async function checkOpened(
         return records;
       },
       current: (recordId) => source.current(recordId),
-      onTotal: (bytes) => progress.stage?.("the objects", bytes),
+      onTotal: (bytes) => progress.stage?.(bytes),
       onBytes: (bytes) => progress.bytes?.(bytes),
     });
     const witnesses = salvage === undefined ? [] : await checkWitnesses(paths, objects, salvage, loss);
@@ -189,7 +187,7 @@ function originOf(paths: HomePaths, salvage: Salvage | undefined): Origin {
 }
 
 /** The chain id in config.json, where that is a file of ours. */
-function configuredChain(paths: HomePaths, odd: (detail: string) => void): string | undefined {
+export function configuredChain(paths: HomePaths, odd: (detail: string) => void): string | undefined {
   try {
     const config = readJson(paths.config) as HomeConfig | null | undefined;
     if (config === undefined) odd("config.json is missing");
@@ -309,6 +307,25 @@ async function checkWitnesses(
     ...checkHeads(heads, chain, loss),
     ...checkTombstones(await objects.tombstones.list(), chain, loss),
   ];
+}
+
+/**
+ * That the ledger holds all that members and tombstones know of it.
+ * @throws ChartsealError `chain-altered`
+ */
+export async function demandWitnessed(paths: HomePaths): Promise<void> {
+  const salvage = openSalvage(paths.root);
+  if (salvage === undefined) throw new ChartsealError("chain-altered", "the ledger's store cannot be read");
+  try {
+    const genesis = salvage.genesis();
+    const source = new RecordSource(paths, await loadPairing(), { genesis, salvage });
+    const loss = await source.acceptedLoss().finally(() => source.close());
+    const [first] = await checkWitnesses(paths, await openStoredObjects(paths), salvage, loss);
+    if (first === undefined) return;
+    throw new ChartsealError("chain-altered", first.detail, { hint: first.remedy });
+  } finally {
+    salvage.close();
+  }
 }
 
 /** The last head that each member of this home verified. */

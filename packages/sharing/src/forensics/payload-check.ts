@@ -4,7 +4,6 @@
  * a whole.
  */
 import {
-  chunkCount,
   concat,
   decodeSpanTree,
   equalBytes,
@@ -74,10 +73,9 @@ async function* hashesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
 /** Whether the stored leaf hashes give the ledger's digest. */
 export async function leavesState(
   leaves: ObjectReader,
-  record: Pick<StoredRecord, "address" | "payloadDigest" | "payloadLength" | "chunkBytes">,
+  record: StoredRecord,
 ): Promise<"good" | "missing" | "altered"> {
-  const { address, payloadDigest, payloadLength, chunkBytes } = record;
-  const count = chunkCount(payloadLength, chunkBytes);
+  const { address, payloadDigest, chunks: count } = record;
   const size = await sizeOf(leaves, address);
   if (size === undefined) return "missing";
   if (size !== count * hashBytes) return "altered";
@@ -91,7 +89,7 @@ export async function leavesState(
 
 /** Whether the span tree that goes with more than 4,096 leaf hashes gives the ledger's digest. */
 async function treeState(leaves: ObjectReader, record: StoredRecord): Promise<boolean> {
-  const count = chunkCount(record.payloadLength, record.chunkBytes);
+  const { chunks: count } = record;
   if (count <= spanLeaves) return true;
   const name = spanTreeName(record.address);
   const size = await sizeOf(leaves, name);
@@ -154,7 +152,7 @@ export async function checkPayload(
   record: StoredRecord,
   onBytes: (bytes: number) => void = () => {},
 ): Promise<PayloadState> {
-  const { address, chunkBytes, payloadLength, sealedBytes: expected } = record;
+  const { address, chunkBytes, chunks, sealedBytes: expected } = record;
   const leaves = await leavesState(stores.leaves, record);
   const size = await sizeOf(stores.objects, address);
   const precise = leaves === "good";
@@ -175,17 +173,12 @@ export async function checkPayload(
   const good = equalBytes(digest, record.payloadDigest) && size === expected;
   if (good) return { ...known, good, bad: [], excess };
   if (!precise) {
-    const chunks = chunkCount(payloadLength, chunkBytes);
     const same = equalBytes(digest, record.payloadDigest);
     const whole = { chunk: 0, chunks, offset: 0, length: expected };
     return { ...known, good, bad: same ? [] : [whole], excess };
   }
   // Chunks of which not one byte is there were never hashed.
-  for (
-    let chunk = Math.ceil(length / (chunkBytes + tagBytes));
-    chunk < chunkCount(payloadLength, chunkBytes);
-    chunk++
-  ) {
+  for (let chunk = Math.ceil(length / (chunkBytes + tagBytes)); chunk < chunks; chunk++) {
     ranges.add(chunk);
   }
   return { ...known, good, bad: ranges.list, excess };

@@ -2,7 +2,7 @@
  * The records whose objects are checked: from the ledger's state where that can be read, else from the transactions of
  * the blocks that are left. What the two say is the same on a sound chain, by replay.
  */
-import { ChartsealError, decodeDescriptor, sealedBytes, toHex } from "@chartseal/crypto";
+import { ChartsealError, chunkCount, decodeDescriptor, sealedBytes, toHex } from "@chartseal/crypto";
 import {
   decodeTransaction,
   entries,
@@ -31,6 +31,7 @@ export interface StoredRecord {
   /** Plaintext bytes. */
   readonly payloadLength: number;
   readonly chunkBytes: number;
+  readonly chunks: number;
   /** Bytes of the stored payload. */
   readonly sealedBytes: number;
 }
@@ -43,6 +44,7 @@ function fromStatement(statement: Statement) {
     payloadDigest,
     keyCommitment,
     chunkBytes,
+    chunks: chunkCount(payloadLength, chunkBytes),
     sealedBytes: sealedBytes(payloadLength, chunkBytes),
   };
 }

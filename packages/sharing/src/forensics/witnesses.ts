@@ -3,9 +3,11 @@
  * transactions that the provider's tombstones name. A chain that was cut back or replaced is sound in itself; only its
  * witnesses show it.
  */
-import { equalBytes, fromHex } from "@chartseal/crypto";
+import { equalBytes, fromHex, toHex } from "@chartseal/crypto";
+import { decodeTransaction } from "@chartseal/ledger";
 import type { Tombstone } from "../provider/stores.ts";
 import { type Finding, remedies } from "./finding.ts";
+import { attempt } from "./records.ts";
 
 /** The last block that a member verified; its hash in hex. */
 export interface SeenHead {
@@ -50,6 +52,11 @@ export function checkHeads(
   });
 }
 
+/** A tombstone names its transaction by its identifier, or holds it whole. */
+function identifierIn(hex: string): Uint8Array | undefined {
+  return attempt(() => (hex.length === 64 ? fromHex(hex, 32) : decodeTransaction(fromHex(hex)).identifier));
+}
+
 /** Tombstones whose transaction or block the chain has lost. Nothing can be said after an accepted loss. */
 export function checkTombstones(
   tombstones: readonly Tombstone[],
@@ -57,9 +64,9 @@ export function checkTombstones(
   loss: AcceptedLoss | undefined,
 ): Finding[] {
   if (loss !== undefined) return [];
-  const readable = tombstones.filter(({ transaction }) => /^[0-9a-f]{64}$/.test(transaction));
-  return readable.flatMap((tombstone): Finding[] => {
-    const named = fromHex(tombstone.transaction, 32);
+  return tombstones.flatMap((tombstone): Finding[] => {
+    const named = identifierIn(tombstone.transaction);
+    if (named === undefined) return [];
     if (tombstone.kind === "revoked") {
       if (chain.holdsHash(named) || chain.holdsTransaction(named)) return [];
       const detail = `the provider took attributes from ${tombstone.account} after a block that the chain no longer holds`;
@@ -67,7 +74,7 @@ export function checkTombstones(
     }
     if (chain.holdsTransaction(named)) return [];
     const { recordId } = tombstone;
-    const detail = `the provider destroyed the objects of record ${recordId} for transaction ${tombstone.transaction}, which the chain no longer holds`;
+    const detail = `the provider destroyed the objects of record ${recordId} for transaction ${toHex(named)}, which the chain no longer holds`;
     return [
       { kind: "chain-rollback", height: chain.height() + 1, recordId, detail, remedy: remedies.rollback },
     ];

@@ -15,15 +15,29 @@ import {
   toHex,
 } from "@chartseal/crypto";
 import { entries, lists, vouchKey } from "@chartseal/ledger";
+import type { Surroundings } from "../parties.ts";
 import { readEntry, readList, requireRecord } from "../state.ts";
 import { exists, getWhole, once } from "../streams.ts";
 import { actionsOf, addressesOf, erasureAt, revocationAt } from "./chain.ts";
 import type { ProviderAtWork, ProviderSelf } from "./self.ts";
-import { headerName, type PendingHeader, parsePendingName, pendingName, type Tombstone } from "./stores.ts";
+import {
+  headerName,
+  type PendingHeader,
+  type ProviderStores,
+  parsePendingName,
+  pendingName,
+  type Tombstone,
+} from "./stores.ts";
 import { spanTreeName } from "./take.ts";
 
 /** Blocks before the head that a provider looks at when it begins: where a crash left something undone. */
 const blocksBehind = 32;
+
+/** What destroying takes: no key of the provider's, so that forensics can finish an erasure too. */
+export interface Holdings {
+  readonly surroundings: Pick<Surroundings, "ledger" | "now">;
+  readonly stores: Omit<ProviderStores, "keys" | "answered">;
+}
 
 export async function follow(self: ProviderAtWork): Promise<void> {
   await self.inTurn(async () => {
@@ -74,7 +88,7 @@ function without(key: AttributeKey, attributes: ReadonlySet<string>): AttributeK
 }
 
 /** Writes a tombstone unless it stands. */
-async function bury({ stores }: ProviderSelf, tombstone: Tombstone): Promise<void> {
+async function bury({ stores }: Holdings, tombstone: Tombstone): Promise<void> {
   const text = JSON.stringify(tombstone);
   if ((await stores.tombstones.list()).some((one) => JSON.stringify(one) === text)) return;
   await stores.tombstones.add(tombstone);
@@ -152,7 +166,7 @@ async function attributesEver({ surroundings }: ProviderSelf, account: Uint8Arra
  * all of it. Does no more where all of it is done.
  * @returns the addresses. @throws ChartsealError `input-invalid` for a record that the ledger does not show as erased
  */
-export async function destroyRecord(self: ProviderSelf, recordId: Uint8Array): Promise<readonly string[]> {
+export async function destroyRecord(self: Holdings, recordId: Uint8Array): Promise<readonly string[]> {
   const { surroundings, stores } = self;
   const { ledger } = surroundings;
   const record = await requireRecord(ledger, recordId);
@@ -170,7 +184,7 @@ export async function destroyRecord(self: ProviderSelf, recordId: Uint8Array): P
 }
 
 /** Whether an address is that record's by the header there; an address without a readable one is nobody else's. */
-async function isOf({ stores }: ProviderSelf, address: string, recordId: Uint8Array): Promise<boolean> {
+async function isOf({ stores }: Holdings, address: string, recordId: Uint8Array): Promise<boolean> {
   const name = headerName(address);
   if (!(await exists(stores.objects, name))) return true;
   try {
@@ -205,10 +219,7 @@ export async function dropReplaced(self: ProviderSelf, recordId: Uint8Array): Pr
 }
 
 /** Header first: a payload without its header opens for those alone who already hold its file key. */
-export async function removeObjects(
-  { surroundings, stores }: Pick<ProviderSelf, "surroundings" | "stores">,
-  address: string,
-): Promise<void> {
+export async function removeObjects({ surroundings, stores }: Holdings, address: string): Promise<void> {
   const header = await stores.objects.remove(headerName(address));
   await stores.leaves.remove(address);
   await stores.leaves.remove(spanTreeName(address));
