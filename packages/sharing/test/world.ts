@@ -61,6 +61,7 @@ export class World implements Surroundings {
   readonly nodeParts: readonly { readonly identity: NodeIdentity; readonly shares: NodeShares }[];
   readonly nodes: readonly AuthorityNode[];
   readonly hospitals = new Map<string, HospitalNamespace>();
+  readonly members: Member[] = [];
   readonly clock: { nowMs: number };
   readonly #folder: string;
   provider: StorageProvider;
@@ -164,6 +165,7 @@ export class World implements Surroundings {
       baseKey: null,
       signingKeys: new Map(),
     };
+    this.members.push(member);
     await enrol(this, member);
     await this.grant(member, ...attributes);
     return member;
@@ -190,11 +192,15 @@ export class World implements Surroundings {
     await refreshSigningKeys(this, { member, namespace: async (name) => this.hospitals.get(name) });
   }
 
-  /** Revokes at the ledger and has the provider follow, as the command does. */
+  /**
+   * Revokes at the ledger and has the provider follow, as the command does. Everybody else collects the keys of the
+   * period that this opens.
+   */
   async revoke(member: Identity, ...attributes: string[]): Promise<void> {
     const name = attributes[0]!.slice(attributes[0]!.indexOf("@") + 1);
     await this.hospitals.get(name)!.revoke(member.account, attributes);
     await this.provider.follow();
+    for (const other of this.members) if (other.account !== member.account) await this.refresh(other);
   }
 
   async rule(owner: Identity, namespace: string, policy: string, more: object = {}): Promise<void> {
