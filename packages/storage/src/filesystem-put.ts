@@ -1,6 +1,7 @@
 /**
  * An object on its way into the filesystem store. Bytes are gathered in two blocks of 1 MiB, one being filled while the
- * other is written, so that a source of single bytes costs no call each and a sealing source overlaps with the disk.
+ * other is written, so that a source of single bytes costs no call each and a sealing source overlaps with the disk. A
+ * large object is synced in parts as it comes: else all of it would wait for the disk at the end.
  */
 import type { FileHandle } from "node:fs/promises";
 import { type FileSystem, unreachable } from "./file-system.ts";
@@ -9,6 +10,8 @@ import { StorageError } from "./storage-error.ts";
 
 /** Size of the blocks that are written, in bytes. */
 const writeBlockSize = 1 << 20;
+/** Written bytes after which a sync begins beside the next writes. */
+const syncPartSize = 16 << 20;
 
 export class FilesystemPut implements PutHandle {
   readonly #files: FileSystem;
@@ -24,6 +27,10 @@ export class FilesystemPut implements PutHandle {
   /** The write under way; never rejects, its failure is kept in #failure. */
   #writing: Promise<void> = Promise.resolve();
   #failure: unknown;
+  #unsynced = 0;
+  #isSyncing = false;
+  /** The sync under way; never rejects: the system tells a lost page once, so its failure is kept in #failure too. */
+  #syncing: Promise<void> = Promise.resolve();
 
   constructor(
     files: FileSystem,
@@ -62,6 +69,8 @@ export class FilesystemPut implements PutHandle {
     if (this.#state === "open") {
       await this.#flush();
       await this.#settle();
+      await this.#syncing;
+      await this.#settle();
       await this.#attempt(() => this.#files.syncFile(this.#file));
       this.#state = "synced";
     }
@@ -77,6 +86,7 @@ export class FilesystemPut implements PutHandle {
     if (this.#state === "ended") return;
     this.#state = "ended";
     await this.#writing;
+    await this.#syncing;
     await this.#close();
     // A file that stays is a leftover, which the next open clears.
     await this.#files.unlink(this.#path).catch(() => {});
@@ -101,6 +111,19 @@ export class FilesystemPut implements PutHandle {
       const { bytesWritten } = await this.#file.write(block, written, block.length - written);
       written += bytesWritten;
     }
+    this.#unsynced += written;
+    if (this.#unsynced >= syncPartSize && !this.#isSyncing) this.#syncing = this.#syncPart();
+  }
+
+  async #syncPart(): Promise<void> {
+    this.#isSyncing = true;
+    this.#unsynced = 0;
+    try {
+      await this.#files.syncFile(this.#file);
+    } catch (error) {
+      this.#failure = error;
+    }
+    this.#isSyncing = false;
   }
 
   /** Waits for the write under way and throws if it failed. */

@@ -228,6 +228,24 @@ describe("the filesystem store and its disk", () => {
     },
   );
 
+  it("a large object is synced in parts as it comes, and a part that fails fails the object, though the last sync does not", async () => {
+    const size = 40_000_000;
+    let sick = false;
+    let syncs = 0;
+    const { files, calls } = doors((call) => sick && call === "sync file" && ++syncs === 1);
+    const { store, base } = await fresh({ files });
+    calls.length = 0;
+    await store.put("a", source(patternBytes(size), 1 << 20));
+    expect(calls.indexOf("sync file")).toBeLessThan(calls.lastIndexOf("write"));
+    expect(calls.lastIndexOf("sync file")).toBeGreaterThan(calls.lastIndexOf("write"));
+    sick = true;
+    await expect(store.put("a", source(patternBytes(size + 1), 1 << 20))).rejects.toEqual(
+      coded("store-unreachable"),
+    );
+    expect((await store.stat("a")).size).toBe(size);
+    expect(await leftovers(base)).toEqual([]);
+  });
+
   it("a disk that fills at the last block fails the put, though the source ended well", async () => {
     let written = 0;
     const { files } = doors((call) => call === "write" && ++written > 30);
