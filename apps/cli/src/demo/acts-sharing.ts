@@ -99,7 +99,14 @@ export async function deposit(stage: Stage, world: World): Promise<Records> {
   stage.details(
     patients.map(({ name, format, policy }) => {
       const { recordId, bytes, validation } = records.get(name)!;
-      return [name, format, `${bytes} bytes`.padStart(13), validation, policy, `${recordId.slice(0, 8)}…`];
+      return [
+        name,
+        format,
+        `${(bytes / 1000).toFixed(1)} kB`.padStart(8),
+        validation,
+        policy,
+        `${recordId.slice(0, 8)}…`,
+      ];
     }),
   );
   holds(
@@ -145,10 +152,7 @@ export async function denied(stage: Stage, world: World, records: Records): Prom
   const grantedBy = refused.data.grantedBy as string[];
   holds(list(missing.flat()) === "cardiology@cedars", "cardiology@cedars is what dora lacks");
   holds(list(grantedBy) === "cedars", "cedars can grant it");
-  stage.details([
-    ["missing", list(missing.flat())],
-    ["who can grant it", list(grantedBy)],
-  ]);
+  stage.details([[`missing: ${list(missing.flat())}`, `who can grant it: ${list(grantedBy)}`]]);
 }
 
 export async function outsourcedOpen(stage: Stage, world: World, records: Records): Promise<void> {

@@ -3,6 +3,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { erasure } from "./acts-ending.ts";
+import { tampering } from "./acts-integrity.ts";
 import { ownersRule, revocation } from "./acts-ruling.ts";
 import { denied, deposit, grant, outsourcedOpen, prologue, type Records } from "./acts-sharing.ts";
 import { type ActTold, duration, Stage } from "./stage.ts";
@@ -44,6 +45,9 @@ export async function playDemo(stream: NodeJS.WriteStream): Promise<DemoSummary>
       ownersRule(stage, world, records),
     );
     await stage.act("6  Revocation", "at once", () => revocation(stage, world, records));
+    await stage.act("7  Tampering", "found by forensics, in the cloud and in the ledger", () =>
+      tampering(stage, world, records),
+    );
     await stage.act("8  Erasure", "with a certificate, and the log that stays", () =>
       erasure(stage, world, records),
     );
@@ -67,13 +71,28 @@ export async function playDemo(stream: NodeJS.WriteStream): Promise<DemoSummary>
   return summary;
 }
 
-function ending(stage: Stage, { folder, home, ms }: DemoSummary): void {
+const plural = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
+
+function ending(stage: Stage, { folder, home, ms, acts, records }: DemoSummary): void {
+  const steps = acts.flatMap((act) => act.steps);
+  const refused = steps.filter((step) => step.refused !== undefined).length;
+
+  const opens = steps.filter(
+    (step) => step.command.startsWith("chartseal open ") && step.refused === undefined,
+  ).length;
   stage.line();
   stage.line(`${stage.bold("What happened")}  ${stage.dim(`in ${duration(ms)}`)}`);
-  stage.line(
-    "  Five records were sealed, signed and registered; three opens succeeded; nine were refused, each with",
-  );
-  stage.line("  its reason; two alterations were found, located and undone; one record was erased.");
+  stage.details([
+    [
+      "sealed",
+      plural(records.length, "record", "records"),
+      "of five patients, at three hospitals, in five formats",
+    ],
+    ["opened", plural(opens, "time", "times"), "by readers who satisfied the policy"],
+    ["refused", plural(refused, "time", "times"), "each with its reason"],
+    ["altered", "2 times", "found, located and put back"],
+    ["erased", "1 record", "with a certificate, and a complete log for its owner"],
+  ]);
   stage.line();
   stage.line(`${stage.bold("Where it is")}  ${stage.dim(folder)}`);
   stage.details([
@@ -86,4 +105,5 @@ function ending(stage: Stage, { folder, home, ms }: DemoSummary): void {
   stage.line(`${stage.bold("Go on")}  ${stage.dim("with node_modules/.bin first on your PATH")}`);
   stage.line(`      export CHARTSEAL_HOME=${home} CHARTSEAL_PASSPHRASE=${demoPassphrase}`);
   stage.line("      chartseal records && chartseal verify");
+  stage.line();
 }

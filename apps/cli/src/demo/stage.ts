@@ -117,7 +117,7 @@ export class Stage {
   }
 
   async #timed<T>({ told, work }: Omit<Step<T>, "command">): Promise<{ value: T; ms: number }> {
-    if (this.#lively) this.#stream.write(`  ${this.dim(`· ${told}`)}`);
+    if (this.#lively) this.#stream.write(`  ${this.dim(`· ${this.#clipped(told, 5)}`)}`);
     this.#step = told;
     const start = performance.now();
     try {
@@ -128,11 +128,15 @@ export class Stage {
     }
   }
 
-  #tell(mark: string, { told, command }: Pick<StepTold, "command"> & { told: string }, ms: number): void {
+  #tell(mark: string, { told, command }: Pick<RefusedStep, "told" | "command">, ms: number): void {
     const time = duration(ms);
-    const room = Math.max(1, this.#width - 4 - told.length - time.length);
-    this.line(`  ${mark} ${told}${" ".repeat(room)}${this.dim(time)}`);
-    this.line(this.dim(`    $ ${this.#clipped(shortIds(command), 6)}`));
+    const lines = wrapped(told.split(" "), this.#width - 5 - time.length);
+    const last = lines.at(-1)!;
+    lines[lines.length - 1] = last + " ".repeat(this.#width - 4 - last.length - time.length) + this.dim(time);
+    this.line(`  ${mark} ${lines.join("\n    ")}`);
+    // A long command goes on behind a backslash, before an option, so that it can be copied.
+    const parts = shortIds(command).split(/ (?=--|&&)/);
+    this.line(this.dim(`    $ ${wrapped(parts, this.#width - 8).join(" \\\n        ")}`));
   }
 
   /** Rows under a step, in columns; numbers are given padded. */
@@ -167,6 +171,17 @@ export function holds(condition: boolean, what: string): void {
 /** Ids are told by their first digits; the summary keeps them whole. */
 function shortIds(command: string): string {
   return command.replaceAll(/\b([0-9a-f]{8})[0-9a-f]{56}\b/g, "$1…");
+}
+
+/** The words in lines of at most `room` columns, where no word alone is longer. */
+function wrapped(words: readonly string[], room: number): string[] {
+  const lines = [words[0] ?? ""];
+  for (const word of words.slice(1)) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (longer.length <= room) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 async function refusal(code: ErrorCode, work: () => Promise<unknown>): Promise<ChartsealError> {

@@ -1,0 +1,138 @@
+/** The demo as `npm run demo` runs it: the whole story, its summary, its artefacts, the commands that it shows. */
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { sampleRecords } from "../../../examples/make-records.ts";
+import { root } from "../../../test/tidy/tree.ts";
+import { holds, Stage } from "../src/demo/stage.ts";
+import { createProgram } from "../src/program.ts";
+import { chartsealLines, unknownParts } from "./command-lines.ts";
+import { runShell } from "./transcript.ts";
+
+interface Summary {
+  readonly ok: boolean;
+  readonly ms: number;
+  readonly acts: { name: string; ok: boolean; ms: number; steps: { command: string; refused?: string }[] }[];
+  readonly prologue: { readonly steps: { command: string }[] };
+  readonly folder: string;
+  readonly home: string;
+  readonly report: string;
+  readonly passphrase: string;
+  readonly records: readonly string[];
+}
+
+let summary: Summary;
+let told: string;
+
+beforeAll(() => {
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    [join(root, "node_modules/.bin/chartseal"), "demo", "--json"],
+    { encoding: "utf8", cwd: root },
+  );
+  expect(`${status}\n${status === 0 ? "" : stderr}`).toBe("0\n");
+  expect(stdout.trimEnd().split("\n")).toHaveLength(1);
+  summary = JSON.parse(stdout) as Summary;
+  told = stderr;
+});
+
+afterAll(() => {
+  if (summary !== undefined) rmSync(summary.folder, { recursive: true, force: true });
+});
+
+describe("the demo", () => {
+  it("tells eight acts, all of which hold, within a minute", () => {
+    expect(summary.ok && summary.acts.every(({ ok }) => ok)).toBe(true);
+    const names = "Deposit, Grant, Denied, Open, The owner's rule, Revocation, Tampering, Erasure";
+    expect(summary.acts.map(({ name }) => name.replace(/^\d +/, "")).join(", ")).toBe(names);
+    expect(summary.acts.every(({ name }) => told.includes(name))).toBe(true);
+    expect(summary.ms).toBeLessThan(60_000);
+    expect(summary.records).toHaveLength(5);
+  });
+
+  it("is refused in each of the ways that it promises", () => {
+    const refusals = summary.acts.flatMap(({ steps }) => steps.flatMap(({ refused }) => refused ?? []));
+    const codes = ["erased", "policy-unsatisfied", "revoked", "rule-missing", "rule-violated"];
+    expect([...new Set(refusals)].sort()).toEqual(codes);
+  });
+
+  it("shows beside each step a command that there is", () => {
+    const steps = [summary.prologue, ...summary.acts].flatMap((act) => act.steps);
+    const program = createProgram();
+    const lines = steps.flatMap(({ command }) => command.split("&&").flatMap(chartsealLines));
+    expect(lines.length).toBeGreaterThanOrEqual(steps.length);
+    expect(lines.flatMap((line) => unknownParts(program, line))).toEqual([]);
+  });
+
+  it("is plain text where it is piped", () => {
+    expect(told.includes("\u001b")).toBe(false);
+  });
+
+  it("shows the counted operations: three Miller loops for the provider, none for the reader", () => {
+    expect(told).toMatch(/provider: transform +3 +1 +· +1 +·\n/);
+    expect(told).toMatch(/bob: opens +· +1 +1 +1 +·\n/);
+  });
+
+  it("leaves what it says: a home that verifies, the report with both findings, what was read, the certificate", () => {
+    const files = [
+      "access-log.jsonl",
+      "certificate.json",
+      "clara-history.json",
+      "home",
+      "report.html",
+      "report.json",
+    ];
+    expect(readdirSync(summary.folder).sort()).toEqual(files);
+    expect(existsSync(summary.report)).toBe(true);
+    const read = readFileSync(join(summary.folder, "clara-history.json"));
+    expect(read.equals(sampleRecords().get("clara-history.json")!)).toBe(true);
+    const report = JSON.parse(readFileSync(join(summary.folder, "report.json"), "utf8")) as {
+      findings: { kind: string; chunk?: number }[];
+    };
+    expect(report.findings.map(({ kind, chunk }) => `${kind} ${chunk ?? ""}`.trim()).sort()).toEqual([
+      "chain-transaction",
+      "object-altered 1",
+    ]);
+    const environment = { CHARTSEAL_HOME: summary.home, CHARTSEAL_PASSPHRASE: summary.passphrase };
+    const verified = runShell("chartseal verify --json", summary.folder, environment);
+    expect(JSON.parse(verified.output)).toMatchObject({ ok: true, records: 5, orphans: 0, findings: [] });
+    const [first, second] = summary.records;
+    expect(runShell(`chartseal open ${first} --as amy --json`, summary.folder, environment).exitCode).toBe(3);
+    expect(runShell(`chartseal open ${second} --as dora --json`, summary.folder, environment).exitCode).toBe(
+      0,
+    );
+  });
+});
+
+describe("the sample records that ship", () => {
+  it("are those that the generator makes", () => {
+    const folder = join(root, "examples", "records");
+    expect(readdirSync(folder).sort()).toEqual([...sampleRecords().keys()].sort());
+    for (const [file, bytes] of sampleRecords()) {
+      expect(readFileSync(join(folder, file)).equals(bytes), `${file}: run examples/make-records.ts`).toBe(
+        true,
+      );
+    }
+  });
+});
+
+describe("a story that does not hold", () => {
+  const stage = (): Stage => new Stage({ write: () => true } as unknown as NodeJS.WriteStream);
+
+  it("fails with the act and the step", async () => {
+    const played = stage().act("1  Act", "", () =>
+      stage().step({ told: "a step", command: "", work: async () => holds(false, "the sky is green") }),
+    );
+    await expect(played).rejects.toMatchObject({ code: "defect", data: { act: "1  Act" } });
+    await expect(played).rejects.toThrow("the sky is green");
+  });
+
+  it("fails where a refusal does not come, or comes with another code", async () => {
+    const step = { told: "a step", command: "", code: "revoked" as const };
+    const wanted = stage().refused({ ...step, work: async () => undefined });
+    await expect(wanted).rejects.toMatchObject({ code: "defect" });
+    const other = Object.assign(new Error("erased"), { code: "erased" });
+    await expect(stage().refused({ ...step, work: () => Promise.reject(other) })).rejects.toBe(other);
+  });
+});
