@@ -123,7 +123,9 @@ async function checkOpened(
   const chain = await checkChain(paths, pairing, origin.genesis);
   const { chainId } = origin;
   const explained =
-    chainId === undefined ? [] : explainChain({ chainId, findings: chain.findings, rows: salvage });
+    chainId === undefined
+      ? []
+      : explainChain({ chainId, genesis: origin.genesis, findings: chain.findings, rows: salvage });
   const objects = await openStoredObjects(paths);
   const source = new RecordSource(paths, pairing, { genesis: origin.genesis, salvage });
   try {

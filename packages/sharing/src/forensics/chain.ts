@@ -8,13 +8,12 @@ import {
   type BlockHeader,
   type ChainFinding,
   type Commit,
-  decodeTransaction,
   hashHeader,
   transactionRoot,
   verifyCommit,
 } from "@chartseal/ledger";
+import { accountKeys, alteredPosition } from "./altered-transaction.ts";
 import { type Finding, type FindingKind, remedies } from "./finding.ts";
-import { attempt } from "./records.ts";
 
 /** A block's row as it can still be read; a column that cannot is absent. */
 export interface BlockRow {
@@ -37,6 +36,7 @@ export interface ChainRows {
 /** One finding or more for each block that the check complains of, in the order of heights. */
 export function explainChain(input: {
   readonly chainId: Uint8Array;
+  readonly genesis?: Uint8Array | undefined;
   readonly findings: readonly ChainFinding[];
   readonly rows: ChainRows | undefined;
 }): Finding[] {
@@ -49,8 +49,9 @@ export function explainChain(input: {
   const heights = [...byHeight.keys()].sort((a, b) => a - b);
   return heights.flatMap((height) => {
     const found = byHeight.get(height) ?? [];
-    if (height === 0 || input.rows === undefined) return found.map(plain);
-    return new BlockCase(input.chainId, input.rows, height, found).explain();
+    const { rows } = input;
+    if (height === 0 || rows === undefined) return found.map(plain);
+    return new BlockCase({ ...input, rows }, height, found).explain();
   });
 }
 
@@ -84,13 +85,23 @@ function plain({ height, field, transaction, detail }: ChainFinding): Finding {
 
 class BlockCase {
   readonly #chainId: Uint8Array;
+  readonly #genesis: Uint8Array | undefined;
   readonly #rows: ChainRows;
   readonly #height: number;
   readonly #found: readonly ChainFinding[];
 
-  constructor(chainId: Uint8Array, rows: ChainRows, height: number, found: readonly ChainFinding[]) {
-    this.#chainId = chainId;
-    this.#rows = rows;
+  constructor(
+    chain: {
+      readonly chainId: Uint8Array;
+      readonly genesis?: Uint8Array | undefined;
+      readonly rows: ChainRows;
+    },
+    height: number,
+    found: readonly ChainFinding[],
+  ) {
+    this.#chainId = chain.chainId;
+    this.#genesis = chain.genesis;
+    this.#rows = chain.rows;
     this.#height = height;
     this.#found = found;
   }
@@ -267,9 +278,9 @@ class BlockCase {
       const detail = `block ${this.#height} holds ${transactions.length} transactions, its signed header ${header.transactionCount}`;
       return this.#finding("chain-transaction", detail, { field: "transactionCount" });
     }
-    const at = alteredIndex(transactions, indexed);
+    const at = alteredPosition(transactions, indexed, () => accountKeys(this.#genesis, this.#rows));
     if (at === undefined) {
-      const detail = `one of the ${transactions.length} transactions of block ${this.#height} was altered outside its body`;
+      const detail = `one of the ${transactions.length} transactions of block ${this.#height} was altered outside what others witness`;
       return this.#finding("chain-transaction", detail, { field: "merkleRoot" });
     }
     const identifier = indexed[at];
@@ -299,15 +310,4 @@ const headerFields = [
 function sameField(one: number | Uint8Array, other: number | Uint8Array): boolean {
   if (typeof one === "number" || typeof other === "number") return one === other;
   return equalBytes(one, other);
-}
-
-/** The transaction that is not what the index knows; the only one, where there is one. */
-function alteredIndex(transactions: readonly Uint8Array[], indexed: BlockRow["indexed"]): number | undefined {
-  if (transactions.length === 1) return 0;
-  const at = transactions.findIndex((bytes, position) => {
-    const identifier = attempt(() => decodeTransaction(bytes))?.identifier;
-    const expected = indexed[position];
-    return identifier === undefined || expected === undefined || !equalBytes(identifier, expected);
-  });
-  return at === -1 ? undefined : at;
 }

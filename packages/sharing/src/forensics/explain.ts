@@ -84,11 +84,14 @@ function whereOf(finding: Finding): string {
 function chainGood({ kind, height }: Finding, { timeOf, head }: CaseEvidence): LastGood[] {
   if (height === undefined) return [];
   const gone = kind === "chain-rollback" || kind === "chain-missing";
-  const at = gone ? height - 1 : height;
+  const named = timeOf(height + 1) !== undefined && (kind === "chain-header" || kind === "chain-commit");
+  const at = gone ? height - 1 : named ? height + 1 : height;
   const timestampMs = timeOf(at);
   const evidence = gone
     ? `block ${at}, the last one before the gap, was signed then`
-    : `the validator signed block ${at} then`;
+    : named
+      ? `block ${at}, which names the hash of block ${height}, was signed then`
+      : `the validator signed block ${at} then`;
   const signed: LastGood[] =
     timestampMs === undefined ? [] : [{ timestampMs, height: at, certainty: "proved", evidence }];
   const followed = head.height > at && !gone && head.timestampMs > 0;

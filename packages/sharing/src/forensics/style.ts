@@ -35,7 +35,7 @@ p{margin:0 0 8px}code{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,monos
 .legend .excess::before{background:var(--wait);border-color:var(--wait)}
 article{border-top:1px solid var(--line);padding:18px 0}article:last-child{padding-bottom:0}
 .number{display:inline-block;min-width:26px;height:26px;line-height:26px;text-align:center;border-radius:50%;background:var(--bad);color:var(--card);font-size:13px;margin-right:10px}
-.kind{color:var(--soft);font-weight:400;margin-left:6px}.detail{font-size:16px}.where{color:var(--soft);overflow-wrap:anywhere;font-size:13px}
+.kind{color:var(--soft);font-weight:400;margin-left:6px}.detail{font-size:16px}.detail::first-letter{text-transform:uppercase}.where{color:var(--soft);overflow-wrap:anywhere;font-size:13px}
 .times{padding:0;margin:0;list-style:none}.times b{display:inline-block;min-width:58px;font-size:12px;text-transform:uppercase}
 .times .proved b{color:var(--good)}.times .likely b{color:var(--wait)}.times .hint{color:var(--soft)}
 table{border-collapse:collapse;width:100%;font-size:13px}th{text-align:left;color:var(--soft);font-weight:400}
