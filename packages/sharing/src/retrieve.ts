@@ -8,6 +8,7 @@ import {
   decodeDescriptor,
   equalBytes,
   type HeaderSecrets,
+  hasCode,
   openPayload,
   recomputeEncapsulation,
   recoverFromTransform,
@@ -73,6 +74,8 @@ export async function open(
     readonly member: MemberKeys;
     readonly granted: Pick<Granted, "record" | "recordId">;
     readonly transformed: Transformed;
+    /** Makes the whole encapsulation again, as the owner's client does anyway: for an owner who asks another reader. */
+    readonly recompute?: boolean;
   },
 ): Promise<Opened> {
   const { pairing, ledger } = surroundings;
@@ -85,19 +88,39 @@ export async function open(
   const author = await authorOf(surroundings, { recordId, record });
   if (member.recoveryKey === null) throw new ChartsealError("defect", "a transform without a recovery key");
   const { policy, context, encapsulation } = checked;
-  const recovered = recoverFromTransform(pairing, {
-    transform: transformed.transform,
-    recoveryKey: member.recoveryKey,
-    policy,
-    context,
-    encapsulation,
-  });
+  const ownersFirst = author.kind === "attributes" && equalBytes(record.owner, member.account);
+  const recovered = recoverOrBlame(ownersFirst && record.rekey === null, () =>
+    recoverFromTransform(pairing, {
+      transform: transformed.transform,
+      recoveryKey: member.recoveryKey!,
+      policy,
+      context,
+      encapsulation,
+    }),
+  );
   // The owner's client makes the whole encapsulation again: a sealer whose rows do not fit the policy is found here.
-  if (author.kind === "attributes" && equalBytes(record.owner, member.account)) {
+  if (ownersFirst || options.recompute === true) {
     recomputeEncapsulation(pairing, { mpk, message: recovered.message, policy, context, encapsulation });
   }
   const secrets = await openSecrets(checked.header, recovered, record.statement.metadataCommitment);
   return openedRecord({ record, checked, secrets, author, transformed });
+}
+
+/**
+ * m, or the error. An owner whose row in an author's header does not open cannot tell a wrong T from a row that does not
+ * fit the policy, and says `header-altered` (CRYPTO §4); another satisfied reader, who makes it all again, can.
+ */
+function recoverOrBlame<T>(isOwnersOfAuthor: boolean, recover: () => T): T {
+  try {
+    return recover();
+  } catch (error) {
+    if (!isOwnersOfAuthor || !hasCode(error, "transform-invalid")) throw error;
+    throw new ChartsealError("header-altered", "the owner's own row of this record does not open", {
+      data: { field: "own row" },
+      hint: "The author sealed it wrongly, or the provider answered wrongly: another reader can tell.",
+      cause: error,
+    });
+  }
 }
 
 function openedRecord(parts: {
