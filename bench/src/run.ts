@@ -36,6 +36,11 @@ const benches = {
     columns: 3,
     load: async () => (await import("./schemes/abs.ts")).benchAbs,
   },
+  ledger: {
+    heading: "An embedded ledger as it grows",
+    columns: 3,
+    load: async () => (await import("./ledger/ledger.ts")).benchLedger,
+  },
 } as const satisfies Record<string, Bench>;
 
 export type BenchName = keyof typeof benches;
