@@ -31,6 +31,8 @@ export interface ChainFinding {
   readonly field: string;
   /** Position of the transaction in its block, where one is to blame. */
   readonly transaction?: number;
+  /** Of a state root: the one that the replay gave, hex. */
+  readonly expected?: string;
   readonly detail: string;
 }
 
@@ -125,10 +127,15 @@ export class ChainCheck {
   }
 
   find(height: number, field: string, detail: string, data: ErrorData = {}): void {
-    const { transaction } = data;
-    const finding = { height, field, detail };
+    const { transaction, expected } = data;
     if (this.#findings.length >= findingsMax) return;
-    this.#findings.push(typeof transaction === "number" ? { ...finding, transaction } : finding);
+    this.#findings.push({
+      height,
+      field,
+      ...(typeof transaction === "number" ? { transaction } : {}),
+      ...(typeof expected === "string" ? { expected } : {}),
+      detail,
+    });
   }
 
   /** What should be a block and cannot be read as one. */
@@ -167,7 +174,8 @@ export class ChainCheck {
     };
     const executed = executeBlock(input);
     if (!equalBytes(executed.header.stateRoot, header.stateRoot)) {
-      this.find(header.height, "stateRoot", "the state root is not what the transactions give");
+      const expected = toHex(executed.header.stateRoot);
+      this.find(header.height, "stateRoot", "the state root is not what the transactions give", { expected });
       this.#replaying = false;
       return undefined;
     }

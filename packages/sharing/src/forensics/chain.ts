@@ -3,7 +3,7 @@
  * (CRYPTO §5, last line). The check tells what does not fit together; here the good witnesses (the commit, the next
  * block's link, the index of transactions) say which side of each mismatch was altered.
  */
-import { equalBytes, toHex } from "@chartseal/crypto";
+import { equalBytes, fromHex, toHex } from "@chartseal/crypto";
 import {
   type BlockHeader,
   type ChainFinding,
@@ -197,19 +197,23 @@ class BlockCase {
       transactionCount: transactions.length,
       proposer: known.signer,
       previousHash: this.#previousHash() ?? header.previousHash,
+      stateRoot: this.#expectedRoot() ?? header.stateRoot,
     };
     const changed = headerFields.filter((field) => !sameField(header[field], right[field]));
     const restored = equalBytes(hashHeader(right), hash);
+    // Every other field must be what the rest of the chain says; the time alone is only in the header.
     const field = restored
       ? changed.join(", ")
-      : changed.length > 0
-        ? changed.join(", ")
-        : this.#says("stateRoot") !== undefined
-          ? "stateRoot"
-          : "timestampMs";
+      : changed.filter((one) => one !== "stateRoot").join(", ") || "timestampMs";
     const proof = restored ? "; with the right value it gives the signed hash again" : "";
     const detail = `the header of block ${this.#height} was altered in ${field}${known.signedHash ? proof : ""}`;
     return this.#finding("chain-header", detail, { field });
+  }
+
+  /** The state root that a replay under this header gave, where it gave another. */
+  #expectedRoot(): Uint8Array | undefined {
+    const expected = this.#says("stateRoot")?.expected;
+    return expected === undefined ? undefined : fromHex(expected, 32);
   }
 
   #previousHash(): Uint8Array | undefined {
@@ -302,6 +306,7 @@ const headerFields = [
   "height",
   "previousHash",
   "merkleRoot",
+  "stateRoot",
   "size",
   "transactionCount",
   "proposer",
