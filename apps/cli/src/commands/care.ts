@@ -113,13 +113,12 @@ function addPassphrase(group: Command): void {
       const globals = globalsOf(command);
       const { member } = options;
       const home = openHome(homeFolder(globals.home));
+      const file = options.newPassphraseFile;
+      const from = { variable: "CHARTSEAL_NEW_PASSPHRASE", option: "--new-passphrase-file" };
+      const given = file === undefined ? undefined : await readPassphrase({ passphraseFile: file, from });
       if (member !== undefined) requireMember(home, member);
       const old = await readPassphrase(passphraseOption(globals));
-      const next = await readPassphrase({
-        question: "New passphrase: ",
-        from: { variable: "CHARTSEAL_NEW_PASSPHRASE", option: "--new-passphrase-file" },
-        ...(options.newPassphraseFile === undefined ? {} : { passphraseFile: options.newPassphraseFile }),
-      });
+      const next = given ?? (await readPassphrase({ question: "New passphrase: ", from }));
       checkNewPassphrase(old, next);
       const own = member === undefined ? {} : { member };
       const done = await changePassphrase(home, { old, next, ...own, waitMs: globals.waitMs });

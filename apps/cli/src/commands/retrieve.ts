@@ -1,7 +1,6 @@
 /** open, and its steps one by one for scripts: request, transform. */
 import { ChartsealError, ed25519KeyPairFromSeed, fromHex, toHex } from "@chartseal/crypto";
 import {
-  type Author,
   askTransform,
   type Granted,
   type Opened,
@@ -13,6 +12,7 @@ import {
 } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { parseRecordId, requireMember } from "../home/home.ts";
+import { authorValue, destinationOf, parseRange } from "../operations/opened.ts";
 import { checkDestination, type Destination, deliver } from "../operations/output-file.ts";
 import { type Globals, globalsOf } from "../program-globals.ts";
 import { progressBar } from "../progress.ts";
@@ -27,31 +27,6 @@ interface OpenOptions {
   readonly range?: string;
   readonly file?: string;
   readonly genesis?: string;
-}
-
-/** `A-B`, both included. @throws ChartsealError `input-invalid` */
-export function parseRange(text: string): { readonly from: number; readonly to: number } {
-  const parts = /^(\d{1,15})-(\d{1,15})$/.exec(text);
-  const [from, to] = [Number(parts?.[1]), Number(parts?.[2])];
-  if (parts !== null && from <= to) return { from, to };
-  throw new ChartsealError("input-invalid", `${JSON.stringify(text)} is no range of bytes`, {
-    hint: "Write A-B, both included, 0 ≤ A ≤ B < length.",
-  });
-}
-
-export function destinationOf(globals: Globals, out: string | undefined): Destination {
-  if (out !== undefined) return { file: out };
-  return globals.output.json ? "nowhere" : "standard-output";
-}
-
-/** The author as the `open` row of CONTRACT shows it. */
-export function authorValue(author: Author): Record<string, unknown> {
-  if (author.kind === "owner") {
-    const again = author.reencrypted ? { reencryptedBy: "owner" } : {};
-    return { account: toHex(author.account), ...again };
-  }
-  const again = author.reencrypted ? { reencryptedBy: "owner" } : {};
-  return { policy: author.policy, verified: author.verified, ...again };
 }
 
 async function deliverOpened(

@@ -6,7 +6,6 @@ import { closeSync, existsSync, fstatSync, openSync, read } from "node:fs";
 import { promisify } from "node:util";
 import { ChartsealError, loadPairing, toHex } from "@chartseal/crypto";
 import { type OpenedFile, openPortable, type PortableFile, readPortable } from "@chartseal/sharing";
-import { authorValue, destinationOf, parseRange } from "../commands/retrieve.ts";
 import { readSmallFile } from "../home/files.ts";
 import { type Home, homeFolder, memberFolder, requireMember } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
@@ -16,6 +15,7 @@ import type { Globals } from "../program-globals.ts";
 import { passphraseOption } from "../run.ts";
 import { loadFullKeys } from "./full-key.ts";
 import { readGenesisFile } from "./ledger.ts";
+import { authorValue, destinationOf, parseRange } from "./opened.ts";
 import { checkDestination, deliver } from "./output-file.ts";
 
 const pieceBytes = 256 * 1024;
