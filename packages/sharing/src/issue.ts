@@ -251,7 +251,11 @@ export async function askNodes(
   for (const node of nodes) {
     if (answers.length === threshold) break;
     try {
-      answers.push(await ask(node));
+      const answer = await ask(node);
+      // Whose answer it is, its asker knows: a node that answers in another's name would have that one blamed.
+      if (answer.node !== node.index)
+        throw new ChartsealError("issue-invalid", "an answer names another node");
+      answers.push(answer);
     } catch (error) {
       const code = error instanceof ChartsealError ? error.code : "defect";
       failures.push({ node: node.index, code });
