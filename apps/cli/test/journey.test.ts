@@ -1,83 +1,83 @@
-import { mkdtempSync } from "node:fs";
+/**
+ * The whole journey through the operations of an embedded home: init, hospital, members, grant, rule, deposit, retrieve,
+ * rekey with and without the payload, revocation, the access log, erasure; the home is closed and opened in between.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { concat, equalBytes, fromUtf8, parsePolicy, toHex, utf8 } from "@chartseal/crypto";
+import { concat, fromUtf8, parsePolicy, utf8 } from "@chartseal/crypto";
 import { accessLog, deposit, erase, rekey, retrieve, setRule } from "@chartseal/sharing";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { openHome } from "../src/home/home.ts";
 import { init } from "../src/operations/init.ts";
 import { addMember, addNamespace, grantAttributes, revokeAttributes } from "../src/operations/members.ts";
-import { memberOf, openSession, refreshKeys } from "../src/services/session.ts";
+import { memberOf, openSession, refreshKeys, type Session } from "../src/services/session.ts";
 
-test("e2e", async () => {
-  const dir = join(mkdtempSync(join(tmpdir(), "cs-")), "home");
-  const t0 = performance.now();
-  const lap = (s: string) => console.log(s, Math.round(performance.now() - t0));
-  console.log(await init(dir, { name: "demo", nodes: 3, threshold: 2, passphrase: "x", now: Date.now }));
-  lap("init");
-  let s = await openSession(openHome(dir), { passphrase: "x", waitMs: 0 });
-  lap("open");
-  await addNamespace(s, "cedars");
-  lap("ns");
-  const a = await addMember(s, { name: "alice", passphrase: "x" });
-  lap("alice");
-  const b = await addMember(s, { name: "bob", passphrase: "x" });
-  console.log(await grantAttributes(s, b.keys, ["doctor@cedars", "cardiology@cedars"]));
-  lap("grant");
-  const policy = parsePolicy("doctor@cedars and cardiology@cedars");
-  await setRule(s, { owner: a.keys.keys, namespace: "cedars", policy });
-  lap("rule");
-  async function* src() {
-    yield utf8("hello record");
-  }
-  const d = await deposit(s, {
-    by: b.keys.keys,
-    owner: a.keys.keys.account,
+const folder = mkdtempSync(join(tmpdir(), "chartseal-journey-"));
+const home = join(folder, "home");
+const passphrase = "journey";
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const policy = parsePolicy("doctor@cedars and cardiology@cedars");
+
+async function text(source: AsyncIterable<Uint8Array>): Promise<string> {
+  const parts: Uint8Array[] = [];
+  for await (const part of source) parts.push(part.slice());
+  return fromUtf8(concat(...parts));
+}
+
+async function populated(): Promise<{ session: Session; recordId: Uint8Array }> {
+  await init(home, { name: "metro", nodes: 3, threshold: 2, passphrase, now: Date.now });
+  const session = await openSession(openHome(home), { passphrase, waitMs: 0 });
+  await addNamespace(session, "cedars");
+  const { keys: alice } = await addMember(session, { name: "alice", passphrase });
+  const { keys: bob } = await addMember(session, { name: "bob", passphrase });
+  const granted = await grantAttributes(session, bob, ["doctor@cedars", "cardiology@cedars"]);
+  expect(granted.attributes).toEqual(["cardiology@cedars", "doctor@cedars"]);
+  await setRule(session, { owner: alice.keys, namespace: "cedars", policy });
+  const deposited = await deposit(session, {
+    by: bob.keys,
+    owner: alice.keys.account,
     namespace: "cedars",
     policy,
     authorPolicy: policy,
-    source: src(),
-    metadata: async () => ({ name: "x.txt", mediaType: "text/plain", validation: "not-checked" }),
+    source: (async function* () {
+      yield utf8("hello record");
+    })(),
+    metadata: async () => ({ name: "note.txt", mediaType: "text/plain", validation: "not-checked" }),
   });
-  lap("deposit");
-  console.log(toHex(d.recordId), d.sealedBytes);
-  const o = await retrieve(s, { member: b.keys.keys, recordId: d.recordId });
-  lap("retrieve");
-  const parts: Uint8Array[] = [];
-  for await (const c of o.read()) parts.push(c.slice());
-  expect(fromUtf8(concat(...parts))).toBe("hello record");
-  console.log(o.author, o.metadata);
-  await s.close();
-  s = await openSession(openHome(dir), { passphrase: "x", waitMs: 0, members: ["alice", "bob"] });
-  lap("reopen");
-  const alice = memberOf(s, "alice"),
-    bob = memberOf(s, "bob");
-  const r = await rekey(s, { owner: alice.keys, recordId: d.recordId });
-  lap("rekey");
-  await retrieve(s, { member: bob.keys, recordId: d.recordId });
-  lap("retrieve2");
-  await rekey(s, { owner: alice.keys, recordId: d.recordId, payload: true });
-  lap("rekey payload");
-  console.log((await retrieve(s, { member: bob.keys, recordId: d.recordId })).author);
-  console.log(
-    await revokeAttributes(s, { name: "bob", account: bob.keys.account, attributes: ["cardiology@cedars"] }),
-  );
-  lap("revoke");
-  await expect(retrieve(s, { member: bob.keys, recordId: d.recordId })).rejects.toThrow();
-  await refreshKeys(s, bob);
-  await expect(retrieve(s, { member: bob.keys, recordId: d.recordId })).rejects.toMatchObject({
-    code: "policy-unsatisfied",
-  });
-  await retrieve(s, { member: alice.keys, recordId: d.recordId });
-  console.log(
-    (await accessLog(s.ledger, { recordId: d.recordId, owner: alice.keys })).entries.map((e) => [
-      e.event,
-      e.reader && toHex(e.reader),
-    ]),
-  );
-  console.log(await erase(s, { owner: alice.keys, recordId: d.recordId }));
-  await expect(retrieve(s, { member: alice.keys, recordId: d.recordId })).rejects.toMatchObject({
-    code: "erased",
-  });
-  await s.close();
+  return { session, recordId: deposited.recordId };
+}
+
+test("a record is deposited, read, rekeyed, withdrawn from a reader, and erased; its log says all of it", async () => {
+  const first = await populated();
+  const { recordId } = first;
+  await first.session.close();
+
+  const session = await openSession(openHome(home), { passphrase, waitMs: 0, members: ["alice", "bob"] });
+  const alice = memberOf(session, "alice").keys;
+  const bobMember = memberOf(session, "bob");
+  const bob = bobMember.keys;
+  const opened = await retrieve(session, { member: bob, recordId });
+  expect(await text(opened.read())).toBe("hello record");
+  expect(opened.author).toMatchObject({ policy: policy.text, verified: true });
+  await rekey(session, { owner: alice, recordId });
+  expect(await text((await retrieve(session, { member: bob, recordId })).read())).toBe("hello record");
+  await rekey(session, { owner: alice, recordId, payload: true });
+  const again = await retrieve(session, { member: bob, recordId });
+  expect(await text(again.read())).toBe("hello record");
+  expect(again.author).toMatchObject({ verified: false, reencrypted: true });
+
+  await revokeAttributes(session, { name: "bob", account: bob.account, attributes: ["cardiology@cedars"] });
+  await expect(retrieve(session, { member: bob, recordId })).rejects.toThrow();
+  await refreshKeys(session, bobMember);
+  await expect(retrieve(session, { member: bob, recordId })).rejects.toMatchObject({ code: "revoked" });
+  expect(await text((await retrieve(session, { member: alice, recordId })).read())).toBe("hello record");
+
+  const log = await accessLog(session.ledger, { recordId, owner: alice });
+  const readers = log.entries.filter(({ event }) => event === "transformed").map(({ reader }) => reader);
+  expect(readers).toEqual([bob, alice, bob, alice, bob, alice].map(({ account }) => account));
+  await erase(session, { owner: alice, recordId });
+  await expect(retrieve(session, { member: alice, recordId })).rejects.toMatchObject({ code: "erased" });
+  await session.close();
 });
