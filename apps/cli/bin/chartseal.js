@@ -14,7 +14,11 @@ if (major < wanted[0] || (major === wanted[0] && minor < wanted[1])) {
   import("../dist/main.js").then(
     (program) => program.main(process.argv.slice(2)),
     (error) => {
-      process.stderr.write(`chartseal: defect: the build is missing or broken; run npm run build\n`);
+      const message = "the build is missing or broken; run npm run build";
+      process.stderr.write(`chartseal: defect: ${message}\n`);
+      if (process.argv.includes("--json")) {
+        process.stdout.write(`${JSON.stringify({ error: { code: "defect", message } })}\n`);
+      }
       if (process.env.CHARTSEAL_DEBUG === "1") process.stderr.write(`${error.stack}\n`);
       process.exitCode = 1;
     },

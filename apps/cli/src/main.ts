@@ -11,22 +11,38 @@ function wantsJson(argv: readonly string[]): boolean {
   return (end === -1 ? argv : argv.slice(0, end)).includes("--json");
 }
 
+/** Help or the version: with --json one value like everything else on standard output. */
+function show(text: string, { code }: CommanderError, json: boolean): void {
+  const value = code === "commander.version" ? { version: text.trim() } : { help: text };
+  process.stdout.write(json ? `${JSON.stringify(value)}\n` : text);
+}
+
 /** Runs a command line; sets the process' exit code and never throws. */
 export async function main(argv: readonly string[]): Promise<void> {
+  let lost: Error | undefined;
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     // The reader of a pipe went away: nothing more can be said to it.
     if (error.code === "EPIPE") process.exit(process.exitCode ?? 0);
+    // What was printed is lost, on a full disk for example: no success, whatever the command did.
+    lost ??= error;
+    process.exitCode ||= reportFailure(error, false);
+  });
+  let text = "";
+  const program = createProgram((shown) => {
+    text += shown;
   });
   try {
-    await createProgram().parseAsync([...argv], { from: "user" });
+    await program.parseAsync([...argv], { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {
-      if (error.exitCode === 0) return;
-      const message = error.message.replace(/^error: /, "");
+      if (error.exitCode === 0) return show(text, error, wantsJson(argv));
+      const message =
+        error.code === "commander.help" ? "a command is missing" : error.message.replace(/^error: /, "");
       const usage = new ChartsealError("input-invalid", message, { hint: "Run chartseal --help." });
       process.exitCode = reportFailure(usage, wantsJson(argv));
       return;
     }
-    process.exitCode = reportFailure(error, wantsJson(argv));
+    // A writer that waited for its bytes hears of the loss as well: it is told once.
+    if (error !== lost) process.exitCode = reportFailure(error, wantsJson(argv));
   }
 }

@@ -8,8 +8,11 @@ export function programVersion(): string {
   return (JSON.parse(file) as { version: string }).version;
 }
 
+/** Takes what help pages and the version say. */
+export type Show = (text: string) => void;
+
 /** The whole command line. Every subcommand inherits the global options and throws its failures. */
-export function createProgram(): Command {
+export function createProgram(show: Show = (text) => void process.stdout.write(text)): Command {
   const program = new Command("chartseal")
     .description(
       "Share medical records that no cloud, no single authority and no single hospital can read or alter.",
@@ -22,9 +25,9 @@ export function createProgram(): Command {
     .helpOption("--help", "show help")
     .showHelpAfterError(false)
     .exitOverride()
-    .configureOutput({ writeErr: () => {}, outputError: () => {} });
+    .configureOutput({ writeOut: show, writeErr: () => {}, outputError: () => {} });
   for (const add of commandGroups) add(program);
-  for (const command of allCommands(program)) inherit(command, program);
+  for (const command of allCommands(program)) inherit(command, program, show);
   return program;
 }
 
@@ -33,8 +36,8 @@ function allCommands(command: Command): Command[] {
 }
 
 /** Global options may stand before or after the command's name. */
-function inherit(command: Command, program: Command): void {
-  command.exitOverride().configureOutput({ writeErr: () => {}, outputError: () => {} });
+function inherit(command: Command, program: Command, show: Show): void {
+  command.exitOverride().configureOutput({ writeOut: show, writeErr: () => {}, outputError: () => {} });
   command.helpOption("--help", "show help");
   if (command.commands.length > 0) return;
   for (const option of program.options) {

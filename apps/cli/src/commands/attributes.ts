@@ -1,18 +1,19 @@
 /** attributes: what the hospitals vouch for, granted and taken away. */
-import { fromHex, namespaceOf, parseAttribute, selfNamespace } from "@chartseal/crypto";
+import { fromHex, namespaceOf, selfNamespace } from "@chartseal/crypto";
 import { attributesInForce } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { listMembers, requireMember } from "../home/home.ts";
-import { grantAttributes, revokeAttributes } from "../operations/members.ts";
+import {
+  checkAttributes,
+  grantAttributes,
+  type Revoking,
+  revocable,
+  revokeAttributes,
+} from "../operations/members.ts";
 import { globalsOf } from "../program-globals.ts";
 import { reading, writing } from "../run.ts";
 import { memberOf, type ReadSession } from "../services/session.ts";
 import { example } from "./shared.ts";
-
-/** Malformed attributes are refused before anything else is looked at. */
-function checkAttributes(attributes: readonly string[]): void {
-  for (const attribute of attributes) parseAttribute(attribute);
-}
 
 export function addAttributeCommands(program: Command): void {
   const group = program.command("attributes").description("attributes of members: grant, list, revoke");
@@ -21,9 +22,9 @@ export function addAttributeCommands(program: Command): void {
     .description("the hospitals vouch, the committee issues one new key for the full set")
     .action(async (name: string, attributes: string[]) => {
       const globals = globalsOf(grant);
-      const check = ({ home }: ReadSession): void => {
-        checkAttributes(attributes);
-        requireMember(home, name);
+      const check = async (session: ReadSession): Promise<void> => {
+        await checkAttributes(session, attributes);
+        requireMember(session.home, name);
       };
       const granted = await writing(globals, { members: [name], check }, (session) =>
         grantAttributes(session, memberOf(session, name), attributes),
@@ -37,14 +38,17 @@ export function addAttributeCommands(program: Command): void {
     .description("take attributes away, all where none is named; opens the next period of each")
     .action(async (name: string, attributes: string[]) => {
       const globals = globalsOf(revoke);
-      const check = ({ home }: ReadSession): void => {
-        checkAttributes(attributes);
-        requireMember(home, name);
+      const revoking = ({ home }: ReadSession): Revoking => {
+        const account = fromHex(requireMember(home, name).account, 20);
+        return { name, account, attributes };
       };
-      const revoked = await writing(globals, { check }, (session) => {
-        const account = fromHex(requireMember(session.home, name).account, 20);
-        return revokeAttributes(session, { name, account, attributes });
-      });
+      const check = async (session: ReadSession): Promise<void> => {
+        await checkAttributes(session, attributes);
+        await revocable(session, revoking(session));
+      };
+      const revoked = await writing(globals, { check }, (session) =>
+        revokeAttributes(session, revoking(session)),
+      );
       globals.output.value(revoked, `${name} no longer holds ${revoked.revoked.join(", ")}.`);
     });
   example(revoke, "chartseal attributes revoke bob cardiology@cedars");

@@ -2,23 +2,28 @@
 import type { Command } from "commander";
 import { homeFolder } from "../home/home.ts";
 import { readPassphrase } from "../home/passphrase.ts";
-import { checkInit, init } from "../operations/init.ts";
+import { checkInit, checkNewHome, init } from "../operations/init.ts";
 import { globalsOf } from "../program-globals.ts";
 import { passphraseOption } from "../run.ts";
-import { example, wholeNumber } from "./shared.ts";
+import { example, wholeNumberOf } from "./shared.ts";
 
 export function addHomeCommands(program: Command): void {
   const command = program
     .command("init")
     .description("make an embedded consortium: ledger, provider, authority committee")
     .option("--name <name>", "the consortium's name", "chartseal")
-    .option("--authority-nodes <n>", "how many authority nodes", wholeNumber, 3)
-    .option("--threshold <t>", "how many of them issue a key together", wholeNumber, 2)
-    .action(async (options: { name: string; authorityNodes: number; threshold: number }) => {
+    .option("--authority-nodes <n>", "how many authority nodes", "3")
+    .option("--threshold <t>", "how many of them issue a key together", "2")
+    .action(async (options: { name: string; authorityNodes: string; threshold: string }) => {
       const globals = globalsOf(command);
       const folder = homeFolder(globals.home);
-      const wanted = { name: options.name, nodes: options.authorityNodes, threshold: options.threshold };
-      checkInit(folder, wanted);
+      checkNewHome(folder);
+      const wanted = {
+        name: options.name,
+        nodes: wholeNumberOf("--authority-nodes", options.authorityNodes),
+        threshold: wholeNumberOf("--threshold", options.threshold),
+      };
+      checkInit(wanted);
       const passphrase = await readPassphrase(passphraseOption(globals));
       const made = await init(folder, { ...wanted, passphrase, now: Date.now });
       globals.output.value(

@@ -2,12 +2,13 @@
 import { fromHex } from "@chartseal/crypto";
 import { attributesInForce, listNamespaces } from "@chartseal/sharing";
 import type { Command } from "commander";
-import { checkNewMemberName, checkNewNamespaceName, listMembers, requireMember } from "../home/home.ts";
+import { listMembers, requireMember } from "../home/home.ts";
 import { readPassphrase } from "../home/passphrase.ts";
-import { addMember, addNamespace } from "../operations/members.ts";
+import { addMember, addNamespace, checkNewMember, checkNewNamespace } from "../operations/members.ts";
 import { paperKit } from "../operations/paper-kit.ts";
 import { globalsOf } from "../program-globals.ts";
 import { passphraseOption, reading, writing } from "../run.ts";
+import type { ReadSession } from "../services/session.ts";
 import { example } from "./shared.ts";
 
 export function addMemberCommands(program: Command): void {
@@ -21,7 +22,7 @@ function addNamespaceGroup(group: Command): void {
     .description("register a hospital that vouches for attributes …@NAME")
     .action(async (name: string) => {
       const globals = globalsOf(add);
-      const check = (): void => checkNewNamespaceName(name);
+      const check = (session: ReadSession): Promise<void> => checkNewNamespace(session, name);
       const made = await writing(globals, { check }, (session) => addNamespace(session, name));
       globals.output.value(made, `Namespace ${made.namespace} is registered.`);
     });
@@ -44,7 +45,7 @@ function addMemberGroup(group: Command): void {
     .description("make a member: account keys, recovery key, a paper kit")
     .action(async (name: string) => {
       const globals = globalsOf(add);
-      const check = (): void => checkNewMemberName(name);
+      const check = (session: ReadSession): void => checkNewMember(session, name);
       const passphrase = async (): Promise<string> => await readPassphrase(passphraseOption(globals));
       const { member, keys } = await writing(globals, { check }, async (session) =>
         addMember(session, { name, passphrase: await passphrase() }),

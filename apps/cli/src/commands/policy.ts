@@ -1,5 +1,5 @@
 /** policy check and explain: canonical form, warnings, who can read and what is missing. */
-import { checkWritten, type Policy, warnings } from "@chartseal/crypto";
+import { type Policy, warnings } from "@chartseal/crypto";
 import type { Command } from "commander";
 import { requireMember } from "../home/home.ts";
 import { demandNamespaces, holdersOf, standing } from "../operations/policies.ts";
@@ -22,7 +22,6 @@ async function report(
   text: string,
 ): Promise<{ policy: Policy; value: PolicyReport }> {
   const policy = writtenPolicy(home, text);
-  checkWritten(policy);
   await demandNamespaces(ledger, policy);
   const holders = await holdersOf(ledger, policy);
   const found = warnings(policy, { holders });

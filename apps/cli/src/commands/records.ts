@@ -163,8 +163,8 @@ function addRekey(program: Command): void {
       let policy: Policy | undefined;
       const check = async (session: ReadSession): Promise<void> => {
         policy = options.policy === undefined ? undefined : writtenPolicy(session.home, options.policy);
-        await requireOwned(session, record, options.as);
         if (policy !== undefined) await demandNamespaces(session.ledger, policy);
+        await requireOwned(session, record, options.as);
       };
       const value = await writing(globals, { members: [options.as], check }, async (session) => {
         await demandOwner(session, record, options.as);

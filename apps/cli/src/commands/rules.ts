@@ -10,12 +10,12 @@ import {
   writersOf,
 } from "@chartseal/sharing";
 import type { Command } from "commander";
-import { requireMember } from "../home/home.ts";
+import { listMembers, type MemberFile, requireMember } from "../home/home.ts";
 import { demandNamespaces } from "../operations/policies.ts";
 import { globalsOf } from "../program-globals.ts";
 import { reading, writing } from "../run.ts";
 import { memberOf, type ReadSession } from "../services/session.ts";
-import { commaList, example, parseTime, wholeNumber, writtenPolicy } from "./shared.ts";
+import { commaList, example, parseTime, wholeNumberOf, writtenPolicy } from "./shared.ts";
 
 interface SetOptions {
   readonly owner: string;
@@ -24,7 +24,7 @@ interface SetOptions {
   readonly writers?: string;
   readonly purposes?: string[];
   readonly expires?: string;
-  readonly perDay?: number;
+  readonly perDay?: string;
 }
 
 interface CheckedRule {
@@ -43,19 +43,32 @@ async function demandNamespace(ledger: ReadSession["ledger"], namespace: string)
   });
 }
 
+/** @throws ChartsealError `input-invalid` for a time that has passed, which the ledger would refuse too */
+function futureTime(text: string, now: number): number {
+  const time = parseTime(text);
+  if (time > now) return time;
+  throw new ChartsealError("input-invalid", `the rule would have ended at ${new Date(time).toISOString()}`, {
+    hint: "Give a time to come; chartseal rule revoke ends a rule now.",
+  });
+}
+
 /** Everything of a rule that needs no key. */
-async function checkRuleOptions({ home, ledger }: ReadSession, options: SetOptions): Promise<CheckedRule> {
+async function checkRuleOptions(
+  { home, ledger, now }: ReadSession,
+  options: SetOptions,
+): Promise<CheckedRule> {
   const policy = writtenPolicy(home, options.policy);
   const writers = options.writers === undefined ? undefined : parsePolicy(options.writers);
   const purposes = options.purposes === undefined ? {} : { purposes: checkPurposes(options.purposes) };
-  const expires = options.expires === undefined ? {} : { expiresMs: parseTime(options.expires) };
-  const perDay = options.perDay === undefined ? {} : { perDay: options.perDay };
-  requireMember(home, options.owner);
+  const expires = options.expires === undefined ? {} : { expiresMs: futureTime(options.expires, now()) };
+  const perDay = options.perDay === undefined ? {} : { perDay: wholeNumberOf("--per-day", options.perDay) };
   await demandNamespace(ledger, options.namespace);
   await demandNamespaces(ledger, policy);
+  const allowed = writersOf(options.namespace, policy, writers);
+  requireMember(home, options.owner);
   return {
     policy,
-    writers: writersOf(options.namespace, policy, writers),
+    writers: allowed,
     ...purposes,
     ...expires,
     ...perDay,
@@ -73,7 +86,7 @@ export function addRuleCommands(program: Command): void {
     .option("--writers <q>", "who may write; default: the policy, where all of it is the hospital's")
     .option("--purposes <codes>", "HL7 PurposeOfUse codes, comma-separated; default TREAT", commaList)
     .option("--expires <time>", "RFC 3339 time at which the rule ends")
-    .option("--per-day <n>", "most deposits a day (default 50)", wholeNumber)
+    .option("--per-day <n>", "most deposits a day (default 50)")
     .action(async (options: SetOptions) => {
       const globals = globalsOf(set);
       let checked: CheckedRule | undefined;
@@ -106,29 +119,48 @@ export function addRuleCommands(program: Command): void {
   addListAndRevoke(group);
 }
 
+interface RuleLine {
+  readonly owner: string;
+  readonly namespace: string;
+  readonly policy: string;
+  readonly writers: string;
+  readonly purposes: readonly string[];
+  readonly expires: string | null;
+  readonly perDay: number;
+  readonly height: number;
+  readonly revoked: boolean;
+}
+
+/** One owner's rules as `rule list` prints them. */
+async function rulesOf({ ledger }: ReadSession, { name, account }: MemberFile): Promise<RuleLine[]> {
+  return (await listRules(ledger, fromHex(account, 20))).map(({ namespace, rule }) => ({
+    owner: name,
+    namespace,
+    policy: rule.policy,
+    writers: rule.writers,
+    purposes: rule.purposes,
+    expires: rule.expiresMs === null ? null : new Date(rule.expiresMs).toISOString(),
+    perDay: rule.perDay,
+    height: rule.height,
+    revoked: rule.revokedHeight !== null,
+  }));
+}
+
 function addListAndRevoke(group: Command): void {
   const list = group
     .command("list")
-    .description("an owner's rules")
-    .requiredOption("--owner <name>", "whose rules")
-    .action(async (options: { owner: string }) => {
+    .description("the owners' rules, of one owner or of all")
+    .option("--owner <name>", "whose rules")
+    .action(async (options: { owner?: string }) => {
       const globals = globalsOf(list);
-      const value = await reading(globals, async ({ home, ledger }) => {
-        const { account } = requireMember(home, options.owner);
-        return (await listRules(ledger, fromHex(account, 20))).map(({ namespace, rule }) => ({
-          owner: options.owner,
-          namespace,
-          policy: rule.policy,
-          writers: rule.writers,
-          purposes: rule.purposes,
-          expires: rule.expiresMs === null ? null : new Date(rule.expiresMs).toISOString(),
-          perDay: rule.perDay,
-          height: rule.height,
-          revoked: rule.revokedHeight !== null,
-        }));
+      const value = await reading(globals, async (session) => {
+        const { home } = session;
+        const owners = options.owner === undefined ? listMembers(home) : [requireMember(home, options.owner)];
+        return (await Promise.all(owners.map((owner) => rulesOf(session, owner)))).flat();
       });
       const text = value.map(
-        (rule) => `${rule.namespace}: ${rule.policy}${rule.revoked ? " (revoked)" : ""}`,
+        ({ owner, namespace, policy, revoked }) =>
+          `${options.owner === undefined ? `${owner} ` : ""}${namespace}: ${policy}${revoked ? " (revoked)" : ""}`,
       );
       globals.output.value(value, text.join("\n") || "No rules yet.");
     });
@@ -142,8 +174,8 @@ function addListAndRevoke(group: Command): void {
       const globals = globalsOf(revoke);
       const { owner, namespace } = options;
       const check = async ({ home, ledger }: ReadSession): Promise<void> => {
-        requireMember(home, owner);
         await demandNamespace(ledger, namespace);
+        requireMember(home, owner);
       };
       const value = await writing(globals, { members: [owner], check }, async (session) => {
         const { height } = await revokeRule(session, memberOf(session, owner).keys, namespace);

@@ -1,8 +1,16 @@
 /** seal: the deposit of one file as a record. */
-import { ChartsealError, isFamily, parsePolicy, toHex } from "@chartseal/crypto";
+import {
+  ChartsealError,
+  checkAuthorPolicy,
+  isFamily,
+  namespaceOf,
+  parsePolicy,
+  toHex,
+} from "@chartseal/crypto";
 import { checkPurposes } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { requireMember } from "../home/home.ts";
+import { demandNamespaces } from "../operations/policies.ts";
 import { openInput, planSeal, type SealPlan, type SealRequest, seal } from "../operations/seal.ts";
 import { globalsOf } from "../program-globals.ts";
 import { progressBar } from "../progress.ts";
@@ -23,22 +31,25 @@ interface SealOptions {
 
 const mediaTypeForm = /^[a-z0-9!#$&^_.+-]{1,127}\/[a-z0-9!#$&^_.+-]{1,127}(;[\x20-\x7e]{0,200})?$/i;
 
-function checkSeal({ home }: ReadSession, options: SealOptions): SealRequest {
+async function checkSeal({ home, ledger }: ReadSession, options: SealOptions): Promise<SealRequest> {
   const { mediaType, purposes } = options;
   if (mediaType !== undefined && !mediaTypeForm.test(mediaType)) {
     throw new ChartsealError("input-invalid", `${JSON.stringify(mediaType)} is no media type`);
   }
   const policy = options.policy === undefined ? {} : { policy: writtenPolicy(home, options.policy) };
-  const authorPolicy =
-    options.authorPolicy === undefined ? {} : { authorPolicy: parsePolicy(options.authorPolicy) };
+  const authorPolicy = options.authorPolicy === undefined ? undefined : parsePolicy(options.authorPolicy);
+  if (authorPolicy !== undefined) {
+    checkAuthorPolicy(authorPolicy, options.namespace ?? namespaceOf(authorPolicy.attributes[0] ?? ""));
+  }
   if (purposes !== undefined) checkPurposes(purposes);
+  for (const one of [policy.policy, authorPolicy]) if (one !== undefined) await demandNamespaces(ledger, one);
   const owner = requireMember(home, options.owner);
   const author = options.as === undefined ? owner : requireMember(home, options.as);
   return {
     owner,
     ...(author.name === owner.name ? {} : { author }),
     ...policy,
-    ...authorPolicy,
+    ...(authorPolicy === undefined ? {} : { authorPolicy }),
     ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
     ...(mediaType === undefined ? {} : { mediaType }),
     ...(purposes === undefined ? {} : { purposes }),
@@ -74,8 +85,8 @@ export function addSealCommand(program: Command): void {
       let plan: SealPlan | undefined;
       let input: ReturnType<typeof openInput> | undefined;
       const check = async (session: ReadSession): Promise<void> => {
-        request = checkSeal(session, options);
         input = openInput(file);
+        request = await checkSeal(session, options);
         plan = await unlessRefused(planSeal(session, request));
       };
       const members = [options.as ?? options.owner];

@@ -1,5 +1,5 @@
 /** What several groups of commands share: arguments as they are parsed, and an example under each help page. */
-import { ChartsealError, type Policy, parsePolicy, toHex } from "@chartseal/crypto";
+import { ChartsealError, checkWritten, type Policy, parsePolicy, toHex } from "@chartseal/crypto";
 import { type Command, InvalidArgumentError } from "commander";
 import { findMember, type Home, memberNameOf } from "../home/home.ts";
 
@@ -13,6 +13,15 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/**
+ * The same where the home is looked at before the options' values (CONTRACT, Order of checks).
+ * @throws ChartsealError `input-invalid`
+ */
+export function wholeNumberOf(option: string, text: string): number {
+  if (/^[0-9]{1,9}$/.test(text)) return Number(text);
+  throw new ChartsealError("input-invalid", `${option} takes a whole number, not ${JSON.stringify(text)}`);
+}
+
 /** A comma-separated list without empty items. */
 export function commaList(text: string): string[] {
   return text
@@ -21,10 +30,19 @@ export function commaList(text: string): string[] {
     .filter((item) => item !== "");
 }
 
+/** True for a day that the calendar has: Date.parse takes the 30th of February for the 2nd of March. */
+function isDay(year: number, month: number, day: number): boolean {
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+}
+
 /** RFC 3339 → ms since 1970. @throws ChartsealError `input-invalid` */
 export function parseTime(text: string): number {
-  const form = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
-  const time = form.test(text) ? Date.parse(text) : Number.NaN;
+  const form = /^(\d{4})-(\d{2})-(\d{2})[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
+  const parts = form.exec(text);
+  const whole = parts !== null && isDay(Number(parts[1]), Number(parts[2]), Number(parts[3]));
+  const time = whole ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(time)) {
     throw new ChartsealError("input-invalid", `${JSON.stringify(text)} is no RFC 3339 time`, {
       hint: "Write it as 2027-01-31T00:00:00Z.",
@@ -35,7 +53,7 @@ export function parseTime(text: string): number {
 
 /**
  * A policy as a user writes it: `MEMBER@self` stands for that member's ACCOUNT@self (CONTRACT, Who may).
- * @throws ChartsealError `policy-syntax`, `policy-limit`
+ * @throws ChartsealError `policy-syntax`, `policy-limit`; `input-invalid` for a leaf of self where none may be
  */
 export function writtenPolicy(home: Home, text: string): Policy {
   const named = text.replaceAll(/([a-z0-9][a-z0-9-]{0,62})@self(?![a-z0-9-])/g, (whole, name: string) => {
@@ -43,7 +61,9 @@ export function writtenPolicy(home: Home, text: string): Policy {
     const member = findMember(home, name);
     return member === undefined ? whole : `${member.account}@self`;
   });
-  return parsePolicy(named);
+  const policy = parsePolicy(named);
+  checkWritten(policy);
+  return policy;
 }
 
 /** The member's name where this home knows the account, else the account in hex. */

@@ -2,7 +2,7 @@
  * init: makes an embedded consortium in a folder (DESIGN decision 1). Everything is made in a folder beside it and moved
  * into place at the end, so that an interrupted init leaves no half of a home.
  */
-import { existsSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { ChartsealError, ed25519KeyPairFromSeed, loadPairing, randomBytes, toHex } from "@chartseal/crypto";
 import { chainIdOf, defaultParameters, encodeGenesis, ledgerRules } from "@chartseal/ledger";
@@ -39,8 +39,21 @@ export interface Initialised {
 /** Most authority nodes that one process runs. */
 export const nodesMax = 32;
 
-/** @throws ChartsealError `home-exists`, `input-invalid`, before anything is made */
-export function checkInit(folder: string, options: Pick<InitOptions, "name" | "nodes" | "threshold">): void {
+/** @throws ChartsealError `home-exists`, before anything is made */
+export function checkNewHome(folder: string): void {
+  if (homeExists(folder)) {
+    throw new ChartsealError("home-exists", `there is a consortium in ${folder} already`);
+  }
+  if (!existsSync(folder)) return;
+  if (!statSync(folder).isDirectory() || readdirSync(folder).length > 0) {
+    throw new ChartsealError("home-exists", `${folder} is there and not an empty folder`, {
+      hint: "Give an empty or new folder.",
+    });
+  }
+}
+
+/** @throws ChartsealError `input-invalid`, before anything is made */
+export function checkInit(options: Pick<InitOptions, "name" | "nodes" | "threshold">): void {
   const { name, nodes, threshold } = options;
   if (name.length < 1 || name.length > 128 || !name.isWellFormed()) {
     throw new ChartsealError("input-invalid", "a consortium's name has 1 to 128 characters");
@@ -52,21 +65,24 @@ export function checkInit(folder: string, options: Pick<InitOptions, "name" | "n
       `an authority has 1 to ${nodesMax} nodes and a threshold of 1 to that`,
     );
   }
-  if (homeExists(folder)) {
-    throw new ChartsealError("home-exists", `there is a consortium in ${folder} already`);
+}
+
+/** The folder in which the home is drafted, beside its place. @throws ChartsealError `input-invalid` */
+function makeDraft(folder: string): string {
+  const draft = join(dirname(folder), `.${basename(folder)}.${process.pid}.init`);
+  try {
+    rmSync(draft, { recursive: true, force: true });
+    makeFolder(draft);
+  } catch (cause) {
+    throw new ChartsealError("input-invalid", `no folder can be made in ${dirname(folder)}`, { cause });
   }
-  if (existsSync(folder) && readdirSync(folder).length > 0) {
-    throw new ChartsealError("home-exists", `${folder} is not empty`, {
-      hint: "Give an empty or new folder.",
-    });
-  }
+  return draft;
 }
 
 export async function init(folder: string, options: InitOptions): Promise<Initialised> {
-  checkInit(folder, options);
-  const draft = join(dirname(folder), `.${basename(folder)}.${process.pid}.init`);
-  rmSync(draft, { recursive: true, force: true });
-  makeFolder(draft);
+  checkNewHome(folder);
+  checkInit(options);
+  const draft = makeDraft(folder);
   try {
     const made = await build(homePaths(draft), options);
     if (existsSync(folder)) rmdirSync(folder);

@@ -27,14 +27,19 @@ import {
 import { KeyVault } from "../home/key-vault.ts";
 import { dropPendingKey, newMember, saveMemberKeys, savePendingKey } from "../services/member-keys.ts";
 import { saveNamespace } from "../services/service-keys.ts";
-import { refreshKeys, type Session, type SessionMember } from "../services/session.ts";
+import { type ReadSession, refreshKeys, type Session, type SessionMember } from "../services/session.ts";
+
+/** The name can be a namespace's and is none yet. @throws ChartsealError `input-invalid` */
+export async function checkNewNamespace({ ledger }: ReadSession, name: string): Promise<void> {
+  checkNewNamespaceName(name);
+  if (await namespaceExists(ledger, name)) {
+    throw new ChartsealError("input-invalid", `there is a namespace ${name} already`);
+  }
+}
 
 /** Registers a hospital that vouches for attributes …@NAME. @throws ChartsealError `input-invalid` */
 export async function addNamespace(session: Session, name: string): Promise<{ readonly namespace: string }> {
-  checkNewNamespaceName(name);
-  if (await namespaceExists(session.ledger, name)) {
-    throw new ChartsealError("input-invalid", `there is a namespace ${name} already`);
-  }
+  await checkNewNamespace(session, name);
   const seeds = newIdentitySeeds();
   const identity = await identityOf(seeds);
   const secret = await registerNamespace(session, {
@@ -46,6 +51,14 @@ export async function addNamespace(session: Session, name: string): Promise<{ re
   return { namespace: secret.namespace };
 }
 
+/** The name can be a member's and is nobody's yet. @throws ChartsealError `input-invalid` */
+export function checkNewMember({ home }: ReadSession, name: string): void {
+  checkNewMemberName(name);
+  if (findMember(home, name) !== undefined || existsSync(memberFolder(home, name))) {
+    throw new ChartsealError("input-invalid", `there is a member ${name} already`);
+  }
+}
+
 /**
  * Makes a member: keys under the passphrase given, an account on the ledger, a first key for ACCOUNT@self. The folder
  * appears when everything is there.
@@ -55,11 +68,8 @@ export async function addMember(
   options: { readonly name: string; readonly passphrase: string },
 ): Promise<{ readonly member: MemberFile; readonly keys: SessionMember }> {
   const { name, passphrase } = options;
-  checkNewMemberName(name);
+  checkNewMember(session, name);
   const { home, pairing } = session;
-  if (findMember(home, name) !== undefined || existsSync(memberFolder(home, name))) {
-    throw new ChartsealError("input-invalid", `there is a member ${name} already`);
-  }
   const draft = join(home.paths.members, `.${name}.${randomUUID()}.tmp`);
   makeFolder(draft);
   try {
@@ -94,6 +104,34 @@ export async function addMember(
   }
 }
 
+/** Why no hospital vouches for an attribute of that namespace. */
+async function notVouched(
+  { ledger }: ReadSession,
+  namespace: string,
+  attribute: string | undefined,
+): Promise<ChartsealError> {
+  if (namespace === selfNamespace) {
+    return new ChartsealError("input-invalid", "attributes of self are nobody's to grant or to revoke");
+  }
+  const known = await listNamespaces(ledger);
+  return new ChartsealError("attribute-unknown", `there is no namespace ${namespace}`, {
+    data: { attribute },
+    hint: known.length === 0 ? "Add one with chartseal namespace add." : `Namespaces: ${known.join(", ")}.`,
+  });
+}
+
+/**
+ * What can be said of attributes without a key: well-formed, and of hospitals that are registered.
+ * @throws ChartsealError `input-invalid`, `attribute-unknown`
+ */
+export async function checkAttributes(session: ReadSession, attributes: readonly string[]): Promise<void> {
+  const namespaces = attributes.map((attribute) => parseAttribute(attribute).namespace);
+  for (const [at, namespace] of namespaces.entries()) {
+    if (namespace === selfNamespace || !(await namespaceExists(session.ledger, namespace)))
+      throw await notVouched(session, namespace, attributes[at]);
+  }
+}
+
 /** The attributes' hospitals, each once, with what it is asked for. @throws ChartsealError `attribute-unknown` */
 async function byHospital(
   session: Session,
@@ -106,18 +144,8 @@ async function byHospital(
   }
   const hospitals: { service: HospitalNamespace; attributes: string[] }[] = [];
   for (const [name, group] of groups) {
-    if (name === selfNamespace) {
-      throw new ChartsealError("input-invalid", "attributes of self are nobody's to grant or to revoke");
-    }
-    const service = await session.namespace(name);
-    if (service === undefined) {
-      const known = await listNamespaces(session.ledger);
-      throw new ChartsealError("attribute-unknown", `there is no namespace ${name}`, {
-        data: { attribute: group[0] },
-        hint:
-          known.length === 0 ? "Add one with chartseal namespace add." : `Namespaces: ${known.join(", ")}.`,
-      });
-    }
+    const service = name === selfNamespace ? undefined : await session.namespace(name);
+    if (service === undefined) throw await notVouched(session, name, group[0]);
     hospitals.push({ service, attributes: group });
   }
   return hospitals;
@@ -157,26 +185,42 @@ export async function grantAttributes(
   };
 }
 
+export interface Revoking {
+  readonly name: string;
+  readonly account: Uint8Array;
+  readonly attributes: readonly string[];
+}
+
+/**
+ * What is to be taken away: the attributes named, or all that the member holds.
+ * @throws ChartsealError `input-invalid` for one that the member does not hold
+ */
+export async function revocable(
+  { ledger }: ReadSession,
+  { name, account, attributes }: Revoking,
+): Promise<string[]> {
+  const standing = (await attributesInForce(ledger, account)).filter(
+    (one) => namespaceOf(one) !== selfNamespace,
+  );
+  const revoked = attributes.length === 0 ? standing : [...new Set(attributes)];
+  const stranger = revoked.find((one) => !standing.includes(one));
+  if (stranger === undefined && revoked.length > 0) return revoked;
+  throw new ChartsealError("input-invalid", `${name} does not hold ${stranger ?? "any attribute"}`, {
+    data: { member: name, attributes: standing },
+  });
+}
+
 /**
  * Takes attributes away, all of them where none is named; the provider forgets its part of the key at once.
  * @throws ChartsealError `input-invalid` for an attribute that the member does not hold
  */
 export async function revokeAttributes(
   session: Session,
-  options: { readonly name: string; readonly account: Uint8Array; readonly attributes: readonly string[] },
+  options: Revoking,
 ): Promise<{ readonly member: string; readonly revoked: readonly string[]; readonly height: number }> {
   const { name, account } = options;
-  const standing = (await attributesInForce(session.ledger, account)).filter(
-    (one) => namespaceOf(one) !== selfNamespace,
-  );
-  const revoked = options.attributes.length === 0 ? standing : [...new Set(options.attributes)];
+  const revoked = await revocable(session, options);
   const groups = await byHospital(session, revoked);
-  const stranger = revoked.find((one) => !standing.includes(one));
-  if (stranger !== undefined || revoked.length === 0) {
-    throw new ChartsealError("input-invalid", `${name} does not hold ${stranger ?? "any attribute"}`, {
-      data: { member: name, attributes: standing },
-    });
-  }
   for (const { service, attributes } of groups) await service.revoke(account, attributes);
   await session.provider.follow();
   const { height } = await session.ledger.head();

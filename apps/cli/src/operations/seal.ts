@@ -17,7 +17,6 @@ import { type Deposited, deposit, listRules, type RecordMetadata } from "@charts
 import { hasSystemCode } from "../home/files.ts";
 import type { MemberFile } from "../home/home.ts";
 import { memberOf, type ReadSession, refreshKeys, type Session } from "../services/session.ts";
-import { demandNamespaces } from "./policies.ts";
 
 /** Largest file that `--require-valid` takes: it is held whole before anything is sealed. */
 export const validateBytesMax = 64 * 1024 * 1024;
@@ -76,7 +75,6 @@ function onlyNamespace(policy: Policy): string | undefined {
  */
 export async function planSeal({ ledger }: ReadSession, request: SealRequest): Promise<SealPlan> {
   const { owner, author, policy, authorPolicy } = request;
-  for (const one of [policy, authorPolicy]) if (one !== undefined) await demandNamespaces(ledger, one);
   if (author === undefined) {
     const own = policy ?? parsePolicy(selfAttribute(owner.account));
     return authorPolicy === undefined ? { policy: own } : { policy: own, authorPolicy };

@@ -93,8 +93,8 @@ function rare(policy: Policy, holders: ReadonlyMap<string, number>): PolicyWarni
     const count = holders.get(part) ?? 0;
     if (isSelf(part) || count >= fewHolders) return [];
     if (count === 0) return [{ kind: "few-holders", part, message: `Nobody holds ${part} yet.` }];
-    const who = count === 1 ? "one member" : `${count} members`;
-    return [{ kind: "few-holders", part, message: `Only ${who} hold ${part}: it nearly names a person.` }];
+    const who = count === 1 ? "one member holds" : `${count} members hold`;
+    return [{ kind: "few-holders", part, message: `Only ${who} ${part}: it nearly names a person.` }];
   });
 }
 
