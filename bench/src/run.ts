@@ -41,6 +41,11 @@ const benches = {
     columns: 3,
     load: async () => (await import("./ledger/ledger.ts")).benchLedger,
   },
+  cli: {
+    heading: "The command line",
+    columns: 1,
+    load: async () => (await import("./cli/cli.ts")).benchCli,
+  },
 } as const satisfies Record<string, Bench>;
 
 export type BenchName = keyof typeof benches;

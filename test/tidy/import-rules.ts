@@ -9,7 +9,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "packages/records": [],
   "packages/ledger": ["crypto"],
   "packages/sharing": ["crypto", "storage", "ledger"],
-  "apps/cli": ["crypto", "storage", "ledger", "records", "sharing"],
+  "apps/cli": ["crypto", "storage", "ledger", "records", "sharing", "bench"],
   "apps/server": ["crypto", "storage", "ledger", "records", "sharing"],
   "apps/portal": ["crypto", "sharing", "server"],
   bench: ["crypto", "storage", "ledger", "records", "sharing"],

@@ -1,6 +1,7 @@
 /** The groups of commands, in the order in which help shows them. */
 import type { Command } from "commander";
 import { addAttributeCommands } from "./attributes.ts";
+import { addBenchCommand } from "./bench.ts";
 import { addCareCommands } from "./care.ts";
 import { addCompletionCommand } from "./completion.ts";
 import { addDemoCommand } from "./demo.ts";
@@ -29,5 +30,6 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addPortableCommands,
   addCareCommands,
   addDemoCommand,
+  addBenchCommand,
   addCompletionCommand,
 ];
