@@ -30,6 +30,11 @@ export function short(hex: string, digits = 12): string {
   return `<code title="${escaped(hex)}">${escaped(hex.slice(0, digits))}…</code>`;
 }
 
+/** With a comma at the thousands. */
+export function grouped(count: number): string {
+  return String(count).replaceAll(/\B(?=(\d{3})+$)/g, ",");
+}
+
 export function plural(count: number, one: string, many = `${one}s`): string {
-  return `${count.toLocaleString("en-US")} ${count === 1 ? one : many}`;
+  return `${grouped(count)} ${count === 1 ? one : many}`;
 }

@@ -3,7 +3,7 @@
  * came from damaged data is escaped.
  */
 import type { Explained, Holder, LastGood } from "./explain.ts";
-import { escaped, plural, short, time } from "./markup.ts";
+import { escaped, grouped, plural, short, time } from "./markup.ts";
 import { chainPicture, recordsPicture } from "./picture.ts";
 import type { ForensicsReport } from "./report.ts";
 import { pageStyle } from "./style.ts";
@@ -44,9 +44,7 @@ function verdict(report: ForensicsReport): string {
     ["objects", objects],
     ["orphans", orphans.length],
   ] as const;
-  const cells = facts.map(
-    ([name, count]) => `<div><dt>${name}</dt><dd>${count.toLocaleString("en-US")}</dd></div>`,
-  );
+  const cells = facts.map(([name, count]) => `<div><dt>${name}</dt><dd>${grouped(count)}</dd></div>`);
   const title = ok ? "Everything holds together" : `${plural(findings.length, "finding")}`;
   return `<header class="${ok ? "sound" : "found"}">
 <p class="kicker">Chartseal forensics</p>
