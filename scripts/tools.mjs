@@ -117,14 +117,22 @@ export function findTool(name) {
   });
 }
 
-if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const names = process.argv.slice(2);
-  let missing = 0;
-  for (const name of names.length > 0 ? names : toolNames) {
-    const path = onPath(tools[name]?.programs ?? []);
-    const tool = names.length > 0 ? findTool(name) : path === undefined ? { reason: "not here" } : { path };
-    process.stdout.write(`${name}: ${tool.path ?? tool.reason}\n`);
-    if (names.length > 0 && tool.path === undefined) missing++;
+/** One line a tool: where it is. With names, those are installed if they are missing. */
+function main(names) {
+  const unknown = names.filter((name) => !Object.hasOwn(tools, name));
+  if (unknown.length > 0) {
+    process.stderr.write(`chartseal: no tool ${unknown.join(", ")}; one of ${toolNames.join(", ")}\n`);
+    return 2;
   }
-  process.exitCode = missing > 0 ? 5 : 0;
+  let status = 0;
+  for (const name of names.length > 0 ? names : toolNames) {
+    const tool = names.length > 0 ? findTool(name) : { path: onPath(tools[name].programs) ?? "not here" };
+    process.stdout.write(`${name}: ${tool.path ?? tool.reason}\n`);
+    if (tool.path === undefined) status = 5;
+  }
+  return status;
+}
+
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  process.exitCode = main(process.argv.slice(2));
 }
