@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { loadAverage, round } from "../machine.ts";
 import { interleaved } from "../measure.ts";
 import { type BenchOptions, Claims, type Outcome, type Row } from "../outcome.ts";
@@ -96,10 +97,10 @@ async function throughStore(
 
 /** Peak memory in a process of its own. */
 function peakMiB(task: "seal" | "open", ...files: readonly string[]): number {
+  const source = fileURLToPath(new URL("./memory.ts", import.meta.url));
   const isSource = import.meta.url.endsWith(".ts");
-  const child = new URL(isSource ? "./memory.ts" : "./memory.js", import.meta.url);
-  const conditions = isSource ? ["--conditions=chartseal-source"] : [];
-  const output = execFileSync(process.execPath, [...conditions, child.pathname, task, ...files], {
+  const child = isSource ? ["--conditions=chartseal-source", source] : [source.replace(/\.ts$/, ".js")];
+  const output = execFileSync(process.execPath, [...child, task, ...files], {
     encoding: "utf8",
   });
   return round((JSON.parse(output) as { peakMiB: number }).peakMiB, 0);
