@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Verified } from "../src/operations/verify.ts";
@@ -143,6 +144,26 @@ describe("verify", () => {
     const { findings } = await verify();
     expect(findings.map(({ kind }) => kind)).toEqual(Array(4).fill("object-missing"));
     expect(existsSync(join(home(), "provider", "objects"))).toBe(false);
+  });
+
+  test("follows records through the blocks where the state cannot be read", async () => {
+    fresh();
+    const rekeyed = await command("rekey", large.record, "--as", "alice", "--payload");
+    expect(rekeyed.code).toBe(0);
+    const address = (await command("record", "show", large.record)).json().address;
+    expect(address).not.toBe(large.address);
+    expect((await verify()).ok).toBe(true);
+    flip(object(address), 300_000);
+    const database = new DatabaseSync(join(home(), "ledger", "ledger.sqlite"));
+    const row = database
+      .prepare("SELECT substr(header, 77, 32) AS root FROM blocks ORDER BY height DESC")
+      .get();
+    database.prepare("DELETE FROM nodes WHERE hash = ?").run(row?.root as Uint8Array);
+    database.close();
+    const { findings, records } = await verify();
+    expect(records).toBe(2);
+    expect(findings.map(({ kind }) => kind)).toEqual(["chain-state", "object-altered"]);
+    expect(findings[1]).toMatchObject({ recordId: large.record, copy: address, chunk: 1 });
   });
 
   test("prints sentences without --json, and no more than one error line", async () => {

@@ -27,7 +27,8 @@ function verifiedText(value: Verified): string {
   const rest =
     orphans === 0 ? "" : `\n${orphans} objects of interrupted deposits: chartseal gc removes them.`;
   if (findings.length === 0) return `Everything holds together: ${seen}.${rest}`;
-  return [`${findings.length} findings in ${seen}:`, ...findings.map(findingText)].join("\n") + rest;
+  const count = findings.length === 1 ? "1 finding" : `${findings.length} findings`;
+  return [`${count} in ${seen}:`, ...findings.map(findingText)].join("\n") + rest;
 }
 
 /** Runs long reading work with a bar on a terminal. */
