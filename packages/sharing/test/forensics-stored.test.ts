@@ -282,6 +282,34 @@ describe("objects in wrong places", () => {
     expect(equalBytes(store.bytes(one.address), mine)).toBe(true);
   });
 
+  test("a header that was moved away is found where it lies, and put back", async () => {
+    const { store, records } = await shelf(100);
+    const name = `${records[0]!.address}.header`;
+    const header = store.bytes(name);
+    await store.write("elsewhere", header);
+    await store.objects.remove(name);
+    const { findings } = await store.verify();
+    expect(findings).toContainEqual(
+      expect.objectContaining({ kind: "object-missing", part: "header", goodCopy: "elsewhere" }),
+    );
+    await store.repair();
+    expect(equalBytes(store.bytes(name), header)).toBe(true);
+  });
+
+  test("a copy that is no longer good when the repair comes to it takes no place", async () => {
+    const { store, records } = await shelf(100, 100);
+    const { address } = records[0]!;
+    await store.write("elsewhere", store.bytes(address));
+    await store.objects.remove(address);
+    const { findings } = await store.verify();
+    expect(findings.some(({ goodCopy }) => goodCopy === "elsewhere")).toBe(true);
+    await store.flip("elsewhere", 5);
+    const done = await repairStored({ stores: store, records, findings, now: () => 2 });
+    expect(done).toEqual([]);
+    expect(store.objects.objects.has(address)).toBe(false);
+    expect(store.objects.unfinished.size).toBe(0);
+  });
+
   test("missing payloads and headers are found", async () => {
     const { store, records } = await shelf(100, 200);
     await store.objects.remove(records[0]!.address);
