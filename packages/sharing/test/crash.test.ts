@@ -3,7 +3,7 @@
  * the ledger holds opens, what it does not hold is gone or harmless, and the journey can be made again.
  */
 import { equalBytes, parsePolicy, utf8 } from "@chartseal/crypto";
-import { type ActionOf, decodeTransaction, entries, lists } from "@chartseal/ledger";
+import { entries, lists } from "@chartseal/ledger";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   accessLog,
@@ -19,7 +19,7 @@ import {
   type Surroundings,
 } from "../src/index.ts";
 import { headerName } from "../src/provider/stores.ts";
-import { Crash, Fate, mortal, mortalStores } from "./stores.ts";
+import { Fate, mortal, mortalStores } from "./stores.ts";
 import { failure, type Member, readOut, source, World } from "./world.ts";
 
 const policy = "physician@cedars";
@@ -39,8 +39,8 @@ afterAll(() => world.close());
 type Process = Surroundings & { readonly provider: Provider };
 
 /**
- * Lets the act die at its first write, its second, and so on, before and after it, until it comes through; each time the
- * world is then looked at by a new process.
+ * Lets the act die before its first write, before its second, and so on, until it comes through; each time the world is
+ * then looked at by a new process. Returns how many writes there were.
  */
 async function dieEverywhere(steps: {
   before: () => Promise<Uint8Array>;
@@ -50,25 +50,19 @@ async function dieEverywhere(steps: {
   for (let at = 1; ; at++) {
     // The relay's quota is by the minute.
     world.advance(60_000);
-    for (const after of [false, true]) {
-      const subject = await steps.before();
-      const fate = new Fate(at, { after });
-      const ledger = mortal(world.ledger, fate);
-      const provider = world.newProvider(mortalStores(world.stores, fate), ledger);
-      let came = true;
-      try {
-        await steps.act({ ...world.surroundings, ledger, provider }, subject);
-      } catch (error) {
-        came = false;
-        if (!fate.dead && !(error instanceof Crash)) throw error;
-      }
-      if (!fate.dead && !came) throw new Error("it failed and did not die");
-      world.provider = world.newProvider();
-      await world.provider.follow();
-      await steps.after(subject, came && !fate.dead);
-      expect(world.stores.pending.objects.size).toBe(0);
-      if (!fate.dead) return at - 1;
+    const subject = await steps.before();
+    const fate = new Fate(at);
+    const ledger = mortal(world.ledger, fate);
+    const provider = world.newProvider(mortalStores(world.stores, fate), ledger);
+    try {
+      await steps.act({ ...world.surroundings, ledger, provider }, subject);
+    } catch (error) {
+      if (!fate.dead) throw error;
     }
+    world.provider = world.newProvider();
+    await world.provider.follow();
+    await steps.after(subject, !fate.dead);
+    if (!fate.dead) return at - 1;
   }
 }
 
@@ -108,49 +102,49 @@ test("a deposit is registered and opens, or is an orphan that the journal knows"
 });
 
 test("a rekey is done or not, and the record opens for its readers at once either way", async () => {
-  let version = 0;
+  const { recordId } = await world.byAuthor(ben, ana, { namespace: "cedars", policy });
+  let version = 1;
   const deaths = await dieEverywhere({
-    before: async () => (await world.byAuthor(ben, ana, { namespace: "cedars", policy })).recordId,
-    act: (process, recordId) => rekey(process, { owner: ana, recordId }),
-    after: async (recordId, came) => {
-      version = (await requireRecord(world.ledger, recordId)).version;
-      if (came) expect(version).toBe(2);
-      expect(await reads(recordId)).toBe("a record");
+    before: async () => recordId,
+    act: (process) => rekey(process, { owner: ana, recordId }),
+    after: async (_, came) => {
+      const record = await requireRecord(world.ledger, recordId);
+      if (came) expect(record.version).toBe(version + 1);
       // A header whose rekey never came waits in case it does, until another one comes.
-      expect(world.stores.pending.objects.size).toBeLessThanOrEqual(version === 1 ? 1 : 0);
-      if (version === 1) await rekey(world, { owner: ana, recordId });
-      expect(world.stores.pending.objects.size).toBe(0);
+      if (record.version > version) expect(world.stores.pending.objects.size).toBe(0);
+      version = record.version;
       expect(await reads(recordId)).toBe("a record");
     },
   });
   expect(deaths).toBeGreaterThanOrEqual(5);
-  expect(version).toBe(2);
+  expect(version).toBeGreaterThanOrEqual(2);
 });
 
-test("a rekey of the payload leaves one payload with the ledger's header, and no other header of the record", async () => {
+test("a rekey of the payload leaves the ledger's payload and header, and none of the one that it replaced", async () => {
+  const deposited = await world.byAuthor(ben, ana, { namespace: "cedars", policy });
+  const { recordId } = deposited;
+  let { address } = deposited;
+  let moved = 0;
   await dieEverywhere({
-    before: async () => (await world.byAuthor(ben, ana, { namespace: "cedars", policy })).recordId,
-    act: (process, recordId) => rekey(process, { owner: ana, recordId, payload: true }),
-    after: async (recordId) => {
+    before: async () => recordId,
+    act: (process) => rekey(process, { owner: ana, recordId, payload: true }),
+    after: async () => {
       const record = await requireRecord(world.ledger, recordId);
       expect(await reads(recordId)).toBe("a record");
-      if (record.version === 1) return;
-      // The payload that was replaced is gone, header and leaf hashes too.
-      const [first] = (await accessLog(world.ledger, { recordId })).entries;
-      const { action } = decodeTransaction((await world.ledger.transaction(first!.transaction))!.bytes).body;
-      const { address } = action as ActionOf<"deposit">;
-      expect(address).not.toBe(record.address);
+      if (record.address === address) return;
       expect([...objects().keys()].filter((name) => name.startsWith(address))).toEqual([]);
       expect(world.stores.leaves.objects.has(address)).toBe(false);
+      address = record.address;
+      moved++;
     },
   });
+  expect(moved).toBeGreaterThanOrEqual(2);
 });
 
 test("an erasure that the ledger holds is done in every store when the provider begins, and certified at the next try", async () => {
   const deaths = await dieEverywhere({
     before: async () => {
       const { recordId } = await world.byAuthor(ben, ana, { namespace: "cedars", policy });
-      await rekey(world, { owner: ana, recordId });
       return recordId;
     },
     act: (process, recordId) => erase(process, { owner: ana, recordId }),

@@ -98,15 +98,13 @@ export class MemoryStores implements ProviderStores {
 /** Thrown where a process is made to die; from then on it does nothing more. */
 export class Crash extends Error {}
 
-/** What a process dies at: the `at`-th of its writes, before or after it is done. */
+/** What a process dies at: just before its `at`-th write, which is as well just after the one before. */
 export class Fate {
   #left: number;
-  readonly #after: boolean;
   #dead = false;
 
-  constructor(at: number, options: { after: boolean }) {
+  constructor(at: number) {
     this.#left = at;
-    this.#after = options.after;
   }
 
   get dead(): boolean {
@@ -114,21 +112,17 @@ export class Fate {
   }
 
   async write<T>(act: () => Promise<T>): Promise<T> {
-    if (this.#dead) throw new Crash("dead already");
+    this.read();
     this.#left--;
-    if (this.#left === 0 && !this.#after) this.#die();
-    const result = await act();
-    if (this.#left === 0) this.#die();
-    return result;
+    if (this.#left === 0) {
+      this.#dead = true;
+      throw new Crash("the process died here");
+    }
+    return await act();
   }
 
   read(): void {
     if (this.#dead) throw new Crash("dead already");
-  }
-
-  #die(): never {
-    this.#dead = true;
-    throw new Crash("the process died here");
   }
 }
 

@@ -218,11 +218,17 @@ export async function dropReplaced(self: ProviderSelf, recordId: Uint8Array): Pr
   }
 }
 
-/** Header first: a payload without its header opens for those alone who already hold its file key. */
+/**
+ * Header first: a payload without its header opens for those alone who already hold its file key. The payload last: while
+ * it is there, something is left to do.
+ */
 export async function removeObjects({ surroundings, stores }: Holdings, address: string): Promise<void> {
-  const header = await stores.objects.remove(headerName(address));
+  const there =
+    (await exists(stores.objects, headerName(address))) || (await exists(stores.objects, address));
+  if (!there) return;
+  await stores.objects.remove(headerName(address));
   await stores.leaves.remove(address);
   await stores.leaves.remove(spanTreeName(address));
-  const payload = await stores.objects.remove(address);
-  if (header || payload) await stores.journal.append({ event: "removed", address, atMs: surroundings.now() });
+  await stores.objects.remove(address);
+  await stores.journal.append({ event: "removed", address, atMs: surroundings.now() });
 }
