@@ -107,11 +107,11 @@ function stripShape(strip: RecordStrip, y: number): string {
   const name = `<text class="name" x="0" y="${y + 17}"><title>${recordId}</title>${recordId.slice(0, 16)}…</text>`;
   const head =
     `<g class="block ${headerState(strip)}"><title>header: ${header}</title>` +
-    `<rect x="165" y="${y + 2}" width="42" height="20" rx="3"/><text class="in" x="186" y="${y + 16}">header</text></g>`;
+    `<rect x="163" y="${y + 2}" width="48" height="20" rx="3"/><text class="in" x="187" y="${y + 16}">header</text></g>`;
   const hashes =
     leaves === "good" || leaves === "erased"
       ? ""
-      : `<g class="block broken"><title>leaf hashes: ${leaves}</title><rect x="213" y="${y + 2}" width="48" height="20" rx="3"/><text class="in" x="237" y="${y + 16}">leaves</text></g>`;
+      : `<g class="block broken"><title>leaf hashes: ${leaves}</title><rect x="216" y="${y + 2}" width="48" height="20" rx="3"/><text class="in" x="240" y="${y + 16}">leaves</text></g>`;
   const scale = stripWidth / Math.max(1, registeredBytes);
   const gone = strip.bytes < 0 && header !== "erased";
   const state = header === "erased" ? "erased" : gone ? "missing" : "good";
