@@ -12,6 +12,7 @@
  * for any number of lines. Standard error is compared where the page shows it, or else must hold no failure.
  */
 import { spawnSync } from "node:child_process";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { root } from "../../../test/tidy/tree.ts";
 
@@ -82,6 +83,9 @@ export function compareLines(
   return { same: from(0, 0), kept };
 }
 
+/** Hundreds of short processes load the same program. */
+const cache = join(tmpdir(), "chartseal-compile-cache");
+
 const linesOf = (text: string): string[] => (text === "" ? [] : text.replace(/\n$/, "").split("\n"));
 
 /** Runs a line of shell in a folder, with the built `chartseal` first on PATH and this Node.js. */
@@ -95,7 +99,13 @@ export function runShell(
   const { stdout, stderr, status } = spawnSync("bash", ["-c", shell], {
     cwd: folder,
     encoding: "utf8",
-    env: { ...Object.fromEntries(kept), PATH: path, CHARTSEAL_HOME: "home", ...environment },
+    env: {
+      ...Object.fromEntries(kept),
+      PATH: path,
+      CHARTSEAL_HOME: "home",
+      NODE_COMPILE_CACHE: cache,
+      ...environment,
+    },
     input: "",
     maxBuffer: 64 * 1024 * 1024,
     timeout: 60_000,

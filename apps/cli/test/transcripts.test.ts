@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } fro
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { fromHex, parsePolicy, toHex, utf8 } from "@chartseal/crypto";
+import { type ErrorCode, errorCodes, fromHex, parsePolicy, toHex, utf8 } from "@chartseal/crypto";
 import { takeHomeLock } from "@chartseal/ledger/embedded";
 import { setRule } from "@chartseal/sharing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -13,10 +13,14 @@ import { openHome, requireMember } from "../src/home/home.ts";
 import { init } from "../src/operations/init.ts";
 import { addMember, addNamespace, grantAttributes } from "../src/operations/members.ts";
 import { planSeal, seal } from "../src/operations/seal.ts";
+import { exitCodes } from "../src/output.ts";
+import { createProgram } from "../src/program.ts";
 import { openSession, type Session } from "../src/services/session.ts";
+import { chartsealLines, leaves, shellWords } from "./command-lines.ts";
 import { compareLines, parseTranscript, patternOf, playTranscript } from "./transcript.ts";
 
 const pages = join(dirname(fileURLToPath(import.meta.url)), "transcripts");
+const names = readdirSync(pages).filter((page) => page.endsWith(".txt"));
 const passphrase = "correct horse";
 const workspace = mkdtempSync(join(tmpdir(), "chartseal-transcripts-"));
 const variables: Record<string, string> = {
@@ -86,8 +90,48 @@ describe("the built command line does what its transcripts say:", () => {
   });
   afterAll(() => rmSync(workspace, { recursive: true, force: true }));
 
-  it.each(readdirSync(pages).filter((page) => page.endsWith(".txt")))("%s", async (page) => {
+  it.each(names)("%s", { timeout: 600_000 }, async (page) => {
     expect((await played(page)).join("\n\n")).toBe("");
+  });
+});
+
+describe("together the pages", () => {
+  const texts = names.map((page) => readFileSync(join(pages, page), "utf8"));
+  const shown = texts.flatMap((text) => parseTranscript(text).flatMap(({ shell }) => chartsealLines(shell)));
+
+  it("show every command but those that have tests of their own", () => {
+    const elsewhere = ["bench", "completion", "demo", "serve"];
+    const ways = leaves(createProgram()).map(({ way }) => way);
+    const words = shown.map((line) => shellWords(line).filter((word) => !word.startsWith("--")));
+    const missing = ways.filter((way) => !words.some((each) => ` ${each.join(" ")} `.includes(` ${way} `)));
+    expect(missing.filter((way) => !elsewhere.includes(way.split(" ")[0]!))).toEqual([]);
+  });
+
+  it("show every code that a hand can reach", () => {
+    // What only a faulty party sends, the network alone has, or our own defect is: tests of the packages provoke them.
+    const unreached = [
+      "defect",
+      "encoding-invalid",
+      "recovery-missing",
+      "transaction-refused",
+      "issue-refused",
+    ];
+    unreached.push("signature-invalid", "transform-invalid", "issue-invalid");
+    unreached.push("provider-unreachable", "ledger-unreachable");
+    const codes = Object.keys(errorCodes).filter((code) => !unreached.includes(code));
+    const all = texts.join("\n");
+    expect(codes.filter((code) => !all.includes(`chartseal: ${code}: `))).toEqual([]);
+  });
+
+  it("expect of each code the exit code of its family", () => {
+    const wrong = texts.flatMap((text) =>
+      parseTranscript(text).filter(({ errors, exitCode }) => {
+        const code = /^chartseal: ([a-z-]+): /.exec(errors[0] ?? "")?.[1];
+        if (code === undefined || code === "…") return false;
+        return exitCode !== exitCodes[errorCodes[code as ErrorCode][0]];
+      }),
+    );
+    expect(wrong).toEqual([]);
   });
 });
 
