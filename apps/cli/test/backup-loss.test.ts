@@ -42,7 +42,7 @@ describe("a restore of an older state", () => {
     );
     expect(raised).toMatchObject({ lostHeight: lost.height });
     expect(
-      (raised as { tombstones: Uint8Array[] }).tombstones.map(
+      (raised as unknown as { tombstones: Uint8Array[] }).tombstones.map(
         (one) => decodeTransaction(one).body.action.kind,
       ),
     ).toEqual(expect.arrayContaining(["revoke", "erase"]));

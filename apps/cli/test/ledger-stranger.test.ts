@@ -45,7 +45,7 @@ function faults(genesisHex: string, chainId: string, lines: readonly Line[]): st
   const genesis = hex(genesisHex);
   if (sha256(Buffer.from("chartseal-v1/ledger/genesis\0"), genesis).toString("hex") !== chainId)
     found.push("chain id");
-  let previous = Buffer.alloc(32);
+  let previous: Buffer = Buffer.alloc(32);
   let time = 0n;
   for (const [at, line] of lines.entries()) {
     const wrong = (what: string): void => void found.push(`${what} of block ${at + 1}`);
