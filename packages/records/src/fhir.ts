@@ -7,9 +7,10 @@
  */
 import { isResourceType, loadDataType, OperationOutcomeError, validateResource } from "@medplum/core";
 import { definitions } from "./definitions.ts";
+import { repeatsEntries, slicesOf } from "./fhir-bundle.ts";
 import { jsonFault } from "./json-structure.ts";
 import { decodeText } from "./text.ts";
-import { type Validation, type ValidationIssue, validationOf } from "./validation.ts";
+import { issuesMax, type Validation, type ValidationIssue, validationOf } from "./validation.ts";
 
 /** A coded value that @medplum/core met under a required binding. */
 interface Token {
@@ -138,7 +139,18 @@ export function validateFhir(bytes: Uint8Array): Validation {
   const issues: ValidationIssue[] = [];
   prepare(resource, type, issues);
   if (!isResourceType(type)) return validationOf([{ path: "", message: "not a resource type of FHIR R4" }]);
-  const tokens: Record<string, Token[]> = {};
-  issues.push(...structureIssues(resource, tokens), ...codeIssues(tokens));
-  return validationOf(issues);
+  if (repeatsEntries(resource)) issues.push({ path: type, message: "Two entries have one fullUrl (bdl-7)" });
+  for (const slice of slicesOf(resource)) {
+    const tokens: Record<string, Token[]> = {};
+    for (const issue of [...structureIssues(slice.resource, tokens), ...codeIssues(tokens)]) {
+      issues.push({ ...issue, path: slice.place(issue.path) });
+    }
+    if (issues.length >= issuesMax) break;
+  }
+  return validationOf(distinct(issues));
+}
+
+/** What concerns the whole, or the first entry, shows once and not for every slice. */
+function distinct(issues: readonly ValidationIssue[]): ValidationIssue[] {
+  return [...new Map(issues.map((issue) => [`${issue.path} ${issue.message}`, issue])).values()];
 }

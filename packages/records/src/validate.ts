@@ -18,7 +18,7 @@ interface Checked {
 const mebibyte = 1 << 20;
 const validators: Partial<Record<string, Checked>> = {
   "application/fhir+json": {
-    sizeMax: 16 * mebibyte,
+    sizeMax: 8 * mebibyte,
     load: async () => (await import("./fhir.ts")).validateFhir,
   },
   "application/dicom": {
@@ -26,11 +26,11 @@ const validators: Partial<Record<string, Checked>> = {
     load: async () => (await import("./dicom.ts")).validateDicom,
   },
   "application/cda+xml": {
-    sizeMax: 16 * mebibyte,
+    sizeMax: 8 * mebibyte,
     load: async () => (await import("./cda.ts")).validateCda,
   },
   "x-application/hl7-v2+er7": {
-    sizeMax: 16 * mebibyte,
+    sizeMax: 8 * mebibyte,
     load: async () => (await import("./hl7v2.ts")).validateHl7v2,
   },
   "application/pdf": {

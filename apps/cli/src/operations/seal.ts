@@ -18,9 +18,6 @@ import { hasSystemCode } from "../home/files.ts";
 import type { MemberFile } from "../home/home.ts";
 import { memberOf, type ReadSession, refreshKeys, type Session } from "../services/session.ts";
 
-/** Largest file that `--require-valid` takes: it is held whole before anything is sealed. */
-export const validateBytesMax = 64 * 1024 * 1024;
-
 export interface SealRequest {
   readonly owner: MemberFile;
   /** Absent where the owner seals its own record. */
@@ -123,6 +120,7 @@ class Glimpse {
   #parts: Uint8Array[] = [];
   #head: Uint8Array | undefined;
   #total = 0;
+  #validation: Promise<ValidationOf> | undefined;
 
   constructor(mediaType: string | undefined) {
     this.#given = mediaType;
@@ -131,24 +129,38 @@ class Glimpse {
   async *through(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
     for await (const chunk of source) {
       this.#total += chunk.length;
-      if (this.#head === undefined || this.#total <= validationSizeMax(this.mediaType)) {
-        this.#parts.push(Uint8Array.from(chunk));
-      }
+      // What is kept goes on as the copy, so that who keeps it as well needs no second one.
+      const keeps = this.#head === undefined || this.#total <= validationSizeMax(this.mediaType);
+      const part = keeps ? Uint8Array.from(chunk) : chunk;
+      if (keeps) this.#parts.push(part);
       if (this.#head === undefined && this.#total >= headSizeMax) this.#head = Buffer.concat(this.#parts);
       if (this.#head !== undefined && this.#total > validationSizeMax(this.mediaType)) this.#parts = [];
-      yield chunk;
+      yield part;
     }
     this.#head ??= Buffer.concat(this.#parts);
+  }
+
+  /** True once no validator will look at the file: its format has none, or it is larger than what is checked. */
+  get isBeyondChecks(): boolean {
+    return this.#head !== undefined && this.#total > validationSizeMax(this.mediaType);
   }
 
   get mediaType(): string {
     return this.#given ?? recognise(this.#head ?? new Uint8Array(0));
   }
 
+  /** Of the whole, once it has passed; made once, after which what was kept for it is let go. */
   async validation(): Promise<ValidationOf> {
+    this.#validation ??= this.#validate();
+    return await this.#validation;
+  }
+
+  async #validate(): Promise<ValidationOf> {
     const { mediaType } = this;
     if (this.#total > validationSizeMax(mediaType)) return { result: "not-checked", issues: [] };
-    return await validate(Buffer.concat(this.#parts), mediaType);
+    const whole = Buffer.concat(this.#parts);
+    this.#parts = [];
+    return await validate(whole, mediaType);
   }
 }
 
@@ -193,22 +205,22 @@ export async function seal(
   });
 }
 
+/** Holds what can still turn out invalid; a file too large for its format's validator is `not-checked` and passes. */
 async function judged(
   glimpse: Glimpse,
   passing: AsyncIterable<Uint8Array>,
   request: SealRequest,
 ): Promise<AsyncIterable<Uint8Array>> {
   const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const part of passing) {
-    bytes += part.length;
-    if (bytes > validateBytesMax) {
-      throw new ChartsealError("input-invalid", `a file above ${validateBytesMax} bytes cannot be validated`);
-    }
-    parts.push(Uint8Array.from(part));
+  const rest = passing[Symbol.asyncIterator]();
+  let next = await rest.next();
+  while (next.done !== true && !glimpse.isBeyondChecks) {
+    parts.push(next.value);
+    next = await rest.next();
   }
-  await metadataOf(glimpse, request, "");
+  if (next.done === true) await metadataOf(glimpse, request, "");
   return (async function* () {
     yield* parts;
+    for (; next.done !== true; next = await rest.next()) yield next.value;
   })();
 }
