@@ -3,10 +3,17 @@
  * a session opened for it and closed whatever happens.
  */
 import type { Home } from "./home/home.ts";
-import { homeFolder, openHome, requireMember } from "./home/home.ts";
-import { readPassphrase } from "./home/passphrase.ts";
+import { findMember, homeFolder, openHome, requireMember } from "./home/home.ts";
+import type { KeyVault } from "./home/key-vault.ts";
+import { passphraseAtHand, readPassphrase } from "./home/passphrase.ts";
 import type { Globals } from "./program-globals.ts";
-import { openForReading, openSession, type ReadSession, type Session } from "./services/session.ts";
+import {
+  openForReading,
+  openSession,
+  openVaults,
+  type ReadSession,
+  type Session,
+} from "./services/session.ts";
 
 /** Runs with the home opened for reading: no passphrase, no lock. */
 export async function reading<T>(globals: Globals, work: (session: ReadSession) => Promise<T>): Promise<T> {
@@ -35,15 +42,34 @@ export async function writing<T>(
   const home: Home = openHome(folder);
   const members = [...new Set(options.members ?? [])];
   const { check } = options;
+  const early = deriveEarly(globals, home, members);
   if (check !== undefined) await reading(globals, async (session) => check(session));
   for (const name of members) requireMember(home, name);
-  const passphrase = await readPassphrase(passphraseOption(globals));
-  const session = await openSession(home, { passphrase, members, waitMs: globals.waitMs });
+  const passphrase = await (early?.passphrase ?? readPassphrase(passphraseOption(globals)));
+  const vaults = early === undefined ? {} : { vaults: early.vaults };
+  const session = await openSession(home, { passphrase, members, waitMs: globals.waitMs, ...vaults });
   try {
     return await work(session);
   } finally {
     await session.close();
   }
+}
+
+/**
+ * Begins the key derivations while the command's other checks run, where the passphrase is at hand and nobody has to be
+ * asked. What fails here is met, in its turn, where the vaults are opened.
+ */
+function deriveEarly(
+  globals: Globals,
+  home: Home,
+  members: readonly string[],
+): { readonly passphrase: Promise<string>; readonly vaults: Promise<readonly KeyVault[]> } | undefined {
+  const known = members.every((name) => findMember(home, name) !== undefined);
+  if (!known || !passphraseAtHand(passphraseOption(globals))) return undefined;
+  const passphrase = readPassphrase(passphraseOption(globals));
+  const vaults = passphrase.then((given) => openVaults(home, given, members));
+  vaults.catch(() => {});
+  return { passphrase, vaults };
 }
 
 export function passphraseOption(globals: Globals): { passphraseFile?: string } {

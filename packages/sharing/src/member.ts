@@ -139,6 +139,6 @@ async function collectFrom(
   if (!equalBytes(received.account, account) || !pairing.g1.equal(received.base, base)) throw fault();
   const lists = await readEntry(ledger, entries.namespaceLists, utf8(service.name));
   if (lists === undefined) throw fault();
-  checkAttributeKeys(pairing, received, new Map([[service.name, decodeNamespaceLists(pairing, lists)]]));
+  checkAttributeKeys(pairing, received, new Map([[service.name, decodeNamespaceLists(pairing, lists, 1)]]));
   for (const [attribute, key] of received.attributes) member.signingKeys.set(attribute, key);
 }

@@ -17,6 +17,7 @@ import {
   satisfies,
   sign as signByAttributes,
   signingAttribute,
+  spanProgram,
   utf8,
   verify as verifyByAttributes,
 } from "@chartseal/crypto";
@@ -47,6 +48,7 @@ export async function statementOf(
   { ledger, pairing }: { readonly ledger: Reader & Pick<Ledger, "chainId">; readonly pairing: Pairing },
   { policy, kind, identifier }: ToSign,
 ): Promise<SigningStatement> {
+  const { columns } = spanProgram(policy);
   const periods = new Map<string, string>();
   const namespaces = new Map<string, NamespaceLists>();
   for (const attribute of new Set(policy.attributes)) {
@@ -58,7 +60,7 @@ export async function statementOf(
           data: { attribute },
         });
       }
-      namespaces.set(name, decodeNamespaceLists(pairing, lists));
+      namespaces.set(name, decodeNamespaceLists(pairing, lists, columns));
     }
     const period = await currentPeriod(ledger, attribute);
     if (period === undefined) {

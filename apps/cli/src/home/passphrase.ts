@@ -52,6 +52,11 @@ async function ask(question: string): Promise<string> {
   return typed;
 }
 
+/** True where a passphrase can be read without asking anybody. */
+export function passphraseAtHand(options: { readonly passphraseFile?: string }): boolean {
+  return options.passphraseFile !== undefined || process.env.CHARTSEAL_PASSPHRASE !== undefined;
+}
+
 /** @throws ChartsealError `passphrase-missing` where none is given and nobody can be asked */
 export async function readPassphrase(options: {
   passphraseFile?: string;

@@ -60,8 +60,20 @@ export async function openForReading(folder: string): Promise<ReadSession> {
   return { home, pairing, ledger, now, close: () => ledger.close() };
 }
 
+/** The service vault and the members', one key derivation each, side by side. @throws ChartsealError `passphrase-wrong` */
+export function openVaults(
+  home: Home,
+  passphrase: string,
+  members: readonly string[],
+): Promise<readonly KeyVault[]> {
+  const folders = [home.paths.service, ...members.map((name) => memberFolder(home, name))];
+  return Promise.all(folders.map((folder) => KeyVault.open(folder, passphrase)));
+}
+
 export interface SessionOptions {
   readonly passphrase: string;
+  /** `openVaults` of the same members, where it was begun already. */
+  readonly vaults?: Promise<readonly KeyVault[]>;
   /** Names of members whose keys the command uses; checked to exist by the caller. */
   readonly members?: readonly string[];
   readonly waitMs: number;
@@ -72,11 +84,8 @@ export async function openSession(home: Home, options: SessionOptions): Promise<
   const { passphrase, members = [], waitMs } = options;
   const lock = await takeHomeLock(home.paths.root, waitMs);
   try {
-    const folders = [home.paths.service, ...members.map((name) => memberFolder(home, name))];
-    const [pairing, ...vaults] = await Promise.all([
-      loadPairing(),
-      ...folders.map((folder) => KeyVault.open(folder, passphrase)),
-    ]);
+    const opened = options.vaults ?? openVaults(home, passphrase, members);
+    const [pairing, vaults] = await Promise.all([loadPairing(), opened]);
     return await assemble(home, { pairing, lock, vaults, members });
   } catch (error) {
     lock.release();

@@ -57,21 +57,28 @@ const listsCacheMax = 64;
 const listsCaches = new WeakMap<Pairing, LeastRecentlyUsed<NamespaceLists>>();
 
 /**
- * 1 to 256 columns, A and B equally long. The same bytes give the same object while a bounded cache holds it.
+ * 1 to 256 columns, A and B equally long. With `columns` only the first so many are decoded and checked, which is all
+ * that a policy of so many columns uses: for lists that were registered, and so checked whole, before. The same bytes
+ * give the same object while a bounded cache holds it.
  * @throws ChartsealError `encoding-invalid`
  */
-export function decodeNamespaceLists(pairing: Pairing, bytes: Uint8Array): NamespaceLists {
+export function decodeNamespaceLists(
+  pairing: Pairing,
+  bytes: Uint8Array,
+  columns: number = columnsMax,
+): NamespaceLists {
   let cache = listsCaches.get(pairing);
   if (cache === undefined) {
     cache = new LeastRecentlyUsed(listsCacheMax);
     listsCaches.set(pairing, cache);
   }
-  const key = toHex(sha256(bytes));
+  const key = `${toHex(sha256(bytes))}:${columns}`;
   const found = cache.get(key);
   if (found !== undefined) return found;
   const [first, second] = fields(bytes, 2, 2 * 96 * columnsMax + 32);
-  const lists = { A: decodeAll(pairing.g2, first, columnsMax), B: decodeAll(pairing.g2, second, columnsMax) };
-  if (lists.A.length !== lists.B.length) throw invalid("the two lists differ in length");
+  if (byteString(first).length !== byteString(second).length) throw invalid("the two lists differ in length");
+  const points = (value: CborValue | undefined) => decodeAll(pairing.g2, value, columnsMax, columns);
+  const lists = { A: points(first), B: points(second) };
   cache.add(key, lists);
   return lists;
 }
@@ -166,12 +173,12 @@ function scalar(value: CborValue | undefined): Scalar {
   return decodeScalar(byteString(value));
 }
 
-/** 1 to `max` points, joined. */
-function decodeAll<P>(group: Group<P>, value: CborValue | undefined, max: number): P[] {
+/** 1 to `max` points, joined; the first `wanted` of them. */
+function decodeAll<P>(group: Group<P>, value: CborValue | undefined, max: number, wanted: number = max): P[] {
   const bytes = byteString(value);
   const count = bytes.length / group.size;
   if (!Number.isInteger(count) || count < 1 || count > max) throw invalid("not a list of points");
-  return Array.from({ length: count }, (_, i) =>
+  return Array.from({ length: Math.min(count, wanted) }, (_, i) =>
     group.decode(bytes.subarray(i * group.size, (i + 1) * group.size)),
   );
 }

@@ -14,6 +14,7 @@ import {
   type Signed,
   sha256,
   signingPolicy,
+  spanProgram,
   toHex,
   utf8,
   verify,
@@ -41,6 +42,7 @@ export function attributeClaimUnder(
   demand(bytes, "authorisation-parts");
   const policy = signingPolicy(written);
   demand(policy, "policy-unprovable");
+  const { columns } = spanProgram(policy);
   const periods = new Map<string, string>();
   const namespaces = new Map<string, NamespaceLists>();
   const parts: (readonly [string, string, Uint8Array])[] = [];
@@ -51,7 +53,7 @@ export function attributeClaimUnder(
     const lists = load(state, entries.namespaceLists, utf8(name));
     demand(period && lists, "period-missing", { attribute });
     periods.set(attribute, periodLabel(period));
-    if (!namespaces.has(name)) namespaces.set(name, decodeNamespaceLists(pairing, lists));
+    if (!namespaces.has(name)) namespaces.set(name, decodeNamespaceLists(pairing, lists, columns));
     parts.push([attribute, periodLabel(period), listsHash]);
   }
   const { kind } = transaction.body.action;
