@@ -92,12 +92,16 @@ export async function takePayload(
   }
 }
 
-/** Makes the leaf hashes of a stored payload again from its bytes, and returns their root. */
+/**
+ * Makes the leaf hashes of a stored payload again from its bytes. Those of a payload that is not right are not kept: they
+ * would hide which of its chunks are wrong.
+ * @throws ChartsealError `object-altered`, `object-missing`
+ */
 export async function rebuildLeaves(
   stores: Pick<ProviderStores, "objects" | "leaves">,
-  address: string,
-  chunkBytes: number,
-): Promise<Uint8Array> {
+  payload: { readonly address: string; readonly chunkBytes: number; readonly digest: Uint8Array },
+): Promise<void> {
+  const { address, chunkBytes } = payload;
   const handle = await stores.leaves.begin();
   const leaves = new LeafWriter(handle);
   const source = stores.objects.get(address);
@@ -107,8 +111,12 @@ export async function rebuildLeaves(
       // Only the hashes are wanted.
     }
     const { digest } = await passing.finished;
+    if (!equalBytes(digest, payload.digest)) {
+      throw new ChartsealError("object-altered", "the payload does not give its registered digest", {
+        data: { address },
+      });
+    }
     await leaves.commit(stores.leaves, address);
-    return digest;
   } catch (error) {
     await handle.abort();
     throw storageFailure(error, address);

@@ -8,20 +8,14 @@ import {
   ChartsealError,
   type CommitteeKey,
   decapsulate,
-  decodeDescriptor,
-  decodeSpanTree,
   equalBytes,
   type G1,
   headerBytesMax,
-  type LeafSource,
-  listLeavesMax,
   type Policy,
   parsePolicy,
   sealedPolicy,
   select,
   sha256,
-  spanLeaves,
-  spanProof,
   toHex,
 } from "@chartseal/crypto";
 import {
@@ -33,22 +27,18 @@ import {
   type RequestValue,
   roles,
 } from "@chartseal/ledger";
-import type { ObjectStore } from "@chartseal/storage";
 import { readCommittee } from "../committee.ts";
 import type { Reveal, Transformed } from "../parties.ts";
 import { endedOf } from "../signing.ts";
 import { isVouched, readAccount, readEntry, readRequest, requireRecord } from "../state.ts";
-import { getRange, getWhole, readAll } from "../streams.ts";
+import { getRange, getWhole } from "../streams.ts";
 import { currentBody } from "../submit.ts";
 import { settlePending } from "./follow.ts";
 import { checkHeader } from "./header-check.ts";
+import { demandSize, leafSource } from "./payload.ts";
 import { type RevealPlace, sealReceipt, verifyReveal } from "./reveal.ts";
 import type { ProviderAtWork, ProviderSelf } from "./self.ts";
 import { type CustodyKey, headerName } from "./stores.ts";
-import { spanTreeName } from "./take.ts";
-
-/** Largest span tree that is read whole, in bytes. */
-const wholeBytesMax = 4 * 1024 * 1024;
 
 interface Granted {
   readonly request: RequestValue;
@@ -98,6 +88,8 @@ async function answer(self: ProviderAtWork, reveal: Reveal, place: RevealPlace):
   const bytes = await storedHeader(self, reveal.recordId, record);
   const registered = { ...record, recordId: reveal.recordId, statement: record.current };
   const header = checkHeader(pairing, { bytes, registered, mpk: reading.publicKey });
+  await demandSize(stores.objects, record);
+  const leaves = await leafSource(stores, record);
   if (request.receipt === null) await leaveReceipt(self, { reveal, place, owner: record.owner, audit });
   const again = await judge(self, reveal);
   const shared = decapsulate(pairing, {
@@ -109,7 +101,7 @@ async function answer(self: ProviderAtWork, reveal: Reveal, place: RevealPlace):
   return {
     transform: pairing.gt.encode(shared),
     header: bytes,
-    leaves: await leafSource(stores.leaves, again.record),
+    leaves,
     payload: (offset, length) => getRange(stores.objects, again.record.address, { offset, length }),
   };
 }
@@ -267,23 +259,6 @@ async function recordRefusal({ writer }: ProviderAtWork, reveal: Reveal, error: 
   } catch {
     // The refusal stands whether or not it could be recorded: the grant lapses by itself.
   }
-}
-
-/** The leaf hashes whole, or by spans where there are many. */
-export async function leafSource(leaves: ObjectStore, record: RecordValue): Promise<LeafSource> {
-  const { chunkBytes } = decodeDescriptor(record.current.descriptor);
-  const { address } = record;
-  const count = Math.max(1, Math.ceil(record.current.payloadLength / chunkBytes));
-  if (count <= spanLeaves) return { list: await getWhole(leaves, address, 32 * listLeavesMax) };
-  const tree = decodeSpanTree(await getWhole(leaves, spanTreeName(address), wholeBytesMax));
-  return {
-    span: async (index) => {
-      const offset = 32 * spanLeaves * index;
-      const length = 32 * Math.min(spanLeaves, count - spanLeaves * index);
-      const leafHashes = await readAll(getRange(leaves, address, { offset, length }), length);
-      return { leafHashes, proof: spanProof(tree, index) };
-    },
-  };
 }
 
 function grantMissing(message: string): ChartsealError {
