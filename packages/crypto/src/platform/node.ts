@@ -24,12 +24,15 @@ import { isUsablePublicKey } from "./ed25519-keys.ts";
 import type { Platform } from "./platform.ts";
 
 const tagSize = 16;
-const pieceSize = 65_536;
+const pieceSize = 32_768;
 const ciphers: Readonly<Record<number, CipherGCMTypes>> = {
   16: "aes-128-gcm",
   24: "aes-192-gcm",
   32: "aes-256-gcm",
 };
+/** With so many bulk hashes waiting on other threads, the caller's own thread is the one that is free. */
+const bulkUnderWayMax = 2;
+let bulkUnderWay = 0;
 /** RFC 8410: PKCS#8 around a 32-byte seed, and SubjectPublicKeyInfo around a 32-byte key. */
 const privatePrefix = Uint8Array.from([48, 46, 2, 1, 0, 48, 5, 6, 3, 43, 101, 112, 4, 34, 4, 32]);
 const publicPrefix = Uint8Array.from([48, 42, 48, 5, 6, 3, 43, 101, 112, 3, 33, 0]);
@@ -111,7 +114,13 @@ export const platform: Platform = {
     return plain(hash.digest());
   },
   async sha256Bulk(data) {
-    return new Uint8Array(await webcrypto.subtle.digest("SHA-256", data));
+    if (bulkUnderWay >= bulkUnderWayMax) return plain(createHash("sha256").update(data).digest());
+    bulkUnderWay++;
+    try {
+      return new Uint8Array(await webcrypto.subtle.digest("SHA-256", data));
+    } finally {
+      bulkUnderWay--;
+    }
   },
   hmacSha256(key, ...parts) {
     const hmac = createHmac("sha256", key);
