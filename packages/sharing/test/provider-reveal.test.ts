@@ -3,6 +3,7 @@ import { decapsulate, equalBytes, parsePolicy, randomBytes, sealedPolicy, toHex 
 import { encodeBody, encodeTransaction, signAdmission } from "@chartseal/ledger";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
+  AccountWriter,
   accessLog,
   askTransform,
   checkHeader,
@@ -141,7 +142,9 @@ describe("step 2, the ledger's word", () => {
       identity: world.providerIdentity,
       stores: world.stores,
     });
-    await failure("grant-missing", () => slow.transform(revealed(ben, two)));
+    for (const grant of [one, two]) {
+      await failure("grant-missing", () => slow.transform(revealed(ben, grant)));
+    }
   });
 
   test("a grant that was used is answered to the reader whom the receipt names and to no second one", async () => {
@@ -224,6 +227,14 @@ describe("step 2, the ledger's word", () => {
     );
   });
 
+  test("an account is its own key's: nobody reveals in another's name", async () => {
+    const grant = await granted(cleo);
+    const posing: Identity = { ...cleo, account: ben.account };
+    const reveal = revealed(posing, grant, { keyId: ben.transformKeyId! });
+    await failure("revoked", () => world.provider.transform(reveal));
+    expect(await readersOf(grant.recordId)).toEqual([]);
+  });
+
   test("another's transform key is not used for an account, nor one that a new issue has retired", async () => {
     const dora = await world.member("cardiologist@cedars", "physician@cedars");
     const putBack = world.stores.backup();
@@ -278,6 +289,27 @@ describe("step 2, the ledger's word", () => {
   });
 });
 
+test("what changes while the receipt's block is made counts: the ledger is asked once more before T is made", async () => {
+  const eve = await world.member("cardiologist@cedars", "physician@cedars");
+  const grant = await granted(eve);
+  let revoked = false;
+  const ledger = new Proxy(world.ledger, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (name !== "submit") return typeof value === "function" ? value.bind(target) : value;
+      return async (transaction: Uint8Array) => {
+        const taken = await target.submit(transaction);
+        if (!revoked) await world.revoke(eve, "cardiologist@cedars");
+        revoked = true;
+        return taken;
+      };
+    },
+  });
+  await failure("revoked", () => world.newProvider(world.stores, ledger).transform(revealed(eve, grant)));
+  expect(revoked).toBe(true);
+  expect(await readersOf(grant.recordId)).toEqual([toHex(eve.account)]);
+});
+
 /** The same reader's next grant on the record. */
 const again = (grant: Granted) => request(world, { member: ben, recordId: grant.recordId });
 
@@ -288,6 +320,11 @@ describe("what has ended stays ended", () => {
     const { address } = grant.record;
     await world.provider.transform(revealed(ben, grant));
     await erase(world, { owner: ana, recordId: grant.recordId });
+    // Long ago: no block that a provider looks at when it begins tells of it any more.
+    const writer = new AccountWriter(world, cleo);
+    for (let blocks = 0; blocks < 40; blocks++) {
+      await writer.submit({ kind: "set-hpke-key", hpkeKey: cleo.hpkePublic });
+    }
     putBack();
     expect(world.stores.objects.objects.has(address)).toBe(true);
     await failure("erased", () => world.provider.transform(revealed(ben, grant)));
