@@ -4,8 +4,9 @@
  * derived once, in parallel where there are two (CONTRACT, Keys and passphrases).
  */
 
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ChartsealError, fromHex, loadPairing, type Pairing, toHex } from "@chartseal/crypto";
+import { ChartsealError, fromHex, isFamily, loadPairing, type Pairing, toHex } from "@chartseal/crypto";
 import { type Ledger, ledgerRules } from "@chartseal/ledger";
 import { type HomeLock, openEmbedded, openEmbeddedReader, takeHomeLock } from "@chartseal/ledger/embedded";
 import {
@@ -117,17 +118,27 @@ async function assemble(
   const stores = await openProviderStores(home.paths, { vault, pairing });
   const provider = new StorageProvider({ surroundings, identity: await loadProvider(vault), stores });
   const members: SessionMember[] = [];
-  for (const [at, name] of parts.members.entries()) {
-    const memberVault = memberVaults[at]!;
-    await demandSameChain(home, ledger, name);
-    const keys = await loadMemberKeys(memberVault, pairing, ledger);
-    const save = () => saveMemberKeys(memberVault, pairing, keys);
-    members.push({ name, keys, vault: memberVault, save });
+  try {
+    for (const [at, name] of parts.members.entries()) {
+      const memberVault = memberVaults[at]!;
+      await demandSameChain(home, ledger, name);
+      const keys = await loadMemberKeys(memberVault, pairing, ledger);
+      const save = () => saveMemberKeys(memberVault, pairing, keys);
+      members.push({ name, keys, vault: memberVault, save });
+    }
+    await finishInterrupted(home, provider);
+  } catch (error) {
+    await ledger.close();
+    throw error;
   }
   const close = async (): Promise<void> => {
-    for (const name of parts.members) await rememberHead(home, ledger, name);
-    await ledger.close();
-    lock.release();
+    try {
+      for (const name of parts.members) await rememberHead(home, ledger, name);
+    } finally {
+      await ledger.close();
+      rmSync(unfinishedMark(home), { force: true });
+      lock.release();
+    }
   };
   const namespace = async (name: string): Promise<HospitalNamespace | undefined> => {
     const own = await loadNamespace(vault, name);
@@ -135,6 +146,27 @@ async function assemble(
   };
   const session = { ...surroundings, home, vault, validatorSeed, provider, members, namespace, close };
   return { ...session, nodes: lazyNodes(surroundings, home, vault) };
+}
+
+/** There while a writer is at work; found by the next one, it says that the last was killed. */
+function unfinishedMark(home: Home): string {
+  return join(home.paths.run, "unfinished");
+}
+
+/**
+ * After a writer that was killed, the provider makes good what lies between the ledger's last block and the deed. What is
+ * damaged stays as it is for `forensics`, and stops nobody here.
+ */
+async function finishInterrupted(home: Home, provider: StorageProvider): Promise<void> {
+  const mark = unfinishedMark(home);
+  if (existsSync(mark)) {
+    try {
+      await provider.follow();
+    } catch (error) {
+      if (!isFamily(error, "integrity")) throw error;
+    }
+  }
+  writeFileSync(mark, "", { mode: 0o600 });
 }
 
 /** Nodes whose shares are opened when they are first asked. */
