@@ -131,7 +131,7 @@ test("erase: certified; the objects are gone from disk, and what is asked afterw
   for (const gone of [address, current])
     expect(objectFiles(mine).filter((path) => path.includes(gone))).toEqual([]);
   expect(existsSync(join(mine, "provider", "leaves", current))).toBe(false);
-  for (const command of ["open", "rekey", "erase", "request"])
+  for (const command of ["open", "rekey", "erase"])
     await fails("erased", [command, record, "--as", "alice"], { home: mine });
   await fails("erased", ["open", record, "--as", "bob"], { home: mine });
   expect((await lines(["records"], { home: mine }))[0]).toMatchObject({ recordId: record, erased: true });
