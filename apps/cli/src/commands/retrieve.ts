@@ -1,5 +1,5 @@
 /** open, and its steps one by one for scripts: request, transform. */
-import { ChartsealError, ed25519KeyPairFromSeed, fromHex, toHex } from "@chartseal/crypto";
+import { ChartsealError, ed25519KeyPairFromSeed, fromHex, isFamily, toHex } from "@chartseal/crypto";
 import {
   askTransform,
   type Granted,
@@ -50,9 +50,19 @@ async function deliverOpened(
     const disputed = opened.record.disputed ? { disputed: true } : {};
     const recordId = toHex(opened.recordId);
     return { recordId, bytes, sha256, mediaType, author, name, validation, ...disputed };
+  } catch (error) {
+    throw withPlace(error, { recordId: toHex(opened.recordId), copy: opened.record.address });
   } finally {
     bar.stop();
   }
+}
+
+/** An integrity failure names record and stored copy besides the chunk (DESIGN, What good looks like). */
+function withPlace(error: unknown, place: { readonly recordId: string; readonly copy: string }): unknown {
+  if (!isFamily(error, "integrity")) return error;
+  const { code, message, data, hint, cause } = error;
+  const options = { data: { ...place, ...data }, cause, ...(hint === undefined ? {} : { hint }) };
+  return new ChartsealError(code, message, options);
 }
 
 async function checkRecord(
@@ -82,7 +92,12 @@ async function openRecord(globals: Globals, record: string, options: OpenOptions
     await refreshKeys(session, member);
     const recordId = parseRecordId(record);
     const purpose = options.purpose === undefined ? {} : { purpose: options.purpose };
-    const opened = await retrieve(session, { member: member.keys, recordId, ...purpose });
+    const opened = await retrieve(session, { member: member.keys, recordId, ...purpose }).catch(
+      async (error: unknown) => {
+        const { address } = await requireRecord(session.ledger, recordId);
+        throw withPlace(error, { recordId: toHex(recordId), copy: address });
+      },
+    );
     const range = options.range === undefined ? undefined : parseRange(options.range);
     return await deliverOpened({ ...opened, recordId }, destination, range);
   });
