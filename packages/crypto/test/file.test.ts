@@ -144,6 +144,40 @@ describe("a sealed payload", () => {
     }
   });
 
+  it("is hashed as it passes from sealer to provider in one process, and what is altered, replayed or cut otherwise is hashed anew", async () => {
+    const sealWhole = async (passing: (chunks: Uint8Array[]) => Iterable<Uint8Array>) => {
+      const sealing = sealPayload({ source: [pattern(1000)], chunkBytes: 64 });
+      const made: Uint8Array[] = [];
+      for await (const chunk of sealing.chunks) made.push(chunk);
+      const passed = [...passing(made)];
+      const leaves: Uint8Array[] = [];
+      const hashing = hashPayload({
+        source: passed,
+        chunkBytes: 64,
+        onLeaf: (leaf) => void leaves.push(leaf),
+      });
+      const bytes = await collect(hashing.chunks);
+      expect(toHex(bytes)).toBe(toHex(concat(...passed)));
+      const expected = Array.from({ length: Math.ceil(bytes.length / 80) }, (_, at) =>
+        toHex(sha256Tree.leafHash(bytes.subarray(80 * at, 80 * (at + 1)))),
+      );
+      expect(leaves.map(toHex)).toEqual(expected);
+      const same = toHex((await hashing.finished).digest) === toHex((await sealing.finished).digest);
+      return same ? "the sealer's digest" : "another digest";
+    };
+    const altered = (chunk: Uint8Array) => chunk.map((byte, at) => (at === 7 ? byte ^ 1 : byte));
+    const own = "the sealer's digest";
+    expect(await sealWhole((chunks) => chunks)).toBe(own);
+    expect(await sealWhole((chunks) => chunks.map((chunk) => chunk.slice()))).toBe(own);
+    expect(await sealWhole((chunks) => chunks.flatMap((one) => [one.subarray(0, 9), one.subarray(9)]))).toBe(
+      own,
+    );
+    expect(await sealWhole((chunks) => chunks.with(3, altered(chunks[3]!)))).not.toBe(own);
+    expect(await sealWhole((chunks) => chunks.with(3, chunks[4]!))).not.toBe(own);
+    expect(await sealWhole((chunks) => [chunks[0]!.subarray(0, 79), ...chunks.slice(1)])).not.toBe(own);
+    expect(await sealWhole((chunks) => [...chunks, ...chunks])).not.toBe(own);
+  });
+
   it("has a key, an identity and a ciphertext of its own each time the same bytes are sealed", async () => {
     const [one, two] = [await seal(pattern(100)), await seal(pattern(100))];
     expect(toHex(one.fileKey)).not.toBe(toHex(two.fileKey));

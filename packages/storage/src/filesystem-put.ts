@@ -11,7 +11,7 @@ import { StorageError } from "./storage-error.ts";
 /** Size of the blocks that are written, in bytes. */
 const writeBlockSize = 1 << 20;
 /** Written bytes after which a sync begins beside the next writes. */
-const syncPartSize = 16 << 20;
+const syncPartSize = 64 << 20;
 
 export class FilesystemPut implements PutHandle {
   readonly #files: FileSystem;

@@ -229,7 +229,7 @@ describe("the filesystem store and its disk", () => {
   );
 
   it("a large object is synced in parts as it comes, and a part that fails fails the object, though the last sync does not", async () => {
-    const size = 40_000_000;
+    const size = 70_000_000;
     let sick = false;
     let syncs = 0;
     const { files, calls } = doors((call) => sick && call === "sync file" && ++syncs === 1);

@@ -11,6 +11,8 @@ export type ByteSource = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 export interface PortionReader {
   /** Fills `target` as far as the source goes and says how many bytes there were: fewer only at its end. */
   fill(target: Uint8Array): Promise<number>;
+  /** The source's next piece as it is, where nothing is left of the one before and it is wanted; else takes nothing. */
+  takePiece(isWanted: (piece: Uint8Array) => boolean): Promise<Uint8Array | undefined>;
   /** True if the source has not one byte more. */
   ended(): Promise<boolean>;
   /** Tells the source that nothing more is wanted. */
@@ -42,6 +44,12 @@ export function portionReader(source: ByteSource): PortionReader {
         piece = piece.subarray(part.length);
       }
       return filled;
+    },
+    async takePiece(isWanted) {
+      if (!(await more()) || !isWanted(piece)) return undefined;
+      const taken = piece;
+      piece = new Uint8Array(0);
+      return taken;
     },
     ended: async () => !(await more()),
     async close() {

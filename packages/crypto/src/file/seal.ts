@@ -23,6 +23,12 @@ import { BufferRing, type ByteSource, portionReader } from "./regroup.ts";
 
 const window = 4;
 
+/**
+ * Leaf hashes of chunks that were sealed in this very process, by the object that was handed out: a provider in the same
+ * process does not hash them again. What came any other way, a copy too, is another object and is hashed.
+ */
+const sealedHere = new WeakMap<Uint8Array, Promise<Uint8Array>>();
+
 /** Takes the leaf hashes in order, 32 bytes a chunk: the provider keeps them beside the payload. */
 export type LeafSink = (leafHash: Uint8Array, chunk: number) => void | Promise<void>;
 
@@ -44,7 +50,10 @@ export interface SealedPayload {
   /** fk: 32 fresh random bytes, the secret that the header wraps. */
   readonly fileKey: Uint8Array;
   readonly keyCommitment: Uint8Array;
-  /** The sealed payload, chunk by chunk, once; each is the caller's to keep. */
+  /**
+   * The sealed payload, chunk by chunk, once; each is the caller's to keep. One that is to be altered is copied first:
+   * `hashPayload` in this process knows the hash of what is handed out here.
+   */
   readonly chunks: AsyncIterable<Uint8Array>;
   /** Settles when `chunks` was read to its end or given up. */
   readonly finished: Promise<SealedSummary>;
@@ -90,8 +99,11 @@ export function sealPayload(options: {
           throw new ChartsealError("input-invalid", "the payload is larger than 1 TiB or 2^22 chunks");
         }
         const framed = await sealChunk(keys, index, last, buffer.subarray(0, filled));
-        await hashes.push(framed);
-        yield framed.subarray(1);
+        const chunk = framed.subarray(1);
+        const hash = bulkHash(framed);
+        sealedHere.set(chunk, hash);
+        await hashes.push(hash);
+        yield chunk;
         buffer = next;
         filled = nextFilled;
       }
@@ -124,12 +136,21 @@ export function hashPayload(options: {
     let chunks = 0;
     try {
       for (let filled = size; filled === size; ) {
+        const known = await reader.takePiece((piece) => piece.length === size && sealedHere.has(piece));
+        const hash = known && sealedHere.get(known);
+        if (known !== undefined && hash !== undefined) {
+          chunks++;
+          ciphertextLength += size;
+          await hashes.push(hash);
+          yield known;
+          continue;
+        }
         const framed = new Uint8Array(1 + size);
         filled = await reader.fill(framed.subarray(1));
         if (filled === 0) break;
         chunks++;
         ciphertextLength += filled;
-        await hashes.push(framed.subarray(0, 1 + filled));
+        await hashes.push(bulkHash(framed.subarray(0, 1 + filled)));
         yield framed.subarray(1, 1 + filled);
       }
       summary({ ciphertextLength, chunks, digest: await hashes.digest() });
@@ -139,6 +160,14 @@ export function hashPayload(options: {
   }
 
   return watched(produce, options.onLeaf);
+}
+
+/** Starts hashing 0x00 ‖ chunk, a leaf. */
+function bulkHash(framed: Uint8Array): Promise<Uint8Array> {
+  const hash = platform.sha256Bulk(framed);
+  // A failure is met where the hash is awaited, or nowhere if the stream was given up before.
+  hash.catch(() => {});
+  return hash;
 }
 
 /** Leaf hashes under way on other threads, at most `window`, taken into the tree in order. */
@@ -151,11 +180,7 @@ class LeafHashes {
     this.#sink = sink;
   }
 
-  /** Starts hashing 0x00 ‖ chunk. */
-  async push(framed: Uint8Array): Promise<void> {
-    const hash = platform.sha256Bulk(framed);
-    // A failure is met where the hash is awaited, or nowhere if the stream was given up before.
-    hash.catch(() => {});
+  async push(hash: Promise<Uint8Array>): Promise<void> {
     this.#underWay.push(hash);
     if (this.#underWay.length >= window) await this.#take();
   }
