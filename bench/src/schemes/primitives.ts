@@ -1,6 +1,6 @@
 /**
  * The bare operations of a backend, timed in the same rounds as the steps that are made of them, and the floor of a step:
- * how often it must do each, times what each took. Nothing else is in a floor: no scalars, encodings, hashes of bytes.
+ * how often it must do each, times what each took. Nothing else is in a floor: no scalars, policies, hashes of bytes.
  */
 import {
   type G1,
@@ -23,6 +23,8 @@ export const noTables: TableBounds = {
 /** `E1x2` is one result of two terms; `P3` a product of three pairings with its final exponentiation. */
 export type Primitive =
   | "G1 add"
+  | "G1 encode"
+  | "G2 encode"
   | "hash to G1"
   | "ETx1"
   | "ETx2"
@@ -50,6 +52,8 @@ function operation(pairing: Pairing, name: Primitive): () => unknown {
   }));
   const many2 = many.map(({ scalar }) => ({ point: point2(), scalar }));
   if (name === "G1 add") return () => g1.add(many[0]!.point, g1.generator);
+  if (name === "G1 encode") return () => g1.encode(many[0]!.point);
+  if (name === "G2 encode") return () => g2.encode(many2[0]!.point);
   if (name === "hash to G1")
     return () => g1.hash("chartseal-v1/bench\0", [utf8(`never hashed before ${hashed++}`)]);
   if (name.startsWith("E1")) return () => g1.linear([many]);
