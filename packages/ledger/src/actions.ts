@@ -2,7 +2,18 @@
  * Every kind of transaction: its number, its fields in their order, their types and limits (spec/6-ledger.md). Numbers
  * are never reused. Who may make one, and what it does, stands in rules/.
  */
-import { bytesOf, bytesUpTo, listOf, oneOf, optional, struct, text, uint, type ValueOf } from "./codec.ts";
+import {
+  bool,
+  bytesOf,
+  bytesUpTo,
+  listOf,
+  oneOf,
+  optional,
+  struct,
+  text,
+  uint,
+  type ValueOf,
+} from "./codec.ts";
 
 /** Largest transaction in bytes (CONTRACT, Limits). */
 export const transactionBytesMax = 256 * 1024;
@@ -28,6 +39,18 @@ const statement = struct({
   payloadDigest: hash32,
   keyCommitment: hash32,
   metadataCommitment: hash32,
+});
+
+/** What a consortium may change about itself after the genesis; rules/set-settings.ts has the defaults. */
+const settings = struct({
+  /** Attributes of which each of two clinicians holds one in an emergency; ascending by their bytes. */
+  emergencyAttributes: listOf(attribute, 64),
+  /** Whether an owner needs two independent ways of recovery before a deposit. */
+  recoveryRequired: bool,
+  /** How long the old key can object to a recovery, in ms of block time. */
+  recoveryDelayMs: uint,
+  /** How far ahead the end of an emergency may be, in ms of block time. */
+  emergencyLifetimeMs: uint,
 });
 
 export const issueModes = ["transform", "full"] as const;
@@ -188,6 +211,8 @@ export const actionTable = {
       tombstones: listOf(bytesUpTo(transactionBytesMax), 256),
     }),
   ],
+  /** All of them at once, by a vote: none is changed in passing. */
+  "set-settings": [94, settings],
 } as const;
 
 type Table = typeof actionTable;
@@ -202,8 +227,10 @@ export type ProofKind = (typeof proofKinds)[number];
 export type Session = ValueOf<typeof session>;
 export type Statement = ValueOf<typeof statement>;
 export type AlertKind = (typeof alertKinds)[number];
+export type Settings = ValueOf<typeof settings>;
 
-/** The state stores statements in the same form. */
+/** The state stores statements and settings in the same form. */
 export const statementCodec = statement;
+export const settingsCodec = settings;
 
 export const actionKinds = Object.keys(actionTable) as ActionKind[];

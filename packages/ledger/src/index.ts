@@ -14,6 +14,7 @@ export {
   policyLengthMax,
   proofKinds,
   type Session,
+  type Settings,
   type Statement,
   transactionBytesMax,
 } from "./actions.ts";
@@ -92,6 +93,7 @@ export { Refusal, type RefusalName, refusalTable } from "./refusals.ts";
 export type { AttributeClaim } from "./rules/attribute-proof.ts";
 export { keygenKey } from "./rules/keygen.ts";
 export { digestOf, logStart, nextLogHash, type Outcome, outcomes } from "./rules/records.ts";
+export { defaultSettings, settingsOf } from "./rules/set-settings.ts";
 export type { BlockContext } from "./rules/setting.ts";
 export { judgeRequest } from "./rules/standing-rule.ts";
 export { blockKind, Overlay, type StateAccess, type StateKind, type StateReader } from "./state.ts";

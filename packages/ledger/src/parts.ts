@@ -11,7 +11,9 @@ const parts: readonly Part[] = ["account", "oneTime", "attributes", "relay", "st
 
 const anonymous: readonly Part[] = ["oneTime", "attributes", "relay"];
 const named: readonly Part[] = ["account", "oneTime"];
-const admitted: readonly string[] = ["register-provider", "register-namespace", "raise-era"];
+/** By a vote alone: no account signs, and each stands once since an identifier is in a chain once. */
+const voted: readonly string[] = ["raise-era", "set-settings"];
+const admitted: readonly string[] = ["register-provider", "register-namespace", ...voted];
 
 /** @throws Refusal `authorisation-parts` with the part */
 export function demandParts(transaction: Transaction): void {
@@ -26,7 +28,7 @@ export function demandParts(transaction: Transaction): void {
 
 function partsOf({ authorisation, body }: Transaction): readonly Part[] {
   const { action } = body;
-  if (action.kind === "raise-era") return [];
+  if (voted.includes(action.kind)) return [];
   if (action.kind === "rekey") return ["account", "storageReceipt"];
   if (action.kind === "request-access") return action.proof === "attributes" ? anonymous : named;
   if (action.kind !== "deposit") return ["account"];

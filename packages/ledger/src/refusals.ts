@@ -102,6 +102,7 @@ export const refusalTable = {
   "receipt-proof-invalid": [88, "signature-invalid", "The receipt's proof to the committee does not verify."],
   "dispute-invalid": [90, "input-invalid", "The record has no such relay, or is disputed already."],
   "certificate-invalid": [91, "signature-invalid", "A copy's holder does not attest that it is destroyed."],
+  "settings-invalid": [110, "input-invalid", "The settings are not ones that a consortium can have."],
 } as const satisfies Record<string, readonly [number, ErrorCode, string]>;
 
 export type RefusalName = keyof typeof refusalTable;

@@ -4,7 +4,7 @@
  * needs no scan and every item can be proved.
  */
 import { concat, u64, utf8 } from "@chartseal/crypto";
-import { issueModes, policyLengthMax, proofKinds, statementCodec } from "./actions.ts";
+import { issueModes, policyLengthMax, proofKinds, settingsCodec, statementCodec } from "./actions.ts";
 import {
   bool,
   bytesOf,
@@ -232,6 +232,8 @@ export const entries = {
   listSize: entry(25, uint),
   /** Key: `listKey` ‖ u64 index. */
   listItem: entry(26, bytesUpTo(256)),
+  /** Key: empty; absent while the defaults stand (rules/set-settings.ts). */
+  settings: entry(38, settingsCodec),
 } as const;
 
 export type AccountValue = EntryValue<typeof entries.account>;

@@ -130,6 +130,13 @@ export const vectorActions: readonly Action[] = [
     missing: ["2 records"],
     tombstones: [Uint8Array.of(0x80)],
   },
+  {
+    kind: "set-settings",
+    emergencyAttributes: ["emergency-physician@cedars"],
+    recoveryRequired: true,
+    recoveryDelayMs: 604_800_000,
+    emergencyLifetimeMs: 86_400_000,
+  },
 ];
 
 /** The whole file, hex for bytes. */

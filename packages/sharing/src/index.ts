@@ -113,6 +113,7 @@ export {
   widerRecords,
   writersOf,
 } from "./rule.ts";
+export { readSettings, setSettings } from "./settings.ts";
 export { checkSigner, currentPeriod, provesPolicy } from "./signing.ts";
 export {
   isVouched,

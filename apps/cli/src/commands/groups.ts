@@ -15,6 +15,7 @@ import { addRecordCommands } from "./records.ts";
 import { addRetrieveCommands } from "./retrieve.ts";
 import { addRuleCommands } from "./rules.ts";
 import { addSealCommand } from "./seal.ts";
+import { addSettingsCommands } from "./settings.ts";
 
 export const commandGroups: readonly ((program: Command) => void)[] = [
   addHomeCommands,
@@ -25,6 +26,7 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addRetrieveCommands,
   addRecordCommands,
   addPolicyCommands,
+  addSettingsCommands,
   addLedgerCommands,
   addIntegrityCommands,
   addPortableCommands,

@@ -22,6 +22,23 @@ export function wholeNumberOf(option: string, text: string): number {
   throw new ChartsealError("input-invalid", `${option} takes a whole number, not ${JSON.stringify(text)}`);
 }
 
+const units: Readonly<Record<string, number>> = { m: 60_000, h: 60 * 60_000, d: 24 * 60 * 60_000 };
+
+/** A length of time such as `7d`, `24h` or `30m`, in ms. @throws ChartsealError `input-invalid` */
+export function durationOf(option: string, text: string): number {
+  const [, count, unit] = /^([0-9]{1,5})([mhd])$/.exec(text) ?? [];
+  if (count !== undefined && unit !== undefined) return Number(count) * units[unit]!;
+  throw new ChartsealError("input-invalid", `${option} takes a length of time, not ${JSON.stringify(text)}`, {
+    hint: "Write it as 30m, 24h or 7d.",
+  });
+}
+
+/** A length of time as `durationOf` takes it, in the largest unit that divides it. */
+export function durationText(milliseconds: number): string {
+  const unit = ["d", "h", "m"].find((one) => milliseconds > 0 && milliseconds % units[one]! === 0);
+  return unit === undefined ? `${milliseconds} ms` : `${milliseconds / units[unit]!}${unit}`;
+}
+
 /** A comma-separated list without empty items. */
 export function commaList(text: string): string[] {
   return text

@@ -29,6 +29,7 @@ import { revoke } from "./revoke.ts";
 import { revokeRule } from "./revoke-rule.ts";
 import { setHpkeKey } from "./set-hpke-key.ts";
 import { setRule } from "./set-rule.ts";
+import { setSettings } from "./set-settings.ts";
 import type { Rule } from "./setting.ts";
 import { vouch } from "./vouch.ts";
 
@@ -61,4 +62,5 @@ export const rules: { readonly [K in ActionKind]: Rule<K> } = {
   "erase-certificate": eraseCertificate,
   alert,
   "raise-era": raiseEra,
+  "set-settings": setSettings,
 };

@@ -19,6 +19,20 @@ import {
 } from "./making.ts";
 
 export const general: readonly Case[] = [
+  [
+    "settings-invalid",
+    "an emergency without end",
+    (w) => {
+      const body = w.body({
+        kind: "set-settings",
+        emergencyAttributes: [],
+        recoveryRequired: false,
+        recoveryDelayMs: 0,
+        emergencyLifetimeMs: 0,
+      });
+      return encodeTransaction(body, { admissions: [signAdmission(service.seed, body)] });
+    },
+  ],
   ["malformed", "bytes that are no transaction", () => Uint8Array.of(0x80)],
   ["malformed", "a point off the curve", (w) => keyRequested(w, { blinded: new Uint8Array(48).fill(0xbf) })],
   ["wrong-chain", "another chain", inPlace(() => ({ chainId: someHash }))],
