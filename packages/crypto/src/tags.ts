@@ -63,6 +63,7 @@ export const tagTable = {
     admission: "Ed25519: a validator's vote for an admission",
     "storage-receipt": "Ed25519: a provider's receipt for a stored header and payload",
     log: "SHA-256: the chain of a record's log",
+    "new-key": "Ed25519: a new key of an account shows that it is held",
   },
   keys: {
     "sealed-file": "HKDF info: the key of one sealed key file",

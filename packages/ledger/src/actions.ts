@@ -21,6 +21,8 @@ export const transactionBytesMax = 256 * 1024;
 export const policyLengthMax = 32 * 1024;
 /** Most attributes that one vouch, revocation or request for a key names. */
 export const attributesMax = 512;
+/** Most guardians of one account. */
+export const guardiansMax = 16;
 
 const hash32 = bytesOf(32);
 const account = bytesOf(20);
@@ -213,6 +215,23 @@ export const actionTable = {
   ],
   /** All of them at once, by a vote: none is changed in passing. */
   "set-settings": [94, settings],
+  /** Who may give the account a new key: k of the guardians, the paper kit's key. Replaces what was set before. */
+  "set-recovery": [
+    100,
+    struct({
+      guardians: listOf(account, guardiansMax),
+      threshold: uint,
+      paperKey: optional(hash32),
+    }),
+  ],
+  /** `proof`: the new key's, of account-keys.ts. */
+  "replace-key": [101, struct({ publicKey: hash32, hpkeKey: hash32, proof: bytesOf(64) })],
+  /** By a guardian, whose approval it is, or by the paper kit's key. Its identifier is the recovery's id. */
+  "start-recovery": [102, struct({ account, publicKey: hash32, hpkeKey: hash32, proof: bytesOf(64) })],
+  "approve-recovery": [103, struct({ recoveryId: hash32 })],
+  "object-recovery": [104, struct({ recoveryId: hash32 })],
+  /** In the account's name, signed by the new key. */
+  "finish-recovery": [105, struct({ recoveryId: hash32 })],
 } as const;
 
 type Table = typeof actionTable;

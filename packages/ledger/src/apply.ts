@@ -86,15 +86,28 @@ function demandSigner(state: StateAccess, block: BlockContext, transaction: Tran
   if (signature === null) return undefined;
   const { account, sequence } = signature;
   const value = load(state, entries.account, account);
-  const { action } = body;
-  const fresh = action.kind === "enrol" || action.kind === "register-provider" ? action.publicKey : undefined;
-  const publicKey = value?.publicKey ?? fresh;
+  const publicKey = recoveredKey(state, body, account) ?? value?.publicKey ?? freshKey(state, body);
   demand(publicKey, "signer-unknown");
   demand(value !== undefined || equalBytes(accountOf(publicKey), account), "account-mismatch");
+  demand(value !== undefined || load(state, entries.accountKey, publicKey) === undefined, "key-taken");
   demand(sequence === (value?.sequence ?? 0), "sequence-wrong", { expected: value?.sequence ?? 0 });
   const place = { chainId: block.chainId, era: body.era };
   demand(verifyAsAccount(publicKey, signature, bodyBytes, place), "signature-invalid");
   return { account, value };
+}
+
+/** The key of an account that this transaction makes: a paper kit's comes on the ledger when it is first used. */
+function freshKey(state: StateAccess, { action }: Body): Uint8Array | undefined {
+  if (action.kind === "enrol" || action.kind === "register-provider") return action.publicKey;
+  if (action.kind !== "start-recovery") return undefined;
+  return load(state, entries.recoveryWays, action.account)?.paperKey ?? undefined;
+}
+
+/** The end of a recovery is signed by the key that the account gets. */
+function recoveredKey(state: StateAccess, { action }: Body, account: Uint8Array): Uint8Array | undefined {
+  if (action.kind !== "finish-recovery") return undefined;
+  const recovery = load(state, entries.recovery, action.recoveryId);
+  return recovery !== undefined && equalBytes(recovery.account, account) ? recovery.publicKey : undefined;
 }
 
 function demandOneTime({ authorisation, identifier }: Transaction): void {

@@ -32,14 +32,18 @@ export function idOf(chainId: Uint8Array, oneTimePublicKey: Uint8Array): Uint8Ar
   return hash("ledger/id", fixed(chainId), fixed(oneTimePublicKey));
 }
 
-/** An account's signature over a body, with the account's next sequence number. */
+/**
+ * An account's signature over a body, with the account's next sequence number. `account`: whose the key is now, where it
+ * is not the one that the account began with.
+ */
 export function signAsAccount(options: {
   readonly seed: Uint8Array;
   readonly sequence: number;
   readonly body: Uint8Array;
+  readonly account?: Uint8Array;
 }): NonNullable<Authorisation["account"]> {
   const { seed, sequence, body } = options;
-  const account = accountOf(ed25519KeyPairFromSeed(seed).publicKey);
+  const account = options.account ?? accountOf(ed25519KeyPairFromSeed(seed).publicKey);
   const signature = signTagged(seed, "ledger/tx", ...accountParts(account, sequence, body, decodeBody(body)));
   return { account, sequence, signature };
 }

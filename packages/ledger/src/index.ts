@@ -1,5 +1,6 @@
 /** The public entry of @chartseal/ledger: the machine and what every engine gives. */
 
+export { type NewKey, signNewKey, verifyNewKey } from "./account-keys.ts";
 export {
   type Action,
   type ActionKind,
@@ -10,6 +11,7 @@ export {
   alertKinds,
   attributesMax,
   type FieldsOf,
+  guardiansMax,
   type ProofKind,
   policyLengthMax,
   proofKinds,
@@ -93,6 +95,7 @@ export { Refusal, type RefusalName, refusalTable } from "./refusals.ts";
 export type { AttributeClaim } from "./rules/attribute-proof.ts";
 export { keygenKey } from "./rules/keygen.ts";
 export { digestOf, logStart, nextLogHash, type Outcome, outcomes } from "./rules/records.ts";
+export { isOpen, recoveryLapseMs, waysOf, waysRequired } from "./rules/recovery.ts";
 export { defaultSettings, settingsOf } from "./rules/set-settings.ts";
 export type { BlockContext } from "./rules/setting.ts";
 export { judgeRequest } from "./rules/standing-rule.ts";
@@ -117,6 +120,8 @@ export {
   type Parameters,
   periodLabel,
   type RecordValue,
+  type RecoveryValue,
+  type RecoveryWaysValue,
   type RequestValue,
   type RuleValue,
   roles,

@@ -103,6 +103,24 @@ export const refusalTable = {
   "dispute-invalid": [90, "input-invalid", "The record has no such relay, or is disputed already."],
   "certificate-invalid": [91, "signature-invalid", "A copy's holder does not attest that it is destroyed."],
   "settings-invalid": [110, "input-invalid", "The settings are not ones that a consortium can have."],
+  "key-taken": [130, "input-invalid", "The key is or was another's, or an earlier one of this account."],
+  "key-unproved": [131, "signature-invalid", "The new key does not prove that somebody holds it."],
+  "ways-invalid": [132, "input-invalid", "These guardians or this paper key cannot recover the account."],
+  "recovery-open": [133, "transaction-refused", "A recovery of the account is open."],
+  "recovery-unknown": [134, "input-invalid", "No such recovery is open."],
+  "recovery-approved": [135, "transaction-refused", "The guardian has approved this recovery already."],
+  "recovery-waiting": [
+    136,
+    "transaction-refused",
+    "The recovery lacks approvals, or its waiting time is not over.",
+  ],
+  "recovery-again": [
+    137,
+    "transaction-refused",
+    "The signer's last recovery of the account is open, or was objected to within the waiting time.",
+  ],
+  "recovery-missing": [138, "recovery-missing", "The owner needs two ways of recovery before it seals."],
+  "request-outdated": [139, "revoked", "The request was made under a key that was replaced since."],
 } as const satisfies Record<string, readonly [number, ErrorCode, string]>;
 
 export type RefusalName = keyof typeof refusalTable;

@@ -4,7 +4,14 @@
  * needs no scan and every item can be proved.
  */
 import { concat, u64, utf8 } from "@chartseal/crypto";
-import { issueModes, policyLengthMax, proofKinds, settingsCodec, statementCodec } from "./actions.ts";
+import {
+  guardiansMax,
+  issueModes,
+  policyLengthMax,
+  proofKinds,
+  settingsCodec,
+  statementCodec,
+} from "./actions.ts";
 import {
   bool,
   bytesOf,
@@ -234,6 +241,42 @@ export const entries = {
   listItem: entry(26, bytesUpTo(256)),
   /** Key: empty; absent while the defaults stand (rules/set-settings.ts). */
   settings: entry(38, settingsCodec),
+  /** Key: account. Who may give it a new key. */
+  recoveryWays: entry(
+    39,
+    struct({
+      guardians: listOf(account, guardiansMax),
+      threshold: uint,
+      paperKey: optional(hash32),
+      height: uint,
+    }),
+  ),
+  /** Key: recovery id. */
+  recovery: entry(
+    40,
+    struct({
+      account,
+      /** Who started it. */
+      by: account,
+      paper: bool,
+      publicKey: hash32,
+      hpkeKey: hash32,
+      /** Guardians, the first of them who started it. */
+      approvals: listOf(account, guardiansMax),
+      height: uint,
+      era: uint,
+      /** Block time from which it may be finished; null while approvals are missing. */
+      readyMs: optional(uint),
+      /** Block time at which it ends by itself; after an objection, when its starter may start again. */
+      lapsesMs: uint,
+      outcome: oneOf("open", "finished", "objected", "closed"),
+      endedHeight: optional(uint),
+    }),
+  ),
+  /** Key: public key. Of accounts that ever replaced theirs: an account has each for the heights named. */
+  accountKey: entry(42, struct({ account, fromHeight: uint, untilHeight: optional(uint) })),
+  /** Key: account. Recoveries that are open, and those whose starter has to wait; at most one a starter. */
+  currentRecoveries: entry(43, listOf(hash32, 64)),
 } as const;
 
 export type AccountValue = EntryValue<typeof entries.account>;
@@ -244,6 +287,8 @@ export type RequestValue = EntryValue<typeof entries.request>;
 export type KeyRequestValue = EntryValue<typeof entries.keyRequest>;
 export type KeygenValue = EntryValue<typeof entries.keygen>;
 export type ConsortiumValue = EntryValue<typeof entries.consortium>;
+export type RecoveryWaysValue = EntryValue<typeof entries.recoveryWays>;
+export type RecoveryValue = EntryValue<typeof entries.recovery>;
 export type LogValue = EntryValue<typeof entries.log>;
 export type SessionName = ValueOf<typeof session>;
 
@@ -273,6 +318,10 @@ export const lists = {
   keyRequestsOfAccount: 11,
   /** Identifiers of alerts. */
   alerts: 12,
+  /** Key account; recovery ids. */
+  recoveriesOfAccount: 15,
+  /** Key account; public keys, of accounts that ever replaced theirs. */
+  keysOfAccount: 18,
 } as const;
 export type List = (typeof lists)[keyof typeof lists];
 

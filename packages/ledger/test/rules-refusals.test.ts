@@ -5,6 +5,7 @@ import { access } from "./refusals/access.ts";
 import { beforeKeys, committee, general } from "./refusals/general.ts";
 import { namespaces } from "./refusals/namespaces.ts";
 import { records } from "./refusals/records.ts";
+import { recovery } from "./refusals/recovery.ts";
 import type { World } from "./world.ts";
 import { builtWorld, newWorld } from "./world-build.ts";
 
@@ -15,7 +16,7 @@ beforeAll(async () => {
   fresh = await newWorld();
 });
 
-const cases = [...general, ...committee, ...namespaces, ...records, ...access];
+const cases = [...general, ...committee, ...namespaces, ...records, ...access, ...recovery];
 
 for (const [name, how, make] of cases) {
   test(`${name}: ${how}`, () => {

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { concat, fromHex, platform, sha256, toHex, u64, utf8 } from "@chartseal/crypto";
 import { expect, test } from "vitest";
-import { actionKinds } from "../src/actions.ts";
+import { type ActionOf, actionKinds } from "../src/actions.ts";
 import { decodeBody, decodeTransaction, encodeBody } from "../src/transaction.ts";
 import { bytes32, transactionVectors, vectorActions } from "./transaction-vectors.ts";
 
@@ -81,6 +81,9 @@ test("every signature is over what the recipe says, by hand", () => {
   check("validator", concat(tag("admission"), identifier), admission);
   const gone = [chainId, hex(relay.account), bytes32("record"), place];
   check("provider", concat(utf8("chartseal-v1/sharing/certificate\0"), ...gone), erasedCopy);
+  const start = vectorActions.find(({ kind }) => kind === "start-recovery") as ActionOf<"start-recovery">;
+  const offer = concat(tag("new-key"), bytes32("chain"), start.account, bytes32("hpke"));
+  check("new", offer, toHex(start.proof));
   const decoded = decodeTransaction(hex(transaction));
   expect(toHex(decoded.identifier)).toBe(deposit.identifier);
   expect(decoded.authorisation.account).toBeNull();

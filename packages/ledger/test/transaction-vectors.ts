@@ -1,5 +1,6 @@
 /** The vectors of spec/6-ledger.md, Vectors of transactions: made from labels alone, so that anybody can make them. */
 import { ed25519KeyPairFromSeed, sha256, toHex, utf8 } from "@chartseal/crypto";
+import { signNewKey } from "../src/account-keys.ts";
 import type { Action } from "../src/actions.ts";
 import { actionTable } from "../src/actions.ts";
 import {
@@ -38,6 +39,12 @@ const requestId = bytes32("request");
 const policy = "cardiologist@cedars and physician@cedars";
 const address = "objects/0011";
 const headerHash = bytes32("header");
+
+const newKeyProof = signNewKey(seed("new"), {
+  chainId: bytes32("chain"),
+  account,
+  hpkeKey: bytes32("hpke"),
+});
 
 /** One action of every kind. */
 export const vectorActions: readonly Action[] = [
@@ -137,6 +144,18 @@ export const vectorActions: readonly Action[] = [
     recoveryDelayMs: 604_800_000,
     emergencyLifetimeMs: 86_400_000,
   },
+  { kind: "set-recovery", guardians: [account], threshold: 1, paperKey: keyOf("paper") },
+  { kind: "replace-key", publicKey: keyOf("new"), hpkeKey: bytes32("hpke"), proof: newKeyProof },
+  {
+    kind: "start-recovery",
+    account,
+    publicKey: keyOf("new"),
+    hpkeKey: bytes32("hpke"),
+    proof: newKeyProof,
+  },
+  { kind: "approve-recovery", recoveryId: bytes32("recovery") },
+  { kind: "object-recovery", recoveryId: bytes32("recovery") },
+  { kind: "finish-recovery", recoveryId: bytes32("recovery") },
 ];
 
 /** The whole file, hex for bytes. */

@@ -194,7 +194,8 @@ export class World {
     extras: Partial<Authorisation> & { readonly body?: Uint8Array } = {},
   ): Uint8Array {
     const { body = this.body(action), ...parts } = extras;
-    const account = signAsAccount({ seed: by.seed, sequence: this.sequence(by.account), body });
+    const { seed, account: signer } = by;
+    const account = signAsAccount({ seed, account: signer, sequence: this.sequence(signer), body });
     return encodeTransaction(body, { account, ...parts });
   }
 

@@ -12,6 +12,8 @@ import { demandAttributes } from "./attribute-proof.ts";
 import { demandCommittee } from "./committee.ts";
 import { demandPurposes } from "./purposes.ts";
 import { digestOf, logStart, saveLogged } from "./records.ts";
+import { waysOf, waysRequired } from "./recovery.ts";
+import { settingsOf } from "./set-settings.ts";
 import { hasRole, type Rule, type Setting } from "./setting.ts";
 import { demandRule } from "./standing-rule.ts";
 import { demandStored } from "./storage.ts";
@@ -49,8 +51,16 @@ function byOwner(setting: Setting, action: ActionOf<"deposit">): Policy | undefi
   const { owner, namespace, purposes } = action;
   demand(setting.signer !== undefined && equalBytes(setting.signer.account, owner), "role-missing");
   demand(namespace === null, "namespace-given");
+  demandRecovery(setting, owner);
   demandPurposes(purposes);
   return action.authorPolicy === null ? undefined : authorPolicy(setting.state, action.authorPolicy, null);
+}
+
+/** An author's deposit is anonymous: there the author's client asks. */
+function demandRecovery({ state }: Setting, owner: Uint8Array): void {
+  if (!settingsOf(state).recoveryRequired) return;
+  const ways = waysOf(load(state, entries.recoveryWays, owner));
+  demand(ways >= waysRequired, "recovery-missing", { ways });
 }
 
 function newRecord(

@@ -5,6 +5,7 @@
 import { equalBytes } from "@chartseal/crypto";
 import { demand } from "../refusals.ts";
 import { entries, type KeyRequestValue, load, save } from "../state-kinds.ts";
+import { isUnderPresentKey } from "./account-keys.ts";
 import { type Rule, type Setting, signerOf } from "./setting.ts";
 import { isVouched } from "./vouch.ts";
 
@@ -19,6 +20,7 @@ export const keyIssued: Rule<"key-issued"> = (setting, { requestId, keyId, nodes
   );
   demand(distinct && nodes.length >= consortium.threshold, "issue-nodes");
   const { account, mode, epoch, provider } = request;
+  demand(isUnderPresentKey(state, request), "request-outdated");
   const { height } = block;
   if (mode === "transform") {
     // A vouch that ended between request and issue leaves no key behind.

@@ -1,17 +1,19 @@
 /**
  * raise-era: after a restore that loses the chain's tail (CONTRACT, Files), by a vote of the validators. Every signature
- * of the era before is worth nothing from here on, and grants of it are void. The lost revocations and erasures come
- * along as the whole transactions that they were, signed in an earlier era, and are applied again.
+ * of the era before is worth nothing from here on, and grants of it are void. The lost revocations, erasures and replaced
+ * keys come along as the whole transactions that they were, signed in an earlier era, and are applied again.
  */
 import { equalBytes } from "@chartseal/crypto";
+import type { Action, ActionOf } from "../actions.ts";
 import { verifyAsAccount } from "../authorisation.ts";
 import { demand, Refusal } from "../refusals.ts";
 import { emptyKey, entries, load, save } from "../state-kinds.ts";
 import { decodeTransaction } from "../transaction.ts";
+import { demandNewKey, giveKey, keysOf } from "./account-keys.ts";
 import { demandAdmission } from "./admissions.ts";
 import { erase } from "./erase.ts";
 import { revoke } from "./revoke.ts";
-import type { Rule, Setting } from "./setting.ts";
+import { type Rule, type Setting, signerOf } from "./setting.ts";
 
 export const raiseEra: Rule<"raise-era"> = (setting, { lostHeight, lostHash, tombstones }) => {
   const { state, block, era } = setting;
@@ -20,7 +22,13 @@ export const raiseEra: Rule<"raise-era"> = (setting, { lostHeight, lostHash, tom
   save(state, entries.era, emptyKey, { era: era + 1, lostHeight, lostHash, height: block.height });
 };
 
-/** A lost revocation or erasure; its sequence number was of the lost tail and is not asked for. */
+type TombstoneAction = ActionOf<"erase" | "revoke" | "replace-key">;
+
+function isTombstone(action: Action): action is TombstoneAction {
+  return action.kind === "erase" || action.kind === "revoke" || action.kind === "replace-key";
+}
+
+/** A lost revocation, erasure or replacement of a key; its sequence number was of the lost tail and is not asked for. */
 function applyTombstone(setting: Setting, bytes: Uint8Array): void {
   const { state, block, era } = setting;
   const transaction = decodeTransaction(bytes);
@@ -31,16 +39,27 @@ function applyTombstone(setting: Setting, bytes: Uint8Array): void {
   const value = load(state, entries.account, account);
   // Whoever enrolled in the lost tail alone has nothing left to revoke or erase.
   if (value === undefined || load(state, entries.transaction, identifier) !== undefined) return;
-  demand(verifyAsAccount(value.publicKey, authorisation.account, bodyBytes, body), "signature-invalid");
+  const signature = authorisation.account;
+  // A lost revocation may have been signed before its account replaced its key.
+  const signed = keysOf(state, account).some((key) => verifyAsAccount(key, signature, bodyBytes, body));
+  demand(signed, "signature-invalid");
   const again = { ...setting, transaction, signer: { account, value } };
-  demand(action.kind === "erase" || action.kind === "revoke", "malformed");
+  demand(isTombstone(action), "malformed");
   if (action.kind === "erase") unlessSo(() => erase(again, action));
+  else if (action.kind === "replace-key") unlessSo(() => replaceAgain(again, action));
   else if (action.attributes.length === 0) unlessSo(() => revoke(again, action));
   else {
     for (const attribute of action.attributes) {
       unlessSo(() => revoke(again, { ...action, attributes: [attribute] }));
     }
   }
+}
+
+/** A lost device must not come back; what was open against its key was open before the loss and ends with the era. */
+function replaceAgain(setting: Setting, action: ActionOf<"replace-key">): void {
+  const { account } = signerOf(setting);
+  demandNewKey(setting, account, action);
+  giveKey(setting, account, action);
 }
 
 /** What the tombstone is about may hold already, or may have been lost with the tail. */
@@ -57,4 +76,5 @@ const alreadySo: readonly string[] = [
   "record-erased",
   "record-unknown",
   "namespace-unknown",
+  "key-taken",
 ];

@@ -2,13 +2,13 @@
  * revoke: ends vouches, all of the namespace's where none is named, and opens the next period of each attribute in the
  * same block (CRYPTO §3, Periods). It removes nothing else: the provider drops t2_u when it sees it.
  */
-import { equalBytes, fromUtf8, namespaceOf, selfNamespace, utf8 } from "@chartseal/crypto";
+import { equalBytes, namespaceOf, selfNamespace, utf8 } from "@chartseal/crypto";
 import { demand } from "../refusals.ts";
 import type { StateAccess } from "../state.ts";
-import { entries, items, lists, load, save, vouchKey } from "../state-kinds.ts";
+import { entries, load, save, vouchKey } from "../state-kinds.ts";
 import { demandSorted, registeredNamespace } from "./namespaces.ts";
 import { type Rule, signerOf } from "./setting.ts";
-import { isVouched } from "./vouch.ts";
+import { vouchedOf } from "./vouch.ts";
 
 export const revoke: Rule<"revoke"> = (setting, { namespace, account, attributes }) => {
   const { state, block } = setting;
@@ -24,18 +24,17 @@ export const revoke: Rule<"revoke"> = (setting, { namespace, account, attributes
     demand(namespaceOf(attribute) === namespace, "attributes-invalid");
     demand(standing?.endedHeight === null, "nothing-to-revoke", { attribute });
     save(state, entries.vouch, key, { ...standing, endedHeight: block.height });
-    openNext(state, attribute, block.height);
+    openNextPeriod(state, attribute, block.height);
   }
 };
 
 /** What the namespace vouches for now, of that account. */
 function heldOf(state: Pick<StateAccess, "get">, account: Uint8Array, namespace: string): string[] {
-  return items(state, lists.vouchesOfAccount, account)
-    .map(fromUtf8)
-    .filter((attribute) => namespaceOf(attribute) === namespace && isVouched(state, account, attribute));
+  return vouchedOf(state, account).filter((attribute) => namespaceOf(attribute) === namespace);
 }
 
-function openNext(state: StateAccess, attribute: string, height: number): void {
+/** The period after this one, where the attribute has one: signing keys of this one are worth nothing from here on. */
+export function openNextPeriod(state: StateAccess, attribute: string, height: number): void {
   const period = load(state, entries.period, utf8(attribute));
   if (period === undefined) return;
   const { label, revocations } = period;

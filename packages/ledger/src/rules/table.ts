@@ -1,11 +1,13 @@
 /** Kind → its rule. */
 import type { ActionKind } from "../actions.ts";
 import { alert } from "./alert.ts";
+import { approveRecovery } from "./approve-recovery.ts";
 import { deposit } from "./deposit.ts";
 import { enrol } from "./enrol.ts";
 import { erase } from "./erase.ts";
 import { eraseCertificate } from "./erase-certificate.ts";
 import { extendNamespace } from "./extend-namespace.ts";
+import { finishRecovery } from "./finish-recovery.ts";
 import { keyIssued } from "./key-issued.ts";
 import {
   keygenAnswer,
@@ -16,6 +18,7 @@ import {
   keygenReveal,
 } from "./keygen.ts";
 import { markDisputed } from "./mark-disputed.ts";
+import { objectRecovery } from "./object-recovery.ts";
 import { openPeriod } from "./open-period.ts";
 import { raiseEra } from "./raise-era.ts";
 import { receipt } from "./receipt.ts";
@@ -23,14 +26,17 @@ import { refuse } from "./refuse.ts";
 import { registerNamespace } from "./register-namespace.ts";
 import { registerProvider } from "./register-provider.ts";
 import { rekey } from "./rekey.ts";
+import { replaceKey } from "./replace-key.ts";
 import { requestAccess } from "./request-access.ts";
 import { requestKey } from "./request-key.ts";
 import { revoke } from "./revoke.ts";
 import { revokeRule } from "./revoke-rule.ts";
 import { setHpkeKey } from "./set-hpke-key.ts";
+import { setRecovery } from "./set-recovery.ts";
 import { setRule } from "./set-rule.ts";
 import { setSettings } from "./set-settings.ts";
 import type { Rule } from "./setting.ts";
+import { startRecovery } from "./start-recovery.ts";
 import { vouch } from "./vouch.ts";
 
 export const rules: { readonly [K in ActionKind]: Rule<K> } = {
@@ -63,4 +69,10 @@ export const rules: { readonly [K in ActionKind]: Rule<K> } = {
   alert,
   "raise-era": raiseEra,
   "set-settings": setSettings,
+  "set-recovery": setRecovery,
+  "replace-key": replaceKey,
+  "start-recovery": startRecovery,
+  "approve-recovery": approveRecovery,
+  "object-recovery": objectRecovery,
+  "finish-recovery": finishRecovery,
 };

@@ -3,11 +3,19 @@
  * vouches for its own ACCOUNT@self and nothing else, so that no emergency leaf is ever had this way. Mode full is for
  * one issue, named by d, of attributes that are vouched for already.
  */
-import { equalBytes, namespaceOf, selfAttribute, selfNamespace, toHex, utf8 } from "@chartseal/crypto";
+import {
+  equalBytes,
+  fromUtf8,
+  namespaceOf,
+  selfAttribute,
+  selfNamespace,
+  toHex,
+  utf8,
+} from "@chartseal/crypto";
 import type { ActionOf } from "../actions.ts";
 import { demand } from "../refusals.ts";
 import type { StateAccess } from "../state.ts";
-import { append, entries, fullVouchKey, lists, load, roles, save, vouchKey } from "../state-kinds.ts";
+import { append, entries, fullVouchKey, items, lists, load, roles, save, vouchKey } from "../state-kinds.ts";
 import { demandSorted, registeredNamespace } from "./namespaces.ts";
 import { hasRole, type Rule, type Setting, signerOf } from "./setting.ts";
 
@@ -56,6 +64,13 @@ function demandVoucher(setting: Setting, action: ActionOf<"vouch">): void {
 /** Whether a vouch of that attribute is in force now. */
 export function isVouched(state: Pick<StateAccess, "get">, account: Uint8Array, attribute: string): boolean {
   return load(state, entries.vouch, vouchKey(account, attribute))?.endedHeight === null;
+}
+
+/** Every attribute of the account whose vouch is in force now. */
+export function vouchedOf(state: Pick<StateAccess, "get">, account: Uint8Array): string[] {
+  return items(state, lists.vouchesOfAccount, account)
+    .map(fromUtf8)
+    .filter((attribute) => isVouched(state, account, attribute));
 }
 
 /** Whether a vouch for this one full issue is in force: given since the standing vouch was, which is not ended. */
