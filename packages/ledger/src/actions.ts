@@ -43,6 +43,8 @@ const statement = struct({
   metadataCommitment: hash32,
 });
 
+/** How a committee that has keys gets new shares of them. */
+export const committeeChanges = ["refresh", "reshare"] as const;
 /** What a consortium may change about itself after the genesis; rules/set-settings.ts has the defaults. */
 const settings = struct({
   /** Attributes of which each of two clinicians holds one in an emergency; ascending by their bytes. */
@@ -79,6 +81,19 @@ export const actionTable = {
   "keygen-answer": [14, keygen],
   /** A node has no complaint left; the last node's (or one after the time is over) ends the run. */
   "keygen-conclude": [15, struct({ session, attempt: uint })],
+  /**
+   * New shares of the committee's keys: a refresh among the same nodes, or a resharing to others, dealt by exactly t of
+   * the present ones. `nodes`: accounts 1 … n of the resulting committee.
+   */
+  "open-committee-change": [
+    16,
+    struct({
+      change: oneOf(...committeeChanges),
+      nodes: listOf(account, 64),
+      threshold: uint,
+      dealers: listOf(uint, 64),
+    }),
+  ],
   "register-provider": [20, struct({ publicKey: hash32, hpkeKey: hash32 })],
   /** `lists` and `proof` as packages/crypto/src/abs encodes them. */
   "register-namespace": [
@@ -112,6 +127,8 @@ export const actionTable = {
   ],
   /** No attributes: all that the namespace vouches for. */
   revoke: [25, struct({ namespace: namespaceName, account, attributes: listOf(attribute, attributesMax) })],
+  /** An institution that may become a node of the committee by a resharing. */
+  "register-node": [26, struct({ publicKey: hash32, hpkeKey: hash32 })],
   /** `provider`: who holds the transform key; for mode full the account itself. Attributes ascend. */
   "request-key": [
     30,
@@ -126,6 +143,18 @@ export const actionTable = {
     }),
   ],
   "key-issued": [31, struct({ requestId: hash32, keyId: hash32, nodes: listOf(uint, 64) })],
+  /** Evidence against a node: an answer that it signed and that does not verify. `id`: request id, or account. */
+  "node-fault": [
+    33,
+    struct({
+      subject: oneOf("issue", "base"),
+      id: bytesUpTo(32),
+      epoch: uint,
+      node: uint,
+      answer: bytesUpTo(64 * 1024),
+      signature: bytesOf(64),
+    }),
+  ],
   "set-rule": [
     40,
     struct({

@@ -96,9 +96,12 @@ function demandSigner(state: StateAccess, block: BlockContext, transaction: Tran
   return { account, value };
 }
 
+/** Kinds that make the account that signs them, with the key that they name. */
+const makers: readonly ActionKind[] = ["enrol", "register-provider", "register-node"];
+
 /** The key of an account that this transaction makes: a paper kit's comes on the ledger when it is first used. */
 function freshKey(state: StateAccess, { action }: Body): Uint8Array | undefined {
-  if (action.kind === "enrol" || action.kind === "register-provider") return action.publicKey;
+  if (makers.includes(action.kind) && "publicKey" in action) return action.publicKey;
   if (action.kind !== "start-recovery") return undefined;
   return load(state, entries.recoveryWays, action.account)?.paperKey ?? undefined;
 }

@@ -93,7 +93,15 @@ export {
 export { proveTransaction, transactionRoot, verifyTransactionProof } from "./merkle.ts";
 export { Refusal, type RefusalName, refusalTable } from "./refusals.ts";
 export type { AttributeClaim } from "./rules/attribute-proof.ts";
-export { keygenKey } from "./rules/keygen.ts";
+export { keygenKey, newRun } from "./rules/keygen.ts";
+export {
+  type CommitteeNodes,
+  committeeOf,
+  openChange,
+  presentCommittee,
+  type SessionRun,
+  sessionRun,
+} from "./rules/present-committee.ts";
 export { digestOf, logStart, nextLogHash, type Outcome, outcomes } from "./rules/records.ts";
 export { isOpen, recoveryLapseMs, waysOf, waysRequired } from "./rules/recovery.ts";
 export { defaultSettings, settingsOf } from "./rules/set-settings.ts";
@@ -102,7 +110,10 @@ export { judgeRequest } from "./rules/standing-rule.ts";
 export { blockKind, Overlay, type StateAccess, type StateKind, type StateReader } from "./state.ts";
 export {
   type AccountValue,
+  type CommitteeChangeValue,
+  type CommitteePastValue,
   type ConsortiumValue,
+  committeePastKey,
   type Entry,
   type EntryValue,
   emptyKey,
@@ -117,6 +128,9 @@ export {
   lists,
   logKey,
   type NamespaceValue,
+  type NodeFault,
+  type NodeFaultValue,
+  nodeFaultKey,
   type Parameters,
   periodLabel,
   type RecordValue,

@@ -13,7 +13,13 @@ const anonymous: readonly Part[] = ["oneTime", "attributes", "relay"];
 const named: readonly Part[] = ["account", "oneTime"];
 /** By a vote alone: no account signs, and each stands once since an identifier is in a chain once. */
 const voted: readonly string[] = ["raise-era", "set-settings"];
-const admitted: readonly string[] = ["register-provider", "register-namespace", ...voted];
+const admitted: readonly string[] = [
+  "register-provider",
+  "register-namespace",
+  "register-node",
+  "open-committee-change",
+  ...voted,
+];
 
 /** @throws Refusal `authorisation-parts` with the part */
 export function demandParts(transaction: Transaction): void {

@@ -3,8 +3,9 @@
  * is the machine's own (block hashes). Lists stand in the state too, as a size and numbered items, so that reading one
  * needs no scan and every item can be proved.
  */
-import { concat, u64, utf8 } from "@chartseal/crypto";
+import { concat, u32, u64, utf8 } from "@chartseal/crypto";
 import {
+  committeeChanges,
   guardiansMax,
   issueModes,
   policyLengthMax,
@@ -67,6 +68,31 @@ export type Parameters = ValueOf<typeof parametersCodec>;
 export const roles = { member: 1, node: 2, provider: 4, namespace: 8 } as const;
 
 const pair = struct({ receiver: uint, dealer: uint });
+/** A run of key generation, without its messages. */
+const keygenRun = struct({
+  attempt: uint,
+  /** Block time of the last message. */
+  lastMs: uint,
+  commits: listOf(uint, 64),
+  reveals: listOf(uint, 64),
+  deals: listOf(uint, 64),
+  complaints: listOf(pair, 4096),
+  answers: listOf(pair, 4096),
+  /** Nodes that have no complaint left. */
+  agreed: listOf(uint, 64),
+  done: bool,
+});
+
+/** What a node is named for: key generation (packages/crypto/src/threshold/dkg-verify.ts), or an answer. */
+export const nodeFaults = [
+  "no-commit",
+  "no-reveal",
+  "reveal-invalid",
+  "no-deal",
+  "deal-invalid",
+  "complaint-upheld",
+  "answer-invalid",
+] as const;
 
 export const entries = {
   /** Key: empty. */
@@ -96,22 +122,7 @@ export const entries = {
   /** Key: session. encodeCommitteeKey of packages/crypto/src/threshold. */
   committee: entry(6, bytesUpTo(64 * 1024)),
   /** Key: session. */
-  keygen: entry(
-    7,
-    struct({
-      attempt: uint,
-      /** Block time of the last message. */
-      lastMs: uint,
-      commits: listOf(uint, 64),
-      reveals: listOf(uint, 64),
-      deals: listOf(uint, 64),
-      complaints: listOf(pair, 4096),
-      answers: listOf(pair, 4096),
-      /** Nodes that have no complaint left. */
-      agreed: listOf(uint, 64),
-      done: bool,
-    }),
-  ),
+  keygen: entry(7, keygenRun),
   /** Key: `keygenKey`. A message as it was sent. */
   keygenMessage: entry(8, bytesUpTo(64 * 1024)),
   /** Key: name. `columns`: how long its lists are. */
@@ -239,6 +250,39 @@ export const entries = {
   listSize: entry(25, uint),
   /** Key: `listKey` ‖ u64 index. */
   listItem: entry(26, bytesUpTo(256)),
+  /** Key: empty. The latest change of the committee; under way while `closedHeight` is null. */
+  committeeChange: entry(
+    30,
+    struct({
+      change: oneOf(...committeeChanges),
+      /** Of the shares that result. */
+      epoch: uint,
+      /** Accounts of the resulting committee's nodes 1 … n. */
+      nodes: listOf(account, 64),
+      threshold: uint,
+      /** Indices in the committee before, ascending. */
+      dealers: listOf(uint, 64),
+      height: uint,
+      closedHeight: optional(uint),
+    }),
+  ),
+  /** Key: session. The key of a session that is done, until all three are. */
+  committeeNext: entry(31, bytesUpTo(64 * 1024)),
+  /** Key: empty; absent while the genesis' committee is the present one. */
+  committeeNodes: entry(32, struct({ nodes: listOf(account, 64), threshold: uint, epoch: uint })),
+  /** Key: session ‖ epoch u32. What a committee was, kept when a change of it is first opened. */
+  committeePast: entry(
+    33,
+    struct({
+      origin: oneOf("fresh", ...committeeChanges),
+      nodes: listOf(account, 64),
+      threshold: uint,
+      dealers: listOf(uint, 64),
+      run: keygenRun,
+      /** As in `committee`. */
+      key: bytesUpTo(64 * 1024),
+    }),
+  ),
   /** Key: empty; absent while the defaults stand (rules/set-settings.ts). */
   settings: entry(38, settingsCodec),
   /** Key: account. Who may give it a new key. */
@@ -277,6 +321,8 @@ export const entries = {
   accountKey: entry(42, struct({ account, fromHeight: uint, untilHeight: optional(uint) })),
   /** Key: account. Recoveries that are open, and those whose starter has to wait; at most one a starter. */
   currentRecoveries: entry(43, listOf(hash32, 64)),
+  /** Key: account ‖ identifier of the transaction that named it, or d of a wrong answer. */
+  nodeFault: entry(47, struct({ fault: oneOf(...nodeFaults), epoch: uint, height: uint })),
 } as const;
 
 export type AccountValue = EntryValue<typeof entries.account>;
@@ -286,6 +332,10 @@ export type RecordValue = EntryValue<typeof entries.record>;
 export type RequestValue = EntryValue<typeof entries.request>;
 export type KeyRequestValue = EntryValue<typeof entries.keyRequest>;
 export type KeygenValue = EntryValue<typeof entries.keygen>;
+export type CommitteeChangeValue = EntryValue<typeof entries.committeeChange>;
+export type CommitteePastValue = EntryValue<typeof entries.committeePast>;
+export type NodeFaultValue = EntryValue<typeof entries.nodeFault>;
+export type NodeFault = (typeof nodeFaults)[number];
 export type ConsortiumValue = EntryValue<typeof entries.consortium>;
 export type RecoveryWaysValue = EntryValue<typeof entries.recoveryWays>;
 export type RecoveryValue = EntryValue<typeof entries.recovery>;
@@ -318,6 +368,8 @@ export const lists = {
   keyRequestsOfAccount: 11,
   /** Identifiers of alerts. */
   alerts: 12,
+  /** Keys of `nodeFault`. */
+  nodeFaults: 13,
   /** Key account; recovery ids. */
   recoveriesOfAccount: 15,
   /** Key account; public keys, of accounts that ever replaced theirs. */
@@ -351,6 +403,15 @@ export function fullVouchKey(account: Uint8Array, digest: Uint8Array, attribute:
 
 export function ruleKey(owner: Uint8Array, namespace: string): Uint8Array {
   return concat(owner, utf8(namespace));
+}
+
+export function committeePastKey(session: SessionName, epoch: number): Uint8Array {
+  return concat(utf8(session), u32(epoch));
+}
+
+/** `about`: the identifier of the transaction that names the node, or d of its wrong answer. */
+export function nodeFaultKey(node: Uint8Array, about: Uint8Array): Uint8Array {
+  return concat(node, about);
 }
 
 export function logKey(recordId: Uint8Array, index: number): Uint8Array {

@@ -2,6 +2,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { refusalTable } from "../src/refusals.ts";
 import { access } from "./refusals/access.ts";
+import { changes, faults } from "./refusals/committee.ts";
 import { beforeKeys, committee, general } from "./refusals/general.ts";
 import { namespaces } from "./refusals/namespaces.ts";
 import { records } from "./refusals/records.ts";
@@ -16,7 +17,16 @@ beforeAll(async () => {
   fresh = await newWorld();
 });
 
-const cases = [...general, ...committee, ...namespaces, ...records, ...access, ...recovery];
+const cases = [
+  ...general,
+  ...committee,
+  ...namespaces,
+  ...records,
+  ...access,
+  ...recovery,
+  ...changes,
+  ...faults,
+];
 
 for (const [name, how, make] of cases) {
   test(`${name}: ${how}`, () => {

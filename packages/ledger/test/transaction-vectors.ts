@@ -56,6 +56,13 @@ export const vectorActions: readonly Action[] = [
   { kind: "keygen-complaint", ...keygen },
   { kind: "keygen-answer", ...keygen },
   { kind: "keygen-conclude", session: "audit", attempt: 2 },
+  {
+    kind: "open-committee-change",
+    change: "reshare",
+    nodes: [account, bytes20("node 4")],
+    threshold: 2,
+    dealers: [1, 3],
+  },
   { kind: "register-provider", publicKey: keyOf("provider"), hpkeKey: bytes32("hpke") },
   {
     kind: "register-namespace",
@@ -69,6 +76,7 @@ export const vectorActions: readonly Action[] = [
   { kind: "open-period", namespace: "cedars", attribute: "cardiologist@cedars", label: "2026q4" },
   { kind: "vouch", namespace: "cedars", account, attributes, mode: "full", digest: bytes32("d") },
   { kind: "revoke", namespace: "cedars", account, attributes: [] },
+  { kind: "register-node", publicKey: keyOf("node 4"), hpkeKey: bytes32("hpke") },
   {
     kind: "request-key",
     requestId,
@@ -80,6 +88,15 @@ export const vectorActions: readonly Action[] = [
     epoch: 1,
   },
   { kind: "key-issued", requestId, keyId: bytes32("key"), nodes: [1, 3] },
+  {
+    kind: "node-fault",
+    subject: "issue",
+    id: requestId,
+    epoch: 1,
+    node: 2,
+    answer: bytes32("answer"),
+    signature: new Uint8Array(64).fill(2),
+  },
   {
     kind: "set-rule",
     namespace: "cedars",

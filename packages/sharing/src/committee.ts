@@ -15,7 +15,7 @@ import {
   toHex,
   utf8,
 } from "@chartseal/crypto";
-import { entries, type SessionName } from "@chartseal/ledger";
+import { emptyKey, entries, type SessionName } from "@chartseal/ledger";
 import { type Reader, readEntry } from "./state.ts";
 
 /** What was made for a pairing once: the spaces (the base of `reading` costs a pairing) and decoded keys. */
@@ -55,6 +55,22 @@ export interface Committee {
   readonly reading: CommitteeKey<GT>;
   readonly signing: CommitteeKey<G2>;
   readonly audit: CommitteeKey<G1>;
+}
+
+/** Accounts of the present committee's nodes 1 … n, how many suffice, and the epoch of their shares. */
+export interface PresentNodes {
+  readonly nodes: readonly Uint8Array[];
+  readonly threshold: number;
+  readonly epoch: number;
+}
+
+/** The genesis' nodes, until a change of the committee has come about. */
+export async function readNodes(ledger: Reader): Promise<PresentNodes> {
+  const present = await readEntry(ledger, entries.committeeNodes, emptyKey);
+  if (present !== undefined) return present;
+  const consortium = await readEntry(ledger, entries.consortium, emptyKey);
+  if (consortium === undefined) throw new ChartsealError("chain-altered", "the ledger names no committee");
+  return { nodes: consortium.nodes, threshold: consortium.threshold, epoch: 1 };
 }
 
 /**

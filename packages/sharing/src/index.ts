@@ -1,6 +1,13 @@
 /** The public entry of @chartseal/sharing: the journeys, the parties, and what a provider is made of. */
 export { type AccessLog, accessLog, type LogEntry } from "./access-log.ts";
-export { type Committee, keySpaces, masterKeyHash, readCommittee } from "./committee.ts";
+export {
+  type Committee,
+  keySpaces,
+  masterKeyHash,
+  type PresentNodes,
+  readCommittee,
+  readNodes,
+} from "./committee.ts";
 export { checkRule, type Deposited, type DepositOptions, deposit } from "./deposit.ts";
 export { type Erased, erase } from "./erase.ts";
 export { type BlockRow, type ChainRows, explainChain } from "./forensics/chain.ts";

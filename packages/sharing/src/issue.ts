@@ -36,8 +36,8 @@ import {
   transformKeyPair,
   verifyTagged,
 } from "@chartseal/crypto";
-import { emptyKey, entries, fullVouchKey, vouchKey } from "@chartseal/ledger";
-import { keySpaces, readCommittee } from "./committee.ts";
+import { entries, fullVouchKey, vouchKey } from "@chartseal/ledger";
+import { keySpaces, readCommittee, readNodes } from "./committee.ts";
 import type { NodeIdentity, NodeShares } from "./key-generation.ts";
 import type { AuthorityNode, Identity, SealedAnswer, Surroundings } from "./parties.ts";
 import { type Reader, readAccount, readEntry } from "./state.ts";
@@ -162,8 +162,7 @@ async function openSealed(
   const [answer, signature] = Array.isArray(fields) ? fields : [];
   if (!(answer instanceof Uint8Array) || !(signature instanceof Uint8Array))
     throw fault("an answer is malformed");
-  const consortium = await readEntry(ledger, entries.consortium, emptyKey);
-  const account = consortium?.nodes[sealed.node - 1];
+  const account = (await readNodes(ledger)).nodes[sealed.node - 1];
   const key = account === undefined ? undefined : await readAccount(ledger, account);
   const signed = answerParts(digest, sealed.node, answer);
   if (key === undefined || !verifyTagged(key.publicKey, signature, "authority/answer", ...signed)) {

@@ -6,6 +6,8 @@ import { equalBytes } from "@chartseal/crypto";
 import { demand } from "../refusals.ts";
 import { entries, type KeyRequestValue, load, save } from "../state-kinds.ts";
 import { isUnderPresentKey } from "./account-keys.ts";
+import { committeeEpoch } from "./committee.ts";
+import { presentCommittee } from "./present-committee.ts";
 import { type Rule, type Setting, signerOf } from "./setting.ts";
 import { isVouched } from "./vouch.ts";
 
@@ -15,10 +17,13 @@ export const keyIssued: Rule<"key-issued"> = (setting, { requestId, keyId, nodes
   demand(request, "request-unknown");
   demand(equalBytes(signerOf(setting).account, request.provider), "role-missing");
   demand(request.keyId === null && load(state, entries.key, keyId) === undefined, "issue-done");
+  // Answers of an earlier epoch are of shares that are worth nothing any more: the account asks anew.
+  demand(request.epoch === committeeEpoch(state), "epoch-wrong");
+  const committee = presentCommittee(state, consortium);
   const distinct = nodes.every(
-    (node, at) => node >= 1 && node <= consortium.nodes.length && nodes.indexOf(node) === at,
+    (node, at) => node >= 1 && node <= committee.nodes.length && nodes.indexOf(node) === at,
   );
-  demand(distinct && nodes.length >= consortium.threshold, "issue-nodes");
+  demand(distinct && nodes.length >= committee.threshold, "issue-nodes");
   const { account, mode, epoch, provider } = request;
   demand(isUnderPresentKey(state, request), "request-outdated");
   const { height } = block;

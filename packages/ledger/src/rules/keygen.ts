@@ -1,10 +1,13 @@
 /**
- * Key generation of the committee as transactions of the genesis' authority nodes (CRYPTO §2.3), one run for each of
- * reading, signing and audit: commit, reveal, deal, complaint, answer, conclude. A round is closed when all have spoken
- * or its time (of blocks) is over; the messages are checked and the key is computed by packages/crypto's dkg-verify.ts.
- * An aborted run starts over as the next attempt; a finished one is final.
+ * Key generation of the committee as transactions of its nodes (CRYPTO §2.3), one run for each of reading, signing and
+ * audit: commit, reveal, deal, complaint, answer, conclude. A round is closed when all have spoken or its time (of
+ * blocks) is over; the messages are checked and the key is computed by packages/crypto's dkg-verify.ts. An aborted run
+ * starts over as the next attempt; a finished one is final. The fresh run sets the keys; those of a change
+ * (open-committee-change.ts) wait in `committeeNext` until all three are done and then take their places at once. In a
+ * resharing old nodes deal and new ones receive, each under its own index. Who is left out is named.
  */
 import {
+  type CommitteeKey,
   concat,
   conclude as concludeRun,
   decodeCommit,
@@ -12,10 +15,9 @@ import {
   decodeDeal,
   decodePublishedShare,
   decodeReveal,
+  type Excluded,
   encodeCommitteeKey,
   equalBytes,
-  type Generation,
-  generation,
   u32,
   utf8,
   verifyCommit,
@@ -26,8 +28,10 @@ import {
 } from "@chartseal/crypto";
 import type { Session } from "../actions.ts";
 import { demand } from "../refusals.ts";
-import { entries, type KeygenValue, load, save } from "../state-kinds.ts";
-import { sessionSpace } from "./committee.ts";
+import { emptyKey, entries, type KeygenValue, load, save } from "../state-kinds.ts";
+import { sessions } from "./committee.ts";
+import { nameNode } from "./node-faults.ts";
+import { openChange, presentKey, type SessionRun, sessionRun } from "./present-committee.ts";
 import { type Rule, type Setting, signerOf } from "./setting.ts";
 
 const rounds = { commit: 1, reveal: 2, deal: 3, complaint: 4, answer: 5 } as const;
@@ -44,18 +48,20 @@ export function keygenKey(
   return concat(utf8(session), u32(attempt), Uint8Array.of(rounds[round]), u32(dealer), u32(receiver));
 }
 
-interface Run {
+interface Run extends SessionRun {
   readonly setting: Setting;
   readonly session: Session;
   readonly value: KeygenValue;
-  readonly run: Generation<unknown>;
-  /** Index of the signing node, from 1. */
+  /** Index of the signing node, from 1: among those that deal, or in the rounds of receivers among those. */
   readonly node: number;
+  /** How many dealers a run cannot do without. */
+  readonly needed: number;
   /** The last message is so long ago that the silent are not waited for. */
   readonly overdue: boolean;
 }
 
-const nothing: KeygenValue = {
+/** A run's state before its first message. */
+export const newRun: KeygenValue = {
   attempt: 1,
   lastMs: 0,
   commits: [],
@@ -67,23 +73,27 @@ const nothing: KeygenValue = {
   done: false,
 };
 
-function runOf(setting: Setting, { session, attempt }: { session: Session; attempt: number }): Run {
+function runOf(
+  setting: Setting,
+  { session, attempt }: { session: Session; attempt: number },
+  side: "dealers" | "receivers",
+): Run {
   const { state, block, consortium } = setting;
   const { account } = signerOf(setting);
-  const node = consortium.nodes.findIndex((one) => equalBytes(one, account)) + 1;
+  const value = load(state, entries.keygen, utf8(session)) ?? newRun;
+  const current = sessionRun(state, { block, consortium, session, attempt: value.attempt });
+  const node = current[side].findIndex((one) => equalBytes(one, account)) + 1;
   demand(node > 0, "role-missing");
-  const value = load(state, entries.keygen, utf8(session)) ?? nothing;
   demand(!value.done, "keygen-done");
   demand(attempt === value.attempt, "keygen-round", { attempt: value.attempt });
-  const { nodes, threshold, parameters } = consortium;
-  const run = generation(sessionSpace(block.pairing, session), {
-    chainId: block.chainId,
-    nodes: nodes.length,
-    threshold,
-    attempt,
-  });
-  const overdue = block.timestampMs >= value.lastMs + parameters.keygenRoundMs;
-  return { setting, session, value, run, node, overdue };
+  const { run } = current;
+  const overdue = isOverdue(setting, value);
+  const needed = run.origin.kind === "reshare" ? run.dealers.length : run.threshold;
+  return { ...current, setting, session, value, node, needed, overdue };
+}
+
+export function isOverdue({ block, consortium }: Setting, { lastMs }: Pick<KeygenValue, "lastMs">): boolean {
+  return block.timestampMs >= lastMs + consortium.parameters.keygenRoundMs;
 }
 
 /** Saves a message and what it changes of the run. */
@@ -111,7 +121,7 @@ const sameAs =
     receiver === one.receiver && dealer === one.dealer;
 
 export const keygenCommit: Rule<"keygen-commit"> = (setting, action) => {
-  const run = runOf(setting, action);
+  const run = runOf(setting, action, "dealers");
   const { commits, reveals } = run.value;
   demand(reveals.length === 0 && !commits.includes(run.node), "keygen-round");
   const commit = decodeCommit(action.message);
@@ -123,9 +133,9 @@ export const keygenCommit: Rule<"keygen-commit"> = (setting, action) => {
 };
 
 export const keygenReveal: Rule<"keygen-reveal"> = (setting, action) => {
-  const run = runOf(setting, action);
+  const run = runOf(setting, action, "dealers");
   const { commits, reveals, deals } = run.value;
-  const closed = commits.length === run.run.nodes || (run.overdue && commits.length >= run.run.threshold);
+  const closed = commits.length === run.run.dealers.length || (run.overdue && commits.length >= run.needed);
   demand(closed || reveals.length > 0, "keygen-round");
   demand(commits.includes(run.node) && !reveals.includes(run.node) && deals.length === 0, "keygen-round");
   const reveal = decodeReveal(run.run, action.message);
@@ -137,9 +147,9 @@ export const keygenReveal: Rule<"keygen-reveal"> = (setting, action) => {
 };
 
 export const keygenDeal: Rule<"keygen-deal"> = (setting, action) => {
-  const run = runOf(setting, action);
+  const run = runOf(setting, action, "dealers");
   const { commits, reveals, deals, agreed } = run.value;
-  const closed = reveals.length === commits.length || (run.overdue && reveals.length >= run.run.threshold);
+  const closed = reveals.length === commits.length || (run.overdue && reveals.length >= run.needed);
   demand(closed || deals.length > 0, "keygen-round");
   demand(reveals.includes(run.node) && !deals.includes(run.node) && agreed.length === 0, "keygen-round");
   const deal = decodeDeal(run.run, action.message);
@@ -150,7 +160,7 @@ export const keygenDeal: Rule<"keygen-deal"> = (setting, action) => {
 
 /** A receiver whose share does not fit; not after it said that it has no complaint left. */
 export const keygenComplaint: Rule<"keygen-complaint"> = (setting, action) => {
-  const run = runOf(setting, action);
+  const run = runOf(setting, action, "receivers");
   const { deals, complaints, agreed } = run.value;
   const complaint = decodeComplaint(action.message);
   const { dealer, receiver } = complaint;
@@ -164,7 +174,7 @@ export const keygenComplaint: Rule<"keygen-complaint"> = (setting, action) => {
 
 /** The dealer publishes the share complained of. A wrong one is refused and the complaint stands. */
 export const keygenAnswer: Rule<"keygen-answer"> = (setting, action) => {
-  const run = runOf(setting, action);
+  const run = runOf(setting, action, "dealers");
   const { complaints, answers } = run.value;
   const answer = decodePublishedShare(action.message);
   const { dealer, receiver } = answer;
@@ -177,7 +187,7 @@ export const keygenAnswer: Rule<"keygen-answer"> = (setting, action) => {
 };
 
 export const keygenConclude: Rule<"keygen-conclude"> = (setting, action) => {
-  const run = runOf(setting, action);
+  const run = runOf(setting, action, "receivers");
   const { reveals, deals, complaints, answers, agreed } = run.value;
   const dealt = deals.length > 0 && (deals.length === reveals.length || run.overdue);
   demand(dealt && (run.overdue || !agreed.includes(run.node)), "keygen-round");
@@ -208,11 +218,43 @@ function finish(run: Run): void {
     complaints: pairs("complaint", value.complaints, decodeComplaint),
     published: pairs("answer", value.answers, decodePublishedShare),
   });
+  nameExcluded(run, conclusion.excluded);
   const key = utf8(session);
+  const lastMs = block.timestampMs;
   if (conclusion.kind === "aborted") {
-    save(state, entries.keygen, key, { ...nothing, attempt: value.attempt + 1, lastMs: block.timestampMs });
+    save(state, entries.keygen, key, { ...newRun, attempt: value.attempt + 1, lastMs });
     return;
   }
-  save(state, entries.keygen, key, { ...value, done: true, lastMs: block.timestampMs });
-  save(state, entries.committee, key, encodeCommitteeKey(run.run.space, conclusion.key));
+  save(state, entries.keygen, key, { ...value, done: true, lastMs });
+  settle(run, conclusion.key);
+}
+
+function nameExcluded({ setting, dealers, run }: Run, excluded: readonly Excluded[]): void {
+  const { identifier } = setting.transaction;
+  for (const { dealer, fault } of excluded) {
+    nameNode(setting, { node: dealers[dealer - 1]!, about: identifier, fault, epoch: run.epoch });
+  }
+}
+
+/** The key of a fresh run counts at once; that of a change when all three are there, under the same public key. */
+function settle({ setting, session, run }: Run, made: CommitteeKey<unknown>): void {
+  const { state, block } = setting;
+  const bytes = encodeCommitteeKey(run.space, made);
+  const change = openChange(state);
+  if (change === undefined) {
+    save(state, entries.committee, utf8(session), bytes);
+    return;
+  }
+  const { publicKey } = presentKey(state, block, session);
+  demand(run.space.group.equal(made.publicKey, publicKey), "change-key");
+  save(state, entries.committeeNext, utf8(session), bytes);
+  const next = sessions.map((one) => load(state, entries.committeeNext, utf8(one)));
+  if (next.includes(undefined)) return;
+  for (const [at, one] of sessions.entries()) {
+    save(state, entries.committee, utf8(one), next[at]!);
+    state.remove(entries.committeeNext.kind, utf8(one));
+  }
+  const { nodes, threshold, epoch } = change;
+  save(state, entries.committeeNodes, emptyKey, { nodes, threshold, epoch });
+  save(state, entries.committeeChange, emptyKey, { ...change, closedHeight: block.height });
 }

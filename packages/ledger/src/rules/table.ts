@@ -18,12 +18,15 @@ import {
   keygenReveal,
 } from "./keygen.ts";
 import { markDisputed } from "./mark-disputed.ts";
+import { nodeFault } from "./node-fault.ts";
 import { objectRecovery } from "./object-recovery.ts";
+import { openCommitteeChange } from "./open-committee-change.ts";
 import { openPeriod } from "./open-period.ts";
 import { raiseEra } from "./raise-era.ts";
 import { receipt } from "./receipt.ts";
 import { refuse } from "./refuse.ts";
 import { registerNamespace } from "./register-namespace.ts";
+import { registerNode } from "./register-node.ts";
 import { registerProvider } from "./register-provider.ts";
 import { rekey } from "./rekey.ts";
 import { replaceKey } from "./replace-key.ts";
@@ -48,14 +51,17 @@ export const rules: { readonly [K in ActionKind]: Rule<K> } = {
   "keygen-complaint": keygenComplaint,
   "keygen-answer": keygenAnswer,
   "keygen-conclude": keygenConclude,
+  "open-committee-change": openCommitteeChange,
   "register-provider": registerProvider,
   "register-namespace": registerNamespace,
   "extend-namespace": extendNamespace,
   "open-period": openPeriod,
   vouch,
   revoke,
+  "register-node": registerNode,
   "request-key": requestKey,
   "key-issued": keyIssued,
+  "node-fault": nodeFault,
   "set-rule": setRule,
   "revoke-rule": revokeRule,
   deposit,
