@@ -55,6 +55,7 @@ const chapters = [
   "6-ledger",
   "7-sharing",
   "8-authority",
+  "9-http",
 ];
 
 /** Every chapter stands; every vector file is JSON, is told in a chapter and is read by a test. */

@@ -41,6 +41,7 @@ export const errorCodes = {
   "provider-unreachable": ["unavailable", "The storage provider cannot be reached."],
   "ledger-unreachable": ["unavailable", "The ledger cannot be reached."],
   "home-busy": ["unavailable", "Another process is using this home."],
+  "rate-limited": ["unavailable", "Too many requests from one place or key; later they are answered."],
   "runtime-too-old": ["unavailable", "The Node.js that runs this is too old."],
 } as const satisfies Record<string, readonly [ErrorFamily, string]>;
 

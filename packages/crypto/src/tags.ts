@@ -76,6 +76,9 @@ export const tagTable = {
     "full-key": "HPKE info: a full key, to its account",
     certificate: "Ed25519: a copy's erasure attested by its holder",
   },
+  server: {
+    request: "RFC 9421: the parameter `tag` of a signed request, without the NUL",
+  },
 } as const;
 
 type Table = typeof tagTable;

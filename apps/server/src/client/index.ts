@@ -1,0 +1,3 @@
+/** The public entry of a server's clients: it imports no server and runs in browsers too. */
+export { fromProblem, type Problem, problemType, statusOf, toProblem } from "../problem.ts";
+export { contentDigest, type RequestSigner, signatureTag, signRequest } from "../signature/message.ts";

@@ -1,0 +1,12 @@
+/** The public entry of @chartseal/server: the host, its roles and their configuration. Clients use ./client. */
+export {
+  type HostConfig,
+  type HostConfigInput,
+  parseConfig,
+  type RoleName,
+  roleNames,
+} from "./host/config.ts";
+export { chooseRoles, type Host, type HostOptions, startHost } from "./host/host.ts";
+export type { Access, Role, RoleApp, Signer } from "./host/role.ts";
+export { type NamespaceRoleOptions, namespaceRole } from "./roles/namespace/role.ts";
+export { hexOf, hexUpTo } from "./wire.ts";
