@@ -20,11 +20,11 @@ import { openEmbedded } from "@chartseal/ledger/embedded";
 import { checkReceipt, collectReceipt, requireRecord } from "@chartseal/sharing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openHome } from "../src/home/home.ts";
-import { memberOf, openSession, type Session } from "../src/services/session.ts";
+import { memberOf, type OwnSession, openSession } from "../src/services/session.ts";
 import { type Clinic, clinic, depositFor, passphrase, policyText, run } from "./care-home.ts";
 
 let place: Clinic;
-let session: Session;
+let session: OwnSession;
 let other: string;
 let number = 0;
 

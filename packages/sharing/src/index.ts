@@ -61,6 +61,7 @@ export {
 export type {
   AuthorityNode,
   ErasedCopySignature,
+  Hospital,
   Identity,
   MemberKeys,
   NamespaceService,
@@ -132,4 +133,11 @@ export {
   readRule,
   requireRecord,
 } from "./state.ts";
-export { AccountWriter, currentBody, refusalForUsers, type SubmitExtras } from "./submit.ts";
+export {
+  AccountWriter,
+  type Admitter,
+  admissionsOf,
+  currentBody,
+  refusalForUsers,
+  type SubmitExtras,
+} from "./submit.ts";

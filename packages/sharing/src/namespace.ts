@@ -22,10 +22,10 @@ import {
 import { emptyKey, entries, type Ledger, lists, type Submitted } from "@chartseal/ledger";
 
 import { readCommittee } from "./committee.ts";
-import type { Identity, NamespaceService, Surroundings } from "./parties.ts";
+import type { Hospital, Identity, Surroundings } from "./parties.ts";
 import { currentPeriod } from "./signing.ts";
 import { isVouched, readAccount, readEntry, readList } from "./state.ts";
-import { AccountWriter } from "./submit.ts";
+import { AccountWriter, type Admitter } from "./submit.ts";
 
 /** HPKE info of signing keys on their way to an account. */
 export function signingKeysInfo(chainId: Uint8Array, namespace: string, account: Uint8Array): Uint8Array {
@@ -55,7 +55,7 @@ export async function registerNamespace(
   options: {
     readonly name: string;
     readonly identity: Identity;
-    readonly admittedBy: readonly Uint8Array[];
+    readonly admittedBy: readonly Admitter[];
     /** Called with the secret before it is registered, so that a crash cannot lose it. */
     readonly saved: (secret: NamespaceSecret) => Promise<void>;
   },
@@ -83,7 +83,7 @@ export async function registerNamespace(
   return secret;
 }
 
-export class HospitalNamespace implements NamespaceService {
+export class HospitalNamespace implements Hospital {
   readonly #surroundings: Surroundings;
   readonly #identity: Identity;
   readonly #secret: NamespaceSecret;

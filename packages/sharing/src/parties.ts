@@ -124,3 +124,12 @@ export interface NamespaceService {
   /** K_u for every attribute in force of the account in its current period, sealed to the account's registered key. */
   signingKeys(input: { account: Uint8Array; baseKey: Uint8Array }): Promise<Uint8Array>;
 }
+
+/** A namespace as whoever runs it sees it: it can be told to vouch and to revoke. */
+export interface Hospital extends NamespaceService {
+  readonly account: Uint8Array;
+  vouch(account: Uint8Array, attributes: readonly string[]): Promise<Submitted>;
+  vouchFull(account: Uint8Array, attributes: readonly string[], digest: Uint8Array): Promise<Submitted>;
+  /** No attributes: all of this namespace. */
+  revoke(account: Uint8Array, attributes: readonly string[]): Promise<Submitted>;
+}

@@ -7,11 +7,10 @@ import {
   entries,
   type Settings,
   type Submitted,
-  signAdmission,
 } from "@chartseal/ledger";
 import type { Surroundings } from "./parties.ts";
 import { type Reader, readEntry } from "./state.ts";
-import { currentBody, refusalForUsers } from "./submit.ts";
+import { type Admitter, admissionsOf, currentBody, refusalForUsers } from "./submit.ts";
 
 /** The settings in force; the defaults where no vote has changed them. */
 export async function readSettings(ledger: Reader): Promise<Settings> {
@@ -25,12 +24,12 @@ export async function readSettings(ledger: Reader): Promise<Settings> {
 /** Changes settings, the others as they are, with the votes of these validators. @throws ChartsealError `input-invalid`, … */
 export async function setSettings(
   surroundings: Surroundings,
-  options: { readonly changes: Partial<Settings>; readonly admittedBy: readonly Uint8Array[] },
+  options: { readonly changes: Partial<Settings>; readonly admittedBy: readonly Admitter[] },
 ): Promise<{ readonly submitted: Submitted; readonly settings: Settings }> {
   const { ledger } = surroundings;
   const settings = { ...(await readSettings(ledger)), ...options.changes };
   const body = await currentBody(surroundings, { kind: "set-settings", ...settings });
-  const admissions = options.admittedBy.map((seed) => signAdmission(seed, body));
+  const admissions = await admissionsOf(options.admittedBy, body);
   try {
     return { submitted: await ledger.submit(encodeTransaction(body, { admissions })), settings };
   } catch (error) {

@@ -5,6 +5,7 @@
 import { ChartsealError, type ErrorCode, errorCodes, hasCode, randomBytes } from "@chartseal/crypto";
 import {
   type Action,
+  type Admission,
   type Authorisation,
   emptyKey,
   encodeBody,
@@ -71,13 +72,23 @@ async function settledHead(
   return hash === undefined ? { height: 0, hash: ledger.chainId } : { height: low, hash };
 }
 
+/** A validator that admits what a body asks for: its seed, or whoever holds it and answers with its vote. */
+export type Admitter = Uint8Array | ((body: Uint8Array) => Promise<Admission>);
+
+/** The votes of these validators over a body. */
+export function admissionsOf(admitters: readonly Admitter[], body: Uint8Array): Promise<Admission[]> {
+  const vote = async (one: Admitter): Promise<Admission> =>
+    one instanceof Uint8Array ? signAdmission(one, body) : await one(body);
+  return Promise.all(admitters.map(vote));
+}
+
 export interface SubmitExtras {
   /** Seed of the one-time key whose hash is the id that the body names. */
   readonly oneTimeSeed?: Uint8Array;
   readonly attributes?: Uint8Array;
   readonly storageReceipt?: Authorisation["storageReceipt"];
-  /** Seeds of validators who admit what the body asks for (DESIGN decision 1; embedded: the home's own). */
-  readonly admittedBy?: readonly Uint8Array[];
+  /** Validators who admit what the body asks for (DESIGN decision 1; embedded: the home's own). */
+  readonly admittedBy?: readonly Admitter[];
 }
 
 export class AccountWriter {
@@ -103,8 +114,9 @@ export class AccountWriter {
    * ledger takes an identifier once.
    */
   async submitBody(body: Uint8Array, extras: SubmitExtras = {}): Promise<Submitted> {
+    const admissions = await admissionsOf(extras.admittedBy ?? [], body);
     for (let attempt = 1; ; attempt++) {
-      const turn = this.#turn.then(() => this.#send(body, extras));
+      const turn = this.#turn.then(() => this.#send(body, { ...extras, admissions }));
       // The next one is numbered when this one is sent, not when it is in a block.
       this.#turn = turn.then(
         () => {},
@@ -122,15 +134,18 @@ export class AccountWriter {
     }
   }
 
-  async #send(body: Uint8Array, extras: SubmitExtras): Promise<{ readonly sent: Promise<Submitted> }> {
+  async #send(
+    body: Uint8Array,
+    extras: Omit<SubmitExtras, "admittedBy"> & { readonly admissions: Admission[] },
+  ): Promise<{ readonly sent: Promise<Submitted> }> {
     const { ledger } = this.#surroundings;
     const { account, seed } = this.#identity;
     this.#next ??= await nextSequence(ledger, account);
     const sequence = this.#next++;
-    const { admittedBy = [], attributes, storageReceipt, oneTimeSeed } = extras;
+    const { admissions, attributes, storageReceipt, oneTimeSeed } = extras;
     const transaction = encodeTransaction(body, {
       account: signAsAccount({ seed, sequence, body }),
-      admissions: admittedBy.map((validator) => signAdmission(validator, body)),
+      admissions,
       ...(oneTimeSeed === undefined ? {} : { oneTime: signOneTime(oneTimeSeed, body) }),
       ...(attributes === undefined ? {} : { attributes }),
       ...(storageReceipt === undefined ? {} : { storageReceipt }),

@@ -47,7 +47,7 @@ function addSet(group: Command): void {
         changes = await checkChanges(session, options);
       };
       const value = await writing(globals, { check }, async (session) => {
-        const admittedBy = [session.validatorSeed];
+        const admittedBy = session.validators;
         const { settings, submitted } = await setSettings(session, { changes, admittedBy });
         return { ...settings, height: submitted.height };
       });

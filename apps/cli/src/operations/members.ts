@@ -7,12 +7,10 @@ import {
   attributesInForce,
   collectBaseKey,
   enrol,
-  type HospitalNamespace,
-  identityOf,
+  type Hospital,
   listNamespaces,
   namespaceExists,
   newIdentitySeeds,
-  registerNamespace,
   renewTransformKey,
 } from "@chartseal/sharing";
 import { makeFolder } from "../home/files.ts";
@@ -26,7 +24,6 @@ import {
 } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
 import { dropPendingKey, newMember, saveMemberKeys, savePendingKey } from "../services/member-keys.ts";
-import { saveNamespace } from "../services/service-keys.ts";
 import { type ReadSession, refreshKeys, type Session, type SessionMember } from "../services/session.ts";
 
 /** The name can be a namespace's and is none yet. @throws ChartsealError `input-invalid` */
@@ -40,15 +37,8 @@ export async function checkNewNamespace({ ledger }: ReadSession, name: string): 
 /** Registers a hospital that vouches for attributes …@NAME. @throws ChartsealError `input-invalid` */
 export async function addNamespace(session: Session, name: string): Promise<{ readonly namespace: string }> {
   await checkNewNamespace(session, name);
-  const seeds = newIdentitySeeds();
-  const identity = await identityOf(seeds);
-  const secret = await registerNamespace(session, {
-    name,
-    identity,
-    admittedBy: [session.validatorSeed],
-    saved: (made) => saveNamespace(session.vault, { name, seeds, secret: made }),
-  });
-  return { namespace: secret.namespace };
+  await session.addNamespace(name);
+  return { namespace: name };
 }
 
 /** The name can be a member's and is nobody's yet. @throws ChartsealError `input-invalid` */
@@ -136,13 +126,13 @@ export async function checkAttributes(session: ReadSession, attributes: readonly
 async function byHospital(
   session: Session,
   attributes: readonly string[],
-): Promise<{ readonly service: HospitalNamespace; readonly attributes: string[] }[]> {
+): Promise<{ readonly service: Hospital; readonly attributes: string[] }[]> {
   const groups = new Map<string, string[]>();
   for (const attribute of attributes) {
     const { namespace } = parseAttribute(attribute);
     groups.set(namespace, [...(groups.get(namespace) ?? []), attribute]);
   }
-  const hospitals: { service: HospitalNamespace; attributes: string[] }[] = [];
+  const hospitals: { service: Hospital; attributes: string[] }[] = [];
   for (const [name, group] of groups) {
     const service = name === selfNamespace ? undefined : await session.namespace(name);
     if (service === undefined) throw await notVouched(session, name, group[0]);

@@ -31,7 +31,7 @@ import { readJson, writeJson } from "../home/files.ts";
 import { type Home, homeExists, openHome } from "../home/home.ts";
 import { type HomePaths, homePaths } from "../home/paths.ts";
 import { openObjectStores, openTombstones } from "../services/provider-stores.ts";
-import { openForReading, openSession, type ReadSession, type Session } from "../services/session.ts";
+import { type OwnSession, openForReading, openSession, type ReadSession } from "../services/session.ts";
 import { copyHome, draftBeside } from "./backup.ts";
 import { findLoss, type Loss, type LostHead } from "./loss.ts";
 
@@ -308,7 +308,7 @@ function batches(transactions: readonly Uint8Array[]): Uint8Array[][] {
 }
 
 async function raiseEra(
-  session: Session,
+  session: OwnSession,
   { lost, missing, batch }: { lost: LostHead; missing: readonly string[]; batch: readonly Uint8Array[] },
 ): Promise<void> {
   const body = await currentBody(session, {
@@ -323,7 +323,7 @@ async function raiseEra(
 }
 
 /** Vouches that a tombstone ended and the restored ledger still shows: their hospital ends them again. */
-async function revokeAgain(session: Session, unknown: readonly Tombstone[]): Promise<void> {
+async function revokeAgain(session: OwnSession, unknown: readonly Tombstone[]): Promise<void> {
   for (const tombstone of unknown) {
     if (tombstone.kind !== "revoked") continue;
     const account = fromHex(tombstone.account, 20);

@@ -10,10 +10,16 @@ import { ChartsealError, fromHex, isFamily, loadPairing, type Pairing, toHex } f
 import { type Ledger, ledgerRules } from "@chartseal/ledger";
 import { type HomeLock, openEmbedded, openEmbeddedReader, takeHomeLock } from "@chartseal/ledger/embedded";
 import {
+  type Admitter,
   type AuthorityNode,
   CommitteeNode,
+  type Hospital,
   HospitalNamespace,
+  identityOf,
+  newIdentitySeeds,
+  type Provider,
   refreshSigningKeys,
+  registerNamespace,
   StorageProvider,
   type Surroundings,
 } from "@chartseal/sharing";
@@ -22,7 +28,7 @@ import { type Home, memberFolder, openHome } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
 import { loadMemberKeys, type StoredMember, saveMemberKeys } from "./member-keys.ts";
 import { openProviderStores } from "./provider-stores.ts";
-import { loadNamespace, loadNode, loadProvider, loadValidatorSeed } from "./service-keys.ts";
+import { loadNamespace, loadNode, loadProvider, loadValidatorSeed, saveNamespace } from "./service-keys.ts";
 
 /** A home opened for reading: no key, no lock, no byte changed. */
 export interface ReadSession extends Surroundings {
@@ -38,14 +44,23 @@ export interface SessionMember {
   save(): Promise<void>;
 }
 
-/** A home opened by its one writer, with all its services. */
+/** A home in use for writing, with all its services: in this process, or in the server that runs on the home. */
 export interface Session extends ReadSession {
+  /** The home's own validator, which admits what needs a vote. */
+  readonly validators: readonly Admitter[];
+  readonly provider: Provider;
+  readonly nodes: readonly AuthorityNode[];
+  readonly members: readonly SessionMember[];
+  namespace(name: string): Promise<Hospital | undefined>;
+  /** Makes a hospital's keys and registers it. */
+  addNamespace(name: string): Promise<void>;
+}
+
+/** A home opened by its one writer, with the services' keys in this process. */
+export interface OwnSession extends Session {
   readonly vault: KeyVault;
   readonly validatorSeed: Uint8Array;
   readonly provider: StorageProvider;
-  readonly nodes: readonly AuthorityNode[];
-  readonly members: readonly SessionMember[];
-  namespace(name: string): Promise<HospitalNamespace | undefined>;
 }
 
 const now = (): number => Date.now();
@@ -81,7 +96,7 @@ export interface SessionOptions {
 }
 
 /** @throws ChartsealError `passphrase-wrong`, `home-busy`, `chain-altered` */
-export async function openSession(home: Home, options: SessionOptions): Promise<Session> {
+export async function openSession(home: Home, options: SessionOptions): Promise<OwnSession> {
   const { passphrase, members = [], waitMs } = options;
   const lock = await takeHomeLock(home.paths.root, waitMs);
   try {
@@ -102,7 +117,7 @@ async function assemble(
     readonly vaults: readonly KeyVault[];
     readonly members: readonly string[];
   },
-): Promise<Session> {
+): Promise<OwnSession> {
   const { pairing, lock, vaults } = parts;
   const [vault, ...memberVaults] = vaults as [KeyVault, ...KeyVault[]];
   const validatorSeed = await loadValidatorSeed(vault);
@@ -140,12 +155,29 @@ async function assemble(
       lock.release();
     }
   };
-  const namespace = async (name: string): Promise<HospitalNamespace | undefined> => {
+  const namespace = async (name: string): Promise<Hospital | undefined> => {
     const own = await loadNamespace(vault, name);
     return own === undefined ? undefined : new HospitalNamespace(surroundings, own);
   };
+  const addNamespace = (name: string) => registerNew(surroundings, { vault, validatorSeed, name });
   const session = { ...surroundings, home, vault, validatorSeed, provider, members, namespace, close };
-  return { ...session, nodes: lazyNodes(surroundings, home, vault) };
+  const nodes = lazyNodes(surroundings, home, vault);
+  return { ...session, addNamespace, validators: [validatorSeed], nodes };
+}
+
+/** A hospital's keys are in the vault before the ledger knows them. */
+async function registerNew(
+  surroundings: Surroundings,
+  own: { readonly vault: KeyVault; readonly validatorSeed: Uint8Array; readonly name: string },
+): Promise<void> {
+  const { vault, validatorSeed, name } = own;
+  const seeds = newIdentitySeeds();
+  await registerNamespace(surroundings, {
+    name,
+    identity: await identityOf(seeds),
+    admittedBy: [validatorSeed],
+    saved: (secret) => saveNamespace(vault, { name, seeds, secret }),
+  });
 }
 
 /** There while a writer is at work; found by the next one, it says that the last was killed. */
