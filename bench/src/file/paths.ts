@@ -8,7 +8,7 @@ import {
   StorageProvider,
   type Surroundings,
 } from "@chartseal/sharing";
-import { openFilesystemStore } from "@chartseal/storage";
+import { openFilesystemStore, openWholeFile } from "@chartseal/storage";
 import { blocksOf } from "./disk.ts";
 
 /** All that opening needs; what a header would hold. */
@@ -29,7 +29,11 @@ export async function sealFile(
   take: (chunks: AsyncIterable<Uint8Array>) => Promise<{ readonly address: string }> = drop,
 ): Promise<Sealed> {
   const leaves: Uint8Array[] = [];
-  const sealing = sealPayload({ source: blocksOf(path), onLeaf: (leaf) => void leaves.push(leaf) });
+  const sealing = sealPayload({
+    source: blocksOf(path),
+    lend: true,
+    onLeaf: (leaf) => void leaves.push(leaf),
+  });
   const { address } = await take(sealing.chunks);
   const { length, digest } = await sealing.finished;
   const { descriptor, fileKey, keyCommitment } = sealing;
@@ -47,7 +51,7 @@ type Source = (offset: number, length: number) => AsyncIterable<Uint8Array> | It
 
 function opened(sealed: Sealed, source: Source): AsyncIterable<Uint8Array> {
   const { leaves, ...rest } = sealed;
-  return openPayload({ ...rest, leaves: { list: leaves }, source });
+  return openPayload({ ...rest, leaves: { list: leaves }, source, lend: true });
 }
 
 /** Opens a sealed file and drops every byte. */
@@ -101,16 +105,10 @@ export class PayloadStore {
   async open(sealed: Sealed, to: string): Promise<void> {
     const { objects } = this.#stores;
     const source: Source = (from, length) =>
-      objects.get(sealed.address, { from, toInclusive: from + length - 1 });
-    const target = openSync(to, "w");
-    try {
-      for await (const piece of opened(sealed, source)) {
-        for (let at = 0; at < piece.length; ) at += writeSync(target, piece, at);
-      }
-      fsyncSync(target);
-    } finally {
-      closeSync(target);
-    }
+      objects.get(sealed.address, { from, toInclusive: from + length - 1 }, { lend: true });
+    const target = await openWholeFile(to);
+    for await (const piece of opened(sealed, source)) await target.write(piece);
+    await target.commit();
   }
 
   async remove({ address }: Sealed): Promise<void> {

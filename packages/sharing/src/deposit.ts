@@ -130,6 +130,7 @@ export async function deposit(
   const committee = await readCommittee(ledger, pairing);
   const sealed = sealPayload({
     source: counted(options.source, options.onProgress),
+    lend: provider.takesLent === true,
     ...(options.suite === undefined ? {} : { suite: options.suite }),
   });
   const { chunkBytes } = sealed.descriptor;

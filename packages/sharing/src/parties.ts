@@ -46,8 +46,8 @@ export interface Transformed {
   readonly transform: Uint8Array;
   readonly header: Uint8Array;
   readonly leaves: LeafSource;
-  /** Ciphertext bytes from `offset`, `length` of them. */
-  payload(offset: number, length: number): AsyncIterable<Uint8Array>;
+  /** Ciphertext bytes from `offset`, `length` of them; with `lend` a piece may be only until the next is asked for. */
+  payload(offset: number, length: number, options?: { readonly lend?: boolean }): AsyncIterable<Uint8Array>;
 }
 
 /** The reader's signed words at the transform (CRYPTO §3.1, Reveal). */
@@ -65,6 +65,8 @@ export interface Reveal {
 /** The storage provider, which is also the relay. */
 export interface Provider {
   readonly account: Uint8Array;
+  /** True where `takePayload` holds no piece after it asked for the next, so that the source may lend its memory. */
+  readonly takesLent?: boolean;
   /** Takes a sealed payload as a stream; a source that fails leaves nothing. Answers with the address. */
   takePayload(
     source: AsyncIterable<Uint8Array>,

@@ -125,10 +125,11 @@ async function reencrypt(
     ...old,
     fileKey,
     leaves: transformed.leaves,
-    source: transformed.payload,
+    source: (offset, length) => transformed.payload(offset, length, { lend: true }),
+    lend: true,
   });
   const { chunkBytes, suite } = old.descriptor;
-  const sealed = sealPayload({ source, suite, chunkBytes });
+  const sealed = sealPayload({ source, suite, chunkBytes, lend: provider.takesLent === true });
   const { address, bytes } = await provider.takePayload(sealed.chunks, { chunkBytes });
   const { length, digest } = await sealed.finished;
   const facts = { descriptor: sealed.descriptor, length, digest, keyCommitment: sealed.keyCommitment };

@@ -39,7 +39,10 @@ export interface Opened {
   readonly author: Author;
   /** Plaintext bytes of the whole payload. */
   readonly length: number;
-  read(range?: { readonly from: number; readonly to: number }): AsyncIterable<Uint8Array>;
+  read(
+    range?: { readonly from: number; readonly to: number },
+    options?: { readonly lend?: boolean },
+  ): AsyncIterable<Uint8Array>;
 }
 
 /** The reader's half of the transform: both signatures, then the provider's answer. */
@@ -137,7 +140,7 @@ function openedRecord(parts: {
     metadata: fromMetadata(secrets.metadata),
     author,
     length: current.payloadLength,
-    read: (range) =>
+    read: (range, { lend = false } = {}) =>
       openPayload({
         fileKey: secrets.fileKey,
         descriptor: decodeDescriptor(current.descriptor),
@@ -145,7 +148,8 @@ function openedRecord(parts: {
         digest: current.payloadDigest,
         keyCommitment: current.keyCommitment,
         leaves: transformed.leaves,
-        source: transformed.payload,
+        source: (offset, length) => transformed.payload(offset, length, { lend: true }),
+        lend,
         ...(range === undefined ? {} : { range }),
       }),
   };

@@ -50,11 +50,11 @@ export async function getWhole(store: ObjectStore, name: string, sizeMax: number
 export async function* getRange(
   store: Pick<ObjectStore, "get">,
   name: string,
-  { offset, length }: { offset: number; length: number },
+  { offset, length, lend = false }: { offset: number; length: number; lend?: boolean },
 ): AsyncIterable<Uint8Array> {
   if (length === 0) return;
   try {
-    yield* store.get(name, { from: offset, toInclusive: offset + length - 1 });
+    yield* store.get(name, { from: offset, toInclusive: offset + length - 1 }, { lend });
   } catch (error) {
     throw storageFailure(error, name);
   }

@@ -15,6 +15,7 @@ import { type FileSystem, isMissing, nodeFileSystem, openFlags, unreachable } fr
 import { FilesystemPut } from "./filesystem-put.ts";
 import {
   type ByteRange,
+  type GetOptions,
   isName,
   type ObjectStat,
   type ObjectStore,
@@ -124,11 +125,15 @@ class Filesystem implements FilesystemStore {
     }
   }
 
-  async *get(name: string, range?: ByteRange): AsyncGenerator<Uint8Array, void, undefined> {
+  async *get(
+    name: string,
+    range?: ByteRange,
+    { lend = false }: GetOptions = {},
+  ): AsyncGenerator<Uint8Array, void, undefined> {
     const file = await this.#open(name);
     try {
       const { from, length } = resolveRange(range, (await file.stat()).size);
-      yield* readBlocks(file, from, length);
+      yield* readBlocks(file, { from, length, lend });
     } catch (error) {
       throw unreachable(error);
     } finally {
@@ -267,12 +272,26 @@ class Filesystem implements FilesystemStore {
   }
 }
 
-/** `length` bytes from `from`, the next block being read while the caller works on the last. */
-async function* readBlocks(file: FileHandle, from: number, length: number): AsyncGenerator<Uint8Array> {
+/**
+ * `length` bytes from `from`, the next block being read while the caller works on the last. Lent blocks lie in two
+ * buffers in turn: the pages of fresh memory cost more than the reading.
+ */
+async function* readBlocks(
+  file: FileHandle,
+  { from, length, lend }: { readonly from: number; readonly length: number; readonly lend: boolean },
+): AsyncGenerator<Uint8Array> {
   const end = from + length;
+  const lent: Buffer[] = [];
+  let turn = 0;
+  const memory = (size: number): Buffer => {
+    if (!lend) return Buffer.allocUnsafe(size);
+    const at = turn++ % 2;
+    lent[at] ??= Buffer.allocUnsafeSlow(Math.min(readBlockSize, length));
+    return lent[at];
+  };
   const read = async (position: number) => {
     const size = Math.min(readBlockSize, end - position);
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(size), 0, size, position);
+    const { bytesRead, buffer } = await file.read(memory(size), 0, size, position);
     if (bytesRead === 0) throw new StorageError("store-unreachable", "the object shrank while it was read");
     return new Uint8Array(buffer.buffer, buffer.byteOffset, bytesRead);
   };

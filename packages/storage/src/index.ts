@@ -2,6 +2,7 @@
 export { type FilesystemOptions, type FilesystemStore, openFilesystemStore } from "./filesystem.ts";
 export {
   type ByteRange,
+  type GetOptions,
   isName,
   nameSegmentsMax,
   type ObjectStat,
@@ -11,3 +12,4 @@ export {
   segmentLengthMax,
 } from "./object-store.ts";
 export { StorageError, type StorageErrorCode, storageErrorCodes } from "./storage-error.ts";
+export { openWholeFile, type WholeFile } from "./whole-file.ts";

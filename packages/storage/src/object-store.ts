@@ -26,6 +26,11 @@ export interface ObjectStat {
   readonly size: number;
 }
 
+export interface GetOptions {
+  /** A chunk may be the caller's only until it asks for the next: a store that can, uses its memory again. */
+  readonly lend?: boolean;
+}
+
 /**
  * An object on its way in, for callers who learn its name last (an address that is a digest of the bytes).
  * Exactly one of `commit` and `abort` ends it. Calls are made one after the other, each awaited.
@@ -63,7 +68,7 @@ export interface ObjectStore {
    * replaced or removed meanwhile. Leaving the loop early frees everything.
    * @throws StorageError `name-invalid`, `object-missing`, `range-invalid`, `store-unreachable`
    */
-  get(name: string, range?: ByteRange): AsyncIterable<Uint8Array>;
+  get(name: string, range?: ByteRange, options?: GetOptions): AsyncIterable<Uint8Array>;
   /** @throws StorageError `name-invalid`, `object-missing`, `store-unreachable` */
   stat(name: string): Promise<ObjectStat>;
   /**

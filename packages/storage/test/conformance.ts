@@ -73,6 +73,20 @@ function wholeObjects(store: () => ObjectStore): void {
     },
   );
 
+  it("lent chunks are right while they are lent, and what is not lent stays the caller's", async () => {
+    const bytes = patternBytes(5_000_001);
+    await store().put("lent", source(bytes));
+    const copies: Uint8Array[] = [];
+    for await (const chunk of store().get("lent", undefined, { lend: true })) {
+      copies.push(Uint8Array.from(chunk));
+    }
+    expect(Buffer.compare(Buffer.concat(copies), bytes)).toBe(0);
+    const range = { from: 1_000_000, toInclusive: 4_000_000 };
+    const kept: Uint8Array[] = [];
+    for await (const chunk of store().get("lent", range)) kept.push(chunk);
+    expect(Buffer.compare(Buffer.concat(kept), bytes.subarray(1_000_000, 4_000_001))).toBe(0);
+  });
+
   it("a source of one byte at a time, with empty chunks between, comes back", async () => {
     const bytes = patternBytes(20_000);
     async function* single() {

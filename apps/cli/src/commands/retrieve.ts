@@ -37,7 +37,7 @@ async function deliverOpened(
   const bar = progressBar("Opening", range === undefined ? opened.length : range.to - range.from + 1);
   let passed = 0;
   async function* counted(): AsyncIterable<Uint8Array> {
-    for await (const chunk of opened.read(range)) {
+    for await (const chunk of opened.read(range, { lend: true })) {
       passed += chunk.length;
       bar.update(passed);
       yield chunk;

@@ -2,10 +2,11 @@
  * Where an opened record's bytes go: a file that appears whole or not at all, standard output, or nowhere (`--json`
  * without `--out`: everything is opened and checked all the same).
  */
-import { createHash, randomUUID } from "node:crypto";
-import { closeSync, fsyncSync, openSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { createHash } from "node:crypto";
+import { statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { ChartsealError } from "@chartseal/crypto";
+import { openWholeFile, StorageError } from "@chartseal/storage";
 import { hasSystemCode } from "../home/files.ts";
 
 export type Destination = { readonly file: string } | "standard-output" | "nowhere";
@@ -43,29 +44,29 @@ export async function deliver(
 ): Promise<Delivered> {
   const digest = createHash("sha256");
   let bytes = 0;
-  const sink = typeof destination === "string" ? streamSink(destination) : fileSink(destination.file);
+  const sink = typeof destination === "string" ? streamSink(destination) : await fileSink(destination.file);
   try {
     for await (const chunk of source) {
       digest.update(chunk);
       bytes += chunk.length;
       await sink.write(chunk);
     }
-    sink.commit();
+    await sink.commit();
   } catch (error) {
-    sink.abort();
+    await sink.abort();
     throw error;
   }
   return { bytes, sha256: digest.digest("hex") };
 }
 
 interface Sink {
-  write(chunk: Uint8Array): Promise<void> | void;
-  commit(): void;
-  abort(): void;
+  write(chunk: Uint8Array): Promise<void>;
+  commit(): Promise<void>;
+  abort(): Promise<void>;
 }
 
 function streamSink(destination: "standard-output" | "nowhere"): Sink {
-  const nothing = (): void => {};
+  const nothing = async (): Promise<void> => {};
   if (destination === "nowhere") return { write: nothing, commit: nothing, abort: nothing };
   return {
     write: (chunk) =>
@@ -78,31 +79,24 @@ function streamSink(destination: "standard-output" | "nowhere"): Sink {
   };
 }
 
-function fileSink(file: string): Sink {
-  const path = resolve(file);
-  const temporary = join(dirname(path), `.${basename(path).slice(0, 100)}.${randomUUID()}.tmp`);
-  let descriptor: number;
-  try {
-    descriptor = openSync(temporary, "wx", 0o600);
-  } catch (error) {
-    throw cannotWrite(file, error);
-  }
-  return {
-    write: (chunk) => {
-      for (let offset = 0; offset < chunk.length; ) offset += writeSync(descriptor, chunk, offset);
-    },
-    commit: () => {
-      fsyncSync(descriptor);
-      closeSync(descriptor);
-      renameSync(temporary, path);
-    },
-    abort: () => {
-      try {
-        closeSync(descriptor);
-      } catch {
-        // It was closed before the rename failed.
-      }
-      unlinkSync(temporary);
-    },
+/** @throws ChartsealError `input-invalid`, `provider-unreachable` where the disk is full */
+async function fileSink(file: string): Promise<Sink> {
+  const attempt = async <T>(step: () => Promise<T>): Promise<T> => {
+    try {
+      return await step();
+    } catch (error) {
+      throw error instanceof StorageError ? failure(file, error) : error;
+    }
   };
+  const whole = await attempt(() => openWholeFile(file));
+  return {
+    write: (chunk) => attempt(() => whole.write(chunk)),
+    commit: async () => void (await attempt(() => whole.commit())),
+    abort: () => whole.abort(),
+  };
+}
+
+/** A full disk keeps its own error, which says so; everything else is a file that cannot be written. */
+function failure(file: string, { cause }: StorageError): unknown {
+  return hasSystemCode(cause, "ENOSPC", "EDQUOT") ? cause : cannotWrite(file, cause);
 }

@@ -23,7 +23,7 @@ import {
 import { BufferRing, type ByteSource, type PortionReader, portionReader } from "./regroup.ts";
 
 /** Chunks that are read ahead and hashed while another is decrypted. */
-const window = 3;
+const window = 8;
 
 export interface OpenOptions {
   readonly fileKey: Uint8Array;
@@ -38,6 +38,8 @@ export interface OpenOptions {
   readonly source: (offset: number, length: number) => ByteSource | Promise<ByteSource>;
   /** Plaintext bytes from … to, both included; the whole payload where it is missing. */
   readonly range?: { readonly from: number; readonly to: number };
+  /** A piece is the caller's until it asks for the next, and not to keep: its memory is used again. */
+  readonly lend?: boolean;
 }
 
 interface Plan {
@@ -49,6 +51,8 @@ interface Plan {
   readonly sealedBytes: number;
   readonly first: number;
   readonly last: number;
+  /** What plaintext lies in, where it is lent. */
+  readonly lent: BufferRing | undefined;
 }
 
 /**
@@ -78,7 +82,8 @@ export async function* openPayload(options: OpenOptions): AsyncGenerator<Uint8Ar
     await options.source(size * first, Math.min(size * (last + 1), total) - size * first),
   );
   try {
-    const plan = { keys, leaves, reader, chunkBytes, chunks, sealedBytes: total, first, last };
+    const lent = options.lend === true ? new BufferRing(2, Math.min(chunkBytes, length)) : undefined;
+    const plan = { keys, leaves, reader, chunkBytes, chunks, sealedBytes: total, first, last, lent };
     let position = first * chunkBytes;
     for await (const plaintext of verifiedChunks(plan)) {
       const piece = plaintext.subarray(Math.max(0, from - position), Math.max(0, end - position));
@@ -105,7 +110,7 @@ function checkRange(range: { from: number; to: number } | undefined, length: num
 async function* verifiedChunks(plan: Plan): AsyncGenerator<Uint8Array> {
   const { keys, chunkBytes, chunks, first, last } = plan;
   const size = chunkBytes + tagBytes;
-  const ring = new BufferRing(window, 1 + Math.min(size, plan.sealedBytes));
+  const ring = new BufferRing(window, 1 + Math.min(size, plan.sealedBytes), platform.bulkMemory);
   const ahead: { ciphertext: Uint8Array; hash: Promise<Uint8Array> }[] = [];
   let next = first;
   for (let index = first; index <= last; index++) {
@@ -128,7 +133,8 @@ async function* verifiedChunks(plan: Plan): AsyncGenerator<Uint8Array> {
       throw altered(index, size, complete ? "altered" : length === 0 ? "missing" : "truncated");
     }
     if (index === last && !(await plan.reader.ended())) throw altered(index + 1, size, "extended");
-    const plaintext = await openChunk(keys, index, index === chunks - 1, chunk.ciphertext);
+    const memory = plan.lent?.take();
+    const plaintext = await openChunk(keys, index, index === chunks - 1, chunk.ciphertext, memory);
     if (plaintext === null) throw altered(index, size, "sealed-wrongly");
     yield plaintext;
   }

@@ -135,14 +135,18 @@ function nonceOf(index: number, last: boolean): Uint8Array {
   return nonce;
 }
 
-/** The input of the chunk's leaf hash: 0x00 ‖ ciphertext ‖ tag. `subarray(1)` is the chunk as it is stored. */
+/**
+ * The input of the chunk's leaf hash: 0x00 ‖ ciphertext ‖ tag. `subarray(1)` is the chunk as it is stored. `memory`, if
+ * given, may hold the result (platform.ts).
+ */
 export function sealChunk(
   keys: PayloadKeys,
   index: number,
   last: boolean,
   plaintext: Uint8Array,
+  memory?: Uint8Array,
 ): Promise<Uint8Array> {
-  return platform.aesGcmSeal(keys.key, nonceOf(index, last), keys.associated, plaintext, 1);
+  return platform.aesGcmSeal(keys.key, nonceOf(index, last), keys.associated, plaintext, 1, memory);
 }
 
 /** The plaintext, or null if the tag does not verify: never called before the chunk's hash was compared. */
@@ -151,6 +155,7 @@ export function openChunk(
   index: number,
   last: boolean,
   ciphertext: Uint8Array,
+  memory?: Uint8Array,
 ): Promise<Uint8Array | null> {
-  return platform.aesGcmOpen(keys.key, nonceOf(index, last), keys.associated, ciphertext);
+  return platform.aesGcmOpen(keys.key, nonceOf(index, last), keys.associated, ciphertext, memory);
 }

@@ -64,11 +64,13 @@ export class BufferRing {
   readonly #buffers: Uint8Array[] = [];
   readonly #count: number;
   readonly #size: number;
+  readonly #memory: (size: number) => Uint8Array;
   #next = 0;
 
-  constructor(count: number, size: number) {
+  constructor(count: number, size: number, memory = (bytes: number): Uint8Array => new Uint8Array(bytes)) {
     this.#count = count;
     this.#size = size;
+    this.#memory = memory;
   }
 
   /** The next buffer: whoever held it `count` turns ago holds it no more. */
@@ -76,7 +78,7 @@ export class BufferRing {
     const at = this.#next++ % this.#count;
     let buffer = this.#buffers[at];
     if (buffer === undefined) {
-      buffer = new Uint8Array(this.#size);
+      buffer = this.#memory(this.#size);
       this.#buffers[at] = buffer;
     }
     return buffer;

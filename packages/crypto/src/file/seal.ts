@@ -21,7 +21,8 @@ import {
 } from "./payload.ts";
 import { BufferRing, type ByteSource, portionReader } from "./regroup.ts";
 
-const window = 4;
+/** Chunks that are hashed, or wait for it, behind the one that is sealed. */
+const window = 8;
 
 /**
  * Leaf hashes of chunks that were sealed in this very process, by the object that was handed out: a provider in the same
@@ -51,8 +52,8 @@ export interface SealedPayload {
   readonly fileKey: Uint8Array;
   readonly keyCommitment: Uint8Array;
   /**
-   * The sealed payload, chunk by chunk, once; each is the caller's to keep. One that is to be altered is copied first:
-   * `hashPayload` in this process knows the hash of what is handed out here.
+   * The sealed payload, chunk by chunk, once; each is the caller's to keep, or with `lend` its own until it asks for the
+   * next. One that is to be altered is copied first: `hashPayload` in this process knows the hash of what is handed out.
    */
   readonly chunks: AsyncIterable<Uint8Array>;
   /** Settles when `chunks` was read to its end or given up. */
@@ -70,8 +71,10 @@ export function sealPayload(options: {
   readonly suite?: Suite;
   readonly chunkBytes?: number;
   readonly onLeaf?: LeafSink;
+  /** Chunks lie in a few buffers that are used again in turn: faster, and no memory waits to be collected. */
+  readonly lend?: boolean;
 }): SealedPayload {
-  const { suite = "A256GCM", chunkBytes = chunkBytesDefault } = options;
+  const { suite = "A256GCM", chunkBytes = chunkBytesDefault, lend = false } = options;
   const descriptor: Descriptor = { suite, payloadId: randomBytes(32), chunkBytes };
   try {
     encodeDescriptor(descriptor);
@@ -85,6 +88,10 @@ export function sealPayload(options: {
   async function* produce(hashes: LeafHashes, summary: (summary: SealedSummary) => void) {
     // Two buffers in turn: a full chunk is held back until it is known whether it is the last.
     const ring = new BufferRing(2, chunkBytes);
+    // A chunk is hashed when `window` chunks after it are sealed, and the caller has let go of it long before.
+    const sealed = lend
+      ? new BufferRing(window + 1, 1 + chunkBytes + tagBytes, platform.bulkMemory)
+      : undefined;
     let length = 0;
     let index = 0;
     try {
@@ -98,7 +105,7 @@ export function sealPayload(options: {
         if (length > payloadBytesMax || index >= chunksMax) {
           throw new ChartsealError("input-invalid", "the payload is larger than 1 TiB or 2^22 chunks");
         }
-        const framed = await sealChunk(keys, index, last, buffer.subarray(0, filled));
+        const framed = await sealChunk(keys, index, last, buffer.subarray(0, filled), sealed?.take());
         const chunk = framed.subarray(1);
         const hash = bulkHash(framed);
         sealedHere.set(chunk, hash);
@@ -119,19 +126,21 @@ export function sealPayload(options: {
 
 /**
  * Hashes a sealed payload as it passes: what a provider does at the store, and forensics to find altered chunks.
- * `chunks` gives the same bytes, cut into chunks that are the caller's to keep; compare `ciphertextLength` with
- * `sealedBytes`.
+ * `chunks` gives the same bytes, cut into chunks that are the caller's to keep, or with `lend` its own until it asks for
+ * the next; compare `ciphertextLength` with `sealedBytes`.
  */
 export function hashPayload(options: {
   readonly source: ByteSource;
   readonly chunkBytes?: number;
   readonly onLeaf?: LeafSink;
+  readonly lend?: boolean;
 }): { readonly chunks: AsyncIterable<Uint8Array>; readonly finished: Promise<PayloadSummary> } {
-  const { source, chunkBytes = chunkBytesDefault } = options;
+  const { source, chunkBytes = chunkBytesDefault, lend = false } = options;
   const size = chunkBytes + tagBytes;
   const reader = portionReader(source);
 
   async function* produce(hashes: LeafHashes, summary: (summary: PayloadSummary) => void) {
+    const ring = lend ? new BufferRing(window + 1, 1 + size, platform.bulkMemory) : undefined;
     let ciphertextLength = 0;
     let chunks = 0;
     try {
@@ -145,7 +154,7 @@ export function hashPayload(options: {
           yield known;
           continue;
         }
-        const framed = new Uint8Array(1 + size);
+        const framed = ring?.take() ?? new Uint8Array(1 + size);
         filled = await reader.fill(framed.subarray(1));
         if (filled === 0) break;
         chunks++;

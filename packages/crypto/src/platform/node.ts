@@ -1,6 +1,7 @@
 /**
  * The platform over node:crypto (OpenSSL). The work is synchronous on the calling thread, which is fastest for small
- * inputs; `sha256Bulk` and `scrypt` run on libuv's threads, so that hashing bulk data goes on beside encryption.
+ * inputs; `sha256Bulk` runs on a thread of its own (node-hasher.ts) and `scrypt` on libuv's, so that hashing bulk data
+ * goes on beside encryption.
  * Every result is a plain Uint8Array with memory of its own, never a view into Node's shared buffer pool.
  */
 import {
@@ -16,11 +17,11 @@ import {
   scrypt,
   sign,
   verify,
-  webcrypto,
 } from "node:crypto";
 import { concat } from "../bytes.ts";
 import { assert } from "../errors.ts";
 import { isUsablePublicKey } from "./ed25519-keys.ts";
+import { hashBeside, sharedMemory } from "./node-hasher.ts";
 import type { Platform } from "./platform.ts";
 
 const tagSize = 16;
@@ -30,9 +31,6 @@ const ciphers: Readonly<Record<number, CipherGCMTypes>> = {
   24: "aes-192-gcm",
   32: "aes-256-gcm",
 };
-/** With so many bulk hashes waiting on other threads, the caller's own thread is the one that is free. */
-const bulkUnderWayMax = 2;
-let bulkUnderWay = 0;
 /** RFC 8410: PKCS#8 around a 32-byte seed, and SubjectPublicKeyInfo around a 32-byte key. */
 const privatePrefix = Uint8Array.from([48, 46, 2, 1, 0, 48, 5, 6, 3, 43, 101, 112, 4, 34, 4, 32]);
 const publicPrefix = Uint8Array.from([48, 42, 48, 5, 6, 3, 43, 101, 112, 3, 33, 0]);
@@ -53,11 +51,13 @@ function seal(
   associated: Uint8Array,
   plaintext: Uint8Array,
   headroom: number,
+  memory: Uint8Array | undefined,
 ): Uint8Array {
   const cipher = createCipheriv(cipherName(key), key, nonce, { authTagLength: tagSize });
   cipher.setAAD(associated);
-  // Memory of its own, not zeroed first: every byte is written below.
-  const sealed = plain(Buffer.allocUnsafeSlow(headroom + plaintext.length + tagSize));
+  const size = headroom + plaintext.length + tagSize;
+  const sealed = memory?.subarray(0, size) ?? unwritten(size);
+  assert(sealed.length === size, "the memory holds what is sealed");
   sealed.fill(0, 0, headroom);
   // Pieces stay in the processor's cache until they are copied, and make no large garbage.
   for (let at = 0; at < plaintext.length; at += pieceSize) {
@@ -69,25 +69,35 @@ function seal(
   return sealed;
 }
 
+/** Memory of its own, not zeroed: every byte of it is written. */
+function unwritten(size: number): Uint8Array {
+  return plain(Buffer.allocUnsafeSlow(size));
+}
+
 function open(
   key: Uint8Array,
   nonce: Uint8Array,
   associated: Uint8Array,
   ciphertext: Uint8Array,
+  memory: Uint8Array | undefined,
 ): Uint8Array | null {
   if (ciphertext.length < tagSize) return null;
   const decipher = createDecipheriv(cipherName(key), key, nonce, { authTagLength: tagSize });
   decipher.setAAD(associated);
   const end = ciphertext.length - tagSize;
   decipher.setAuthTag(ciphertext.subarray(end));
-  const plaintext = decipher.update(ciphertext.subarray(0, end));
+  const plaintext = memory?.subarray(0, end) ?? unwritten(end);
+  assert(plaintext.length === end, "the memory holds what is opened");
+  for (let at = 0; at < end; at += pieceSize) {
+    plaintext.set(decipher.update(ciphertext.subarray(at, Math.min(at + pieceSize, end))), at);
+  }
   try {
     decipher.final();
   } catch {
     plaintext.fill(0);
     return null;
   }
-  return plain(plaintext);
+  return plaintext;
 }
 
 function signingKey(seed: Uint8Array): KeyObject {
@@ -113,23 +123,17 @@ export const platform: Platform = {
     for (const part of parts) hash.update(part);
     return plain(hash.digest());
   },
-  async sha256Bulk(data) {
-    if (bulkUnderWay >= bulkUnderWayMax) return plain(createHash("sha256").update(data).digest());
-    bulkUnderWay++;
-    try {
-      return new Uint8Array(await webcrypto.subtle.digest("SHA-256", data));
-    } finally {
-      bulkUnderWay--;
-    }
-  },
+  bulkMemory: sharedMemory,
+  sha256Bulk: hashBeside,
   hmacSha256(key, ...parts) {
     const hmac = createHmac("sha256", key);
     for (const part of parts) hmac.update(part);
     return plain(hmac.digest());
   },
-  aesGcmSeal: async (key, nonce, associated, plaintext, headroom = 0) =>
-    seal(key, nonce, associated, plaintext, headroom),
-  aesGcmOpen: async (key, nonce, associated, ciphertext) => open(key, nonce, associated, ciphertext),
+  aesGcmSeal: async (key, nonce, associated, plaintext, headroom = 0, memory) =>
+    seal(key, nonce, associated, plaintext, headroom, memory),
+  aesGcmOpen: async (key, nonce, associated, ciphertext, memory) =>
+    open(key, nonce, associated, ciphertext, memory),
   ed25519PublicKey(seed) {
     const encoded = createPublicKey(signingKey(seed)).export({ format: "der", type: "spki" });
     return Uint8Array.from(encoded.subarray(publicPrefix.length));

@@ -106,6 +106,7 @@ export const platform: Platform = {
     for (const part of parts) hash.update(part);
     return hash.digest();
   },
+  bulkMemory: (size) => new Uint8Array(size),
   async sha256Bulk(data) {
     return new Uint8Array(await crypto.subtle.digest("SHA-256", own(data)));
   },

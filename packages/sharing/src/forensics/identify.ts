@@ -36,7 +36,7 @@ export async function identify(
   }
   const candidates = records.filter((record) => record.sealedBytes === size);
   for (const chunkBytes of new Set(candidates.map((record) => record.chunkBytes))) {
-    const passing = hashPayload({ source: objects.get(name), chunkBytes });
+    const passing = hashPayload({ source: objects.get(name), chunkBytes, lend: true });
     for await (const _chunk of passing.chunks) {
       // Only the digest is wanted.
     }

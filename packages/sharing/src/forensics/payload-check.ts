@@ -141,7 +141,7 @@ async function hashStored(
 ): Promise<Uint8Array> {
   const { address, chunkBytes } = record;
   const source = getRange(objects, address, { offset: 0, length: options.length });
-  const passing = hashPayload({ source, chunkBytes, onLeaf: options.onLeaf });
+  const passing = hashPayload({ source, chunkBytes, onLeaf: options.onLeaf, lend: true });
   for await (const chunk of passing.chunks) options.onBytes(chunk.length);
   return (await passing.finished).digest;
 }

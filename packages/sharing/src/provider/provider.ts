@@ -31,6 +31,7 @@ import { transform } from "./transform.ts";
 
 export class StorageProvider implements Provider {
   readonly #self: ProviderAtWork;
+  readonly takesLent = true;
 
   constructor(self: ProviderSelf) {
     this.#self = new ProviderAtWork(self);

@@ -77,7 +77,7 @@ export async function takePayload(
   const handle = await stores.objects.begin();
   const leavesHandle = await stores.leaves.begin();
   const leaves = new LeafWriter(leavesHandle);
-  const passing = hashPayload({ source, chunkBytes, onLeaf: (leaf) => leaves.append(leaf) });
+  const passing = hashPayload({ source, chunkBytes, onLeaf: (leaf) => leaves.append(leaf), lend: true });
   try {
     for await (const chunk of passing.chunks) await handle.write(chunk);
     const { digest, ciphertextLength } = await passing.finished;
@@ -104,8 +104,8 @@ export async function rebuildLeaves(
   const { address, chunkBytes } = payload;
   const handle = await stores.leaves.begin();
   const leaves = new LeafWriter(handle);
-  const source = stores.objects.get(address);
-  const passing = hashPayload({ source, chunkBytes, onLeaf: (leaf) => leaves.append(leaf) });
+  const source = stores.objects.get(address, undefined, { lend: true });
+  const passing = hashPayload({ source, chunkBytes, onLeaf: (leaf) => leaves.append(leaf), lend: true });
   try {
     for await (const _chunk of passing.chunks) {
       // Only the hashes are wanted.

@@ -102,7 +102,8 @@ async function answer(self: ProviderAtWork, reveal: Reveal, place: RevealPlace):
     transform: pairing.gt.encode(shared),
     header: bytes,
     leaves,
-    payload: (offset, length) => getRange(stores.objects, again.record.address, { offset, length }),
+    payload: (offset, length, { lend = false } = {}) =>
+      getRange(stores.objects, again.record.address, { offset, length, lend }),
   };
 }
 
