@@ -74,6 +74,10 @@ export const tagTable = {
     "answer-box": "HPKE info: an authority node's answer, to the provider",
     "signing-key": "HPKE info: attribute signing keys, to their account",
     "full-key": "HPKE info: a full key, to its account",
+    "transform-key": "SHA-256: the id of a transform key, over its parts",
+    "transform-part": "SHA-256: one attribute's part of a transform key",
+    link: "Ed25519: an account's wish to be linked to its identity at a namespace's identity provider",
+    "link-nonce": "SHA-256: the nonce that binds an ID token to that wish",
     certificate: "Ed25519: a copy's erasure attested by its holder",
   },
   server: {

@@ -48,14 +48,14 @@ export {
 } from "./full-key.ts";
 export { type IdentitySeeds, identityOf, newIdentitySeeds } from "./identity.ts";
 export { askNodes, CommitteeNode, openBaseKey, requestKey } from "./issue.ts";
+export { type KeyOfAccount, listKeys, type VouchBehind } from "./issued-keys.ts";
 export { generateCommitteeKeys, type NodeIdentity, type NodeShares } from "./key-generation.ts";
-export { collectBaseKey, enrol, refreshSigningKeys, renewTransformKey } from "./member.ts";
+export { collectBaseKey, enrol, isKeyBehind, refreshSigningKeys, renewTransformKey } from "./member.ts";
 export {
   attributesInForce,
   HospitalNamespace,
   listNamespaces,
   namespaceExists,
-  quarterLabel,
   registerNamespace,
 } from "./namespace.ts";
 export type {
@@ -71,9 +71,19 @@ export type {
   Surroundings,
   Transformed,
 } from "./parties.ts";
+export { namespacesBehind, quarterLabel } from "./periods.ts";
 export type { Evidence, EvidenceFault } from "./portable/evidence.ts";
 export { type Exported, exportRecord } from "./portable/export.ts";
 export { type PortableFile, portableMagic, readPortable, writePortable } from "./portable/format.ts";
+export {
+  type CheckedIssuance,
+  checkIssuance,
+  type HeldHead,
+  type IssuanceProof,
+  issuanceProofJson,
+  parseIssuanceProof,
+  proveIssuance,
+} from "./portable/issuance-proof.ts";
 export { type OpenedFile, openPortable } from "./portable/open.ts";
 export {
   checkReceipt,

@@ -8,6 +8,7 @@ import {
   decodeNamespaceLists,
   decodeSigningKeys,
   equalBytes,
+  fromUtf8,
   hpkeOpen,
   namespaceOf,
   selfAttribute,
@@ -16,13 +17,13 @@ import {
   toHex,
   utf8,
 } from "@chartseal/crypto";
-import { entries } from "@chartseal/ledger";
+import { entries, lists, vouchKey } from "@chartseal/ledger";
 import { readCommittee } from "./committee.ts";
 import { openBaseKey, requestKey, withAnswers } from "./issue.ts";
 import { attributesInForce, signingKeysInfo } from "./namespace.ts";
 import type { AuthorityNode, MemberKeys, NamespaceService, Provider, Surroundings } from "./parties.ts";
 import { currentPeriod } from "./signing.ts";
-import { readEntry } from "./state.ts";
+import { type Reader, readEntry, readList } from "./state.ts";
 import { AccountWriter } from "./submit.ts";
 
 /** Enrols an account and vouches for its own ACCOUNT@self. */
@@ -71,6 +72,22 @@ export async function renewTransformKey(
   member.recoveryKey = recoveryKey;
   member.transformKeyId = live.keyId;
   return { attributes };
+}
+
+/**
+ * Whether a vouch in force was given since the account's live key was issued, so that a new key would hold more: as
+ * where a hospital's identity provider brought an attribute while nobody was there.
+ */
+export async function isKeyBehind(ledger: Reader, account: Uint8Array): Promise<boolean> {
+  const live = await readEntry(ledger, entries.liveKey, account);
+  if (live === undefined) return true;
+  const asked = new Set((await readEntry(ledger, entries.keyRequest, live.requestId))?.attributes);
+  for (const attribute of (await readList(ledger, lists.vouchesOfAccount, account)).map(fromUtf8)) {
+    const vouch = await readEntry(ledger, entries.vouch, vouchKey(account, attribute));
+    const stands = vouch?.endedHeight === null;
+    if (stands && (vouch.height > live.height || !asked.has(attribute))) return true;
+  }
+  return false;
 }
 
 /** K_base, once in a member's life. */

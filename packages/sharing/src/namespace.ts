@@ -23,6 +23,7 @@ import { emptyKey, entries, type Ledger, lists, type Submitted } from "@chartsea
 
 import { readCommittee } from "./committee.ts";
 import type { Hospital, Identity, Surroundings } from "./parties.ts";
+import { quarterNow, rollPeriods } from "./periods.ts";
 import { currentPeriod } from "./signing.ts";
 import { isVouched, readAccount, readEntry, readList } from "./state.ts";
 import { AccountWriter, type Admitter } from "./submit.ts";
@@ -41,12 +42,6 @@ export async function attributesInForce(
   const standing: string[] = [];
   for (const attribute of ever) if (await isVouched(ledger, account, attribute)) standing.push(attribute);
   return standing;
-}
-
-/** The label of a new period: the quarter of a block time, as `2026q4`. */
-export function quarterLabel(timestampMs: number): string {
-  const date = new Date(timestampMs);
-  return `${date.getUTCFullYear()}q${Math.floor(date.getUTCMonth() / 3) + 1}`;
 }
 
 /** Makes a namespace's keys and registers it, admitted by validators. @returns its secret (a, b) */
@@ -114,7 +109,7 @@ export class HospitalNamespace implements Hospital {
         data: { attribute: foreign },
       });
     }
-    const label = quarterLabel(this.#surroundings.now());
+    const label = await quarterNow(this.#surroundings);
     const missing: string[] = [];
     for (const attribute of sorted) {
       if ((await currentPeriod(ledger, attribute)) === undefined) missing.push(attribute);
@@ -132,6 +127,11 @@ export class HospitalNamespace implements Hospital {
     });
     const [submitted] = await Promise.all([vouched, ...opened]);
     return submitted;
+  }
+
+  /** Opens the present quarter's signing periods where they are behind. @returns the attributes that it did this for */
+  async rollPeriods(): Promise<string[]> {
+    return await rollPeriods(this.#surroundings, { name: this.name, writer: this.#writer });
   }
 
   /** Vouches for one issue in mode full, named by its d: whoever holds such a key reads without a provider. */

@@ -12,6 +12,7 @@ import {
   ed25519KeyPairFromSeed,
   hasCode,
   loadPairing,
+  type NamespaceSecret,
   type Pairing,
   parsePolicy,
   randomBytes,
@@ -61,6 +62,10 @@ export class World implements Surroundings {
   readonly nodeParts: readonly { readonly identity: NodeIdentity; readonly shares: NodeShares }[];
   readonly nodes: readonly AuthorityNode[];
   readonly hospitals = new Map<string, HospitalNamespace>();
+  readonly hospitalParts = new Map<
+    string,
+    { readonly identity: Identity; readonly secret: NamespaceSecret }
+  >();
   readonly members: Member[] = [];
   readonly clock: { nowMs: number };
   readonly #folder: string;
@@ -152,6 +157,7 @@ export class World implements Surroundings {
     const secret = await registerNamespace(this, { name, identity, admittedBy: [this.validatorSeed], saved });
     const hospital = new HospitalNamespace(this.surroundings, { identity, secret });
     this.hospitals.set(name, hospital);
+    this.hospitalParts.set(name, { identity, secret });
     return hospital;
   }
 

@@ -7,6 +7,8 @@ import { addCompletionCommand } from "./completion.ts";
 import { addDemoCommand } from "./demo.ts";
 import { addHomeCommands } from "./init.ts";
 import { addIntegrityCommands } from "./integrity.ts";
+import { addIssuanceCommands } from "./issuance.ts";
+import { addKeyCommands } from "./keys.ts";
 import { addLedgerCommands } from "./ledger.ts";
 import { addMemberCommands } from "./members.ts";
 import { addPolicyCommands } from "./policy.ts";
@@ -29,6 +31,8 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addSettingsCommands,
   addLedgerCommands,
   addIntegrityCommands,
+  addKeyCommands,
+  addIssuanceCommands,
   addPortableCommands,
   addCareCommands,
   addDemoCommand,

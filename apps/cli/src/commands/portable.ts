@@ -1,9 +1,8 @@
-/** keys full and export: what a reader needs who must open records with the network off (`open --file`). */
-import { parseAttribute, toHex } from "@chartseal/crypto";
+/** export: a record in the form that a reader opens with the network off (`open --file`). */
+import { toHex } from "@chartseal/crypto";
 import { checkPurposes, exportRecord, requireRecord } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { parseRecordId, requireMember } from "../home/home.ts";
-import { issueFull } from "../operations/full-key.ts";
 import { checkDestination, deliver } from "../operations/output-file.ts";
 import { globalsOf } from "../program-globals.ts";
 import { writing } from "../run.ts";
@@ -11,34 +10,7 @@ import { memberOf, type ReadSession, refreshKeys } from "../services/session.ts"
 import { example } from "./shared.ts";
 
 export function addPortableCommands(program: Command): void {
-  addFull(program.command("keys").description("a member's reading keys: full"));
   addExport(program);
-}
-
-function addFull(group: Command): void {
-  const command = group
-    .command("full <member> [attributes...]")
-    .description(
-      "an audited full key, sealed to the member: for ACCOUNT@self and its attributes (all by default)",
-    )
-    .action(async (name: string, attributes: string[]) => {
-      const globals = globalsOf(command);
-      const check = ({ home }: ReadSession): void => {
-        for (const attribute of attributes) parseAttribute(attribute);
-        requireMember(home, name);
-      };
-      const issued = await writing(globals, { members: [name], check }, (session) =>
-        issueFull(session, memberOf(session, name), attributes),
-      );
-      globals.output.warn(
-        `a full key of ${name} reads without the provider; revoking it means chartseal rekey of what it opens`,
-      );
-      globals.output.value(
-        { ...issued, keyId: toHex(issued.keyId) },
-        `${name} has a full key for ${issued.attributes.join(", ")}.`,
-      );
-    });
-  example(command, "chartseal keys full alice");
 }
 
 function addExport(program: Command): void {

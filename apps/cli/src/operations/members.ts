@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { ChartsealError, namespaceOf, parseAttribute, selfNamespace, toHex } from "@chartseal/crypto";
+import { ChartsealError, isSelf, namespaceOf, parseAttribute, selfNamespace, toHex } from "@chartseal/crypto";
 import {
   attributesInForce,
   collectBaseKey,
@@ -24,7 +24,13 @@ import {
 } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
 import { dropPendingKey, newMember, saveMemberKeys, savePendingKey } from "../services/member-keys.ts";
-import { type ReadSession, refreshKeys, type Session, type SessionMember } from "../services/session.ts";
+import {
+  type ReadSession,
+  refreshKeys,
+  renewMemberKey,
+  type Session,
+  type SessionMember,
+} from "../services/session.ts";
 
 /** The name can be a namespace's and is none yet. @throws ChartsealError `input-invalid` */
 export async function checkNewNamespace({ ledger }: ReadSession, name: string): Promise<void> {
@@ -155,16 +161,11 @@ export async function grantAttributes(
 ): Promise<Granted> {
   const hospitals = await byHospital(session, attributes);
   for (const { service, attributes: group } of hospitals) await service.vouch(member.keys.account, group);
-  await renewTransformKey(session, {
-    member: member.keys,
-    nodes: session.nodes,
-    provider: session.provider,
-    saved: (pending) => savePendingKey(member.vault, pending),
-  });
-  if (member.keys.baseKey === null)
+  await renewMemberKey(session, member);
+  if (member.keys.baseKey === null) {
     await collectBaseKey(session, { member: member.keys, nodes: session.nodes });
-  await member.save();
-  dropPendingKey(member.vault);
+    await member.save();
+  }
   await refreshKeys(session, member);
   const { height } = await session.ledger.head();
   const standing = await attributesInForce(session.ledger, member.keys.account);
@@ -173,6 +174,13 @@ export async function grantAttributes(
     attributes: standing.filter((one) => namespaceOf(one) !== selfNamespace).sort(),
     height,
   };
+}
+
+/** A new transform key for what the member holds already. */
+export async function renewKey(session: Session, member: SessionMember): Promise<Granted> {
+  const attributes = await renewMemberKey(session, member);
+  const { height } = await session.ledger.head();
+  return { member: member.name, attributes: attributes.filter((one) => !isSelf(one)).sort(), height };
 }
 
 export interface Revoking {

@@ -93,6 +93,21 @@ export function openTombstones(paths: HomePaths): Tombstones {
   };
 }
 
+/** [2, key, [[attribute, hash of the part that went] …]]; of before, the key alone. */
+function decodeCustody(pairing: Pairing, keyId: Uint8Array, value: CborValue): CustodyKey {
+  const fields: readonly CborValue[] = Array.isArray(value) ? value : [];
+  const [version, key, gone] = fields;
+  if (version !== 2) return { keyId, key: decodeAttributeKey(pairing, value), dropped: new Map() };
+  const dropped = (Array.isArray(gone) ? (gone as readonly CborValue[]) : []).map(
+    (item): [string, Uint8Array] => {
+      const [attribute, part] = Array.isArray(item) ? (item as readonly CborValue[]) : [];
+      if (typeof attribute === "string" && part instanceof Uint8Array) return [attribute, part];
+      throw new ChartsealError("chain-altered", "a file of the provider is damaged");
+    },
+  );
+  return { keyId, key: decodeAttributeKey(pairing, key ?? null), dropped: new Map(dropped) };
+}
+
 /** Transform keys in the service vault: transform-keys/ACCOUNT/KEYID.sealed. */
 class VaultKeys implements TransformKeyStore {
   readonly #vault: KeyVault;
@@ -110,12 +125,12 @@ class VaultKeys implements TransformKeyStore {
   async get(account: Uint8Array, keyId: Uint8Array): Promise<CustodyKey | undefined> {
     const value = await this.#vault.load(`${this.#folder(account)}/${toHex(keyId)}.sealed`);
     if (value === undefined) return undefined;
-    return { keyId, key: decodeAttributeKey(this.#pairing, value) };
+    return decodeCustody(this.#pairing, keyId, value);
   }
 
-  async put(account: Uint8Array, { keyId, key }: CustodyKey): Promise<void> {
+  async put(account: Uint8Array, { keyId, key, dropped }: CustodyKey): Promise<void> {
     const name = `${this.#folder(account)}/${toHex(keyId)}.sealed`;
-    await this.#vault.save(name, encodeAttributeKey(this.#pairing, key));
+    await this.#vault.save(name, [2, encodeAttributeKey(this.#pairing, key), [...dropped]]);
   }
 
   async settle(account: Uint8Array, keyId: Uint8Array): Promise<void> {

@@ -16,17 +16,27 @@ import {
   type Hospital,
   HospitalNamespace,
   identityOf,
+  isKeyBehind,
+  listNamespaces,
+  namespacesBehind,
   newIdentitySeeds,
   type Provider,
   refreshSigningKeys,
   registerNamespace,
+  renewTransformKey,
   StorageProvider,
   type Surroundings,
 } from "@chartseal/sharing";
 import { readJson, writeJson } from "../home/files.ts";
 import { type Home, memberFolder, openHome } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
-import { loadMemberKeys, type StoredMember, saveMemberKeys } from "./member-keys.ts";
+import {
+  dropPendingKey,
+  loadMemberKeys,
+  type StoredMember,
+  saveMemberKeys,
+  savePendingKey,
+} from "./member-keys.ts";
 import { openProviderStores } from "./provider-stores.ts";
 import { loadNamespace, loadNode, loadProvider, loadValidatorSeed, saveNamespace } from "./service-keys.ts";
 
@@ -161,6 +171,12 @@ async function assemble(
   };
   const addNamespace = (name: string) => registerNew(surroundings, { vault, validatorSeed, name });
   const session = { ...surroundings, home, vault, validatorSeed, provider, members, namespace, close };
+  try {
+    await rollPeriods(surroundings, namespace);
+  } catch (error) {
+    await ledger.close();
+    throw error;
+  }
   const nodes = lazyNodes(surroundings, home, vault);
   return { ...session, addNamespace, validators: [validatorSeed], nodes };
 }
@@ -178,6 +194,16 @@ async function registerNew(
     admittedBy: [validatorSeed],
     saved: (secret) => saveNamespace(vault, { name, seeds, secret }),
   });
+}
+
+/** Signing periods go over into the next quarter with the first command of it; two reads a hospital where none does. */
+async function rollPeriods(
+  surroundings: Surroundings,
+  namespace: (name: string) => Promise<HospitalNamespace | undefined>,
+): Promise<void> {
+  for (const name of await namespacesBehind(surroundings, await listNamespaces(surroundings.ledger))) {
+    await (await namespace(name))?.rollPeriods();
+  }
 }
 
 /** There while a writer is at work; found by the next one, it says that the last was killed. */
@@ -222,10 +248,27 @@ export function memberOf(session: Session, name: string): SessionMember {
   return member;
 }
 
-/** Collects the signing keys of current periods, as a client does at next use. */
+/**
+ * What a client does at next use: signing keys of current periods, and a new transform key where a hospital has vouched
+ * for something since the live one.
+ */
 export async function refreshKeys(session: Session, member: SessionMember): Promise<void> {
   const { keys } = member;
+  if (await isKeyBehind(session.ledger, keys.account)) await renewMemberKey(session, member);
   if (await refreshSigningKeys(session, { member: keys, namespace: session.namespace })) await member.save();
+}
+
+/** One new transform key for all that the member holds now. */
+export async function renewMemberKey(session: Session, member: SessionMember): Promise<readonly string[]> {
+  const { attributes } = await renewTransformKey(session, {
+    member: member.keys,
+    nodes: session.nodes,
+    provider: session.provider,
+    saved: (pending) => savePendingKey(member.vault, pending),
+  });
+  await member.save();
+  dropPendingKey(member.vault);
+  return attributes;
 }
 
 interface SeenHead {
@@ -235,6 +278,12 @@ interface SeenHead {
 
 function headFile(home: Home, name: string): string {
   return join(memberFolder(home, name), "head.json");
+}
+
+/** The last head that the member verified. */
+export function seenHead(home: Home, name: string): { height: number; hash: Uint8Array } | undefined {
+  const seen = readJson(headFile(home, name)) as SeenHead | undefined;
+  return seen === undefined ? undefined : { height: seen.height, hash: fromHex(seen.hash, 32) };
 }
 
 /** A member refuses a chain that does not extend the last head it saw (CRYPTO §5). */

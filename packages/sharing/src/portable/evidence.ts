@@ -16,6 +16,7 @@ import {
   type Genesis,
   hashHeader,
   type Ledger,
+  type StateKind,
   verifyCommit,
   verifyStateProof,
   verifyTransactionProof,
@@ -52,7 +53,18 @@ export interface Evidence {
 
 /** What is wrong with evidence. `two-commits` is proof against the signer: both commits are its valid signatures. */
 export interface EvidenceFault {
-  readonly kind: "genesis" | "block" | "commit" | "two-commits" | "transaction" | "state" | "record";
+  readonly kind:
+    | "genesis"
+    | "block"
+    | "commit"
+    | "two-commits"
+    | "transaction"
+    | "state"
+    | "record"
+    /** Of an issuance proof: not the account's whole list of keys, or under an older head than the checker's. */
+    | "account"
+    | "keys"
+    | "head";
   readonly height?: number;
   /** Of `two-commits`: who signed twice, and both block hashes; hex. */
   readonly publicKey?: string;
@@ -87,11 +99,17 @@ export class EvidenceCollector {
 
   /** Adds the value of a key, or its absence, after a block; gives the value. */
   async state<V>({ kind, codec }: Entry<V>, key: Uint8Array, height: number): Promise<V | undefined> {
+    const value = await this.bytes(kind, key, height);
+    return value === null ? undefined : fromBytes(codec, value);
+  }
+
+  /** The same for a value that no codec reads, as a block's hash. */
+  async bytes(kind: StateKind, key: Uint8Array, height: number): Promise<Uint8Array | null> {
     const proved = await this.#ledger.prove(kind, key, height);
     const { value, proof } = proved;
     this.#states.push({ kind, key, height, value, proof });
     this.#block(proved);
-    return value === null ? undefined : fromBytes(codec, value);
+    return value;
   }
 
   #block({ header, commit }: { readonly header: BlockHeader; readonly commit: Commit }): void {

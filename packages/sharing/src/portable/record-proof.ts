@@ -3,20 +3,28 @@
  * It holds the record's leaf of the state at one block, the deposit's and the latest rekey's transactions, and every
  * header and commit that their proofs need. It proves what the ledger held then: not that nothing came later.
  */
-import { ChartsealError, equalBytes, fromHex, toHex } from "@chartseal/crypto";
+import { ChartsealError, equalBytes, toHex } from "@chartseal/crypto";
 import {
   chainIdOf,
-  decodeHeader,
   decodeTransaction,
   digestOf,
   entries,
-  hashHeader,
   type Ledger,
   type RecordValue,
   type Transaction,
 } from "@chartseal/ledger";
 import { requireRecord } from "../state.ts";
 import { type Evidence, EvidenceCollector, type EvidenceFault, entryOf, evidenceFaults } from "./evidence.ts";
+import {
+  bytes,
+  committedOf,
+  evidenceJson,
+  fields,
+  malformed,
+  parseEvidence,
+  parsing,
+  whole,
+} from "./evidence-json.ts";
 
 export const recordProofVersion = 1;
 
@@ -115,36 +123,13 @@ export function recordProofJson({ chainId, genesis, recordId, height, evidence }
     genesis: toHex(genesis),
     recordId: toHex(recordId),
     height,
-    blocks: evidence.blocks.map(({ header, commit }) => ({
-      height: decodeHeader(header).height,
-      header: toHex(header),
-      hash: toHex(hashHeader(decodeHeader(header))),
-      commit: commit.map(({ publicKey, signature }) => ({
-        publicKey: toHex(publicKey),
-        signature: toHex(signature),
-      })),
-    })),
-    transactions: evidence.transactions.map(({ bytes, height: at, index, proof }) => ({
-      kind: decodeTransaction(bytes).body.action.kind,
-      identifier: toHex(decodeTransaction(bytes).identifier),
-      height: at,
-      index,
-      transaction: toHex(bytes),
-      proof: proof.map(toHex),
-    })),
-    states: evidence.states.map(({ kind, key, height: at, value, proof }) => ({
-      kind,
-      key: toHex(key),
-      height: at,
-      value: value === null ? null : toHex(value),
-      proof: toHex(proof),
-    })),
+    ...evidenceJson(evidence),
   };
 }
 
 /** @throws ChartsealError `input-invalid` for what is no receipt of this form */
 export function parseRecordProof(json: unknown): RecordProof {
-  try {
+  return parsing("an inclusion receipt of version 1", () => {
     const value = fields(json);
     if (value.version !== recordProofVersion) throw malformed();
     return {
@@ -152,59 +137,12 @@ export function parseRecordProof(json: unknown): RecordProof {
       genesis: bytes(value.genesis),
       recordId: bytes(value.recordId, 32),
       height: whole(value.height),
-      evidence: {
-        blocks: list(value.blocks).map(parseCommitted),
-        transactions: list(value.transactions).map((item) => {
-          const { transaction, height, index, proof } = fields(item);
-          const siblings = list(proof).map((one) => bytes(one, 32));
-          return { bytes: bytes(transaction), height: whole(height), index: whole(index), proof: siblings };
-        }),
-        states: list(value.states).map((item) => {
-          const { kind, key, height, value: held, proof } = fields(item);
-          if (whole(kind) > 255) throw malformed();
-          const at = { kind: whole(kind), key: bytes(key), height: whole(height), proof: bytes(proof) };
-          return { ...at, value: held === null ? null : bytes(held) };
-        }),
-      },
+      evidence: parseEvidence(value),
     };
-  } catch (error) {
-    if (error instanceof ChartsealError && error.code === "encoding-invalid") throw malformed();
-    throw error;
-  }
+  });
 }
 
 /** A header with its commit, from a receipt's `blocks` or a line of `ledger export`. */
 export function parseCommitted(item: unknown): Evidence["blocks"][number] {
-  const { header, commit } = fields(item);
-  return {
-    header: bytes(header, 156),
-    commit: list(commit).map((one) => {
-      const { publicKey, signature } = fields(one);
-      return { publicKey: bytes(publicKey, 32), signature: bytes(signature, 64) };
-    }),
-  };
-}
-
-function malformed(): ChartsealError {
-  return new ChartsealError("input-invalid", "not an inclusion receipt of version 1");
-}
-
-function fields(value: unknown): Record<string, unknown> {
-  if (typeof value !== "object" || value === null) throw malformed();
-  return value as Record<string, unknown>;
-}
-
-function list(value: unknown): readonly unknown[] {
-  if (!Array.isArray(value)) throw malformed();
-  return value;
-}
-
-function whole(value: unknown): number {
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw malformed();
-  return value;
-}
-
-function bytes(value: unknown, size?: number): Uint8Array {
-  if (typeof value !== "string") throw malformed();
-  return fromHex(value, size);
+  return parsing("a header with its commit", () => committedOf(item));
 }

@@ -7,16 +7,14 @@ import {
   type CheckedAnswer,
   checkAnswer,
   combineAnswers,
-  encode,
-  encodeAttributeKey,
   equalBytes,
-  sha256,
 } from "@chartseal/crypto";
 import { entries } from "@chartseal/ledger";
 import { readCommittee } from "../committee.ts";
 import { issueRequestOf, openAnswer } from "../issue.ts";
 import type { SealedAnswer } from "../parties.ts";
 import { readEntry } from "../state.ts";
+import { transformKeyId } from "./custody-key.ts";
 import type { ProviderAtWork } from "./self.ts";
 
 interface Issue {
@@ -43,7 +41,7 @@ export async function takeIssue(self: ProviderAtWork, issue: Issue): Promise<{ k
     checked.push(checkAnswer(pairing, { request, key: reading, answer }));
   }
   const key = combineAnswers(pairing, { threshold: reading.threshold, answers: checked });
-  const keyId = sha256(encode(encodeAttributeKey(pairing, key)));
+  const keyId = transformKeyId(pairing, key);
   const nodes = checked.map(({ answer }) => answer.node);
   const { account } = request;
   return await self.inTurn(async () => {
@@ -51,7 +49,7 @@ export async function takeIssue(self: ProviderAtWork, issue: Issue): Promise<{ k
       throw new ChartsealError("issue-refused", "this key was issued already");
     }
     // Kept before it is announced: a live key that the provider lost in a crash would lock its reader out.
-    await stores.keys.put(account, { keyId, key });
+    await stores.keys.put(account, { keyId, key, dropped: new Map() });
     try {
       await writer.submit({ kind: "key-issued", requestId, keyId, nodes });
     } catch (error) {

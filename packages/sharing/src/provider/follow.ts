@@ -4,7 +4,6 @@
  * when a home is opened, so that a crash between the ledger's block and the deed is made good (CRYPTO §2.2, §4).
  */
 import {
-  type AttributeKey,
   ChartsealError,
   decodeHeader,
   equalBytes,
@@ -19,6 +18,7 @@ import type { Surroundings } from "../parties.ts";
 import { readEntry, readList, requireRecord } from "../state.ts";
 import { exists, getWhole, once } from "../streams.ts";
 import { actionsOf, addressesOf, erasureAt, revocationAt } from "./chain.ts";
+import { withoutParts } from "./custody-key.ts";
 import type { ProviderAtWork, ProviderSelf } from "./self.ts";
 import {
   headerName,
@@ -78,13 +78,8 @@ export async function followKeys(self: ProviderSelf): Promise<void> {
         transaction: toHex(transaction),
       });
     }
-    if (ended.size > 0)
-      await stores.keys.put(account, { keyId: custody.keyId, key: without(custody.key, ended) });
+    if (ended.size > 0) await stores.keys.put(account, withoutParts(surroundings.pairing, custody, ended));
   }
-}
-
-function without(key: AttributeKey, attributes: ReadonlySet<string>): AttributeKey {
-  return { ...key, k2: new Map([...key.k2].filter(([attribute]) => !attributes.has(attribute))) };
 }
 
 /** Writes a tombstone unless it stands. */

@@ -9,6 +9,8 @@ import type { ObjectStore } from "@chartseal/storage";
 export interface CustodyKey {
   readonly keyId: Uint8Array;
   readonly key: AttributeKey;
+  /** Attribute → hash of the part that a revocation took (custody-key.ts). */
+  readonly dropped: ReadonlyMap<string, Uint8Array>;
 }
 
 /**

@@ -33,6 +33,7 @@ import { endedOf } from "../signing.ts";
 import { isVouched, readAccount, readEntry, readRequest, requireRecord } from "../state.ts";
 import { getRange, getWhole } from "../streams.ts";
 import { currentBody } from "../submit.ts";
+import { isKeyOfItsId } from "./custody-key.ts";
 import { settlePending } from "./follow.ts";
 import { checkHeader } from "./header-check.ts";
 import { demandSize, leafSource } from "./payload.ts";
@@ -182,6 +183,15 @@ async function judge({ surroundings, identity, stores }: ProviderSelf, reveal: R
     throw new ChartsealError("revoked", "the reader's transform key is not the live one", {
       hint: "A new key is issued at the next grant.",
     });
+  }
+  if (!isKeyOfItsId(surroundings.pairing, custody)) {
+    throw new ChartsealError(
+      "issue-refused",
+      "the key in custody is not the one that the ledger shows as issued",
+      {
+        hint: "chartseal keys renew issues a new one.",
+      },
+    );
   }
   const policy = sealedPolicy(parsePolicy(record.policy), toHex(record.owner));
   const attributes = await attributesInForce(surroundings, { custody, policy, account: reveal.account });

@@ -1,0 +1,78 @@
+/** A home whose quarter ends while nobody acts: the first writing command of the next one rolls the periods over. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { currentPeriod } from "@chartseal/sharing";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { openHome } from "../src/home/home.ts";
+import { init } from "../src/operations/init.ts";
+import { addMember, addNamespace, grantAttributes } from "../src/operations/members.ts";
+import { memberOf, openForReading, openSession, refreshKeys } from "../src/services/session.ts";
+
+const passphrase = "a quarter is ninety days";
+const quarterMs = 92 * 24 * 3600 * 1000;
+const began = Date.UTC(2026, 10, 25);
+let folder: string;
+
+const at = (time: number): void => void vi.setSystemTime(time);
+const session = (members: string[] = []) =>
+  openSession(openHome(folder), { passphrase, members, waitMs: 10_000 });
+const head = async (): Promise<number> => {
+  const { ledger, close } = await openForReading(folder);
+  const { height } = await ledger.head();
+  await close();
+  return height;
+};
+
+beforeAll(async () => {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  at(began);
+  folder = join(mkdtempSync(join(tmpdir(), "chartseal-periods-")), "home");
+  await init(folder, { name: "x", nodes: 1, threshold: 1, passphrase, now: () => Date.now() });
+  const first = await session();
+  await addNamespace(first, "cedars");
+  await addNamespace(first, "oak");
+  await addMember(first, { name: "bob", passphrase });
+  await first.close();
+  const second = await session(["bob"]);
+  await grantAttributes(second, memberOf(second, "bob"), ["doctor@cedars", "nurse@cedars", "doctor@oak"]);
+  await second.close();
+});
+afterEach(() => at(began));
+afterAll(() => {
+  vi.useRealTimers();
+  rmSync(join(folder, ".."), { recursive: true, force: true });
+});
+
+describe("a writing command", () => {
+  test("of the same quarter makes no block for it", async () => {
+    const before = await head();
+    await (await session()).close();
+    expect(await head()).toBe(before);
+  });
+
+  test("of the next quarter rolls every hospital over, one block an attribute, and the one after it nothing", async () => {
+    at(began + quarterMs);
+    const before = await head();
+    const opened = await session(["bob"]);
+    for (const name of ["doctor@cedars", "nurse@cedars", "doctor@oak"]) {
+      expect(await currentPeriod(opened.ledger, name)).toBe("2027q1");
+    }
+    const bob = memberOf(opened, "bob");
+    await refreshKeys(opened, bob);
+    expect([...bob.keys.signingKeys.keys()].every((name) => name.endsWith("#2027q1"))).toBe(true);
+    await opened.close();
+    expect(await head()).toBe(before + 3);
+    await (await session()).close();
+    expect(await head()).toBe(before + 3);
+  });
+
+  test("under a clock that was set back opens nothing again", async () => {
+    at(began + quarterMs);
+    await (await session()).close();
+    const before = await head();
+    at(began);
+    await (await session()).close();
+    expect(await head()).toBe(before);
+  });
+});
