@@ -117,7 +117,7 @@ describe("together the pages", () => {
       "issue-refused",
     ];
     unreached.push("signature-invalid", "transform-invalid", "issue-invalid");
-    unreached.push("provider-unreachable", "ledger-unreachable");
+    unreached.push("provider-unreachable", "ledger-unreachable", "rate-limited");
     const codes = Object.keys(errorCodes).filter((code) => !unreached.includes(code));
     const all = texts.join("\n");
     expect(codes.filter((code) => !all.includes(`chartseal: ${code}: `))).toEqual([]);
