@@ -165,7 +165,7 @@ async function assemble(
       lock.release();
     }
   };
-  const namespace = async (name: string): Promise<Hospital | undefined> => {
+  const namespace = async (name: string): Promise<HospitalNamespace | undefined> => {
     const own = await loadNamespace(vault, name);
     return own === undefined ? undefined : new HospitalNamespace(surroundings, own);
   };
