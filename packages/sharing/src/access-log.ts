@@ -19,9 +19,10 @@ import {
   type RequestValue,
   verifyStateProof,
 } from "@chartseal/ledger";
+import { hadKey } from "./account-keys.ts";
 import type { Identity } from "./parties.ts";
 import { openReceipt, type Revealed } from "./provider/reveal.ts";
-import { readAccount, readEntry, readRequest, requireRecord } from "./state.ts";
+import { readEntry, readRequest, requireRecord } from "./state.ts";
 
 export interface LogEntry {
   readonly index: number;
@@ -159,7 +160,7 @@ async function describe(
       oneTimeKey: request.oneTimeKey,
       receipt: action,
     });
-    const fault = await faultOf(ledger, request, revealed);
+    const fault = await faultOf(ledger, { request, revealed, height: place.height });
     return fault === undefined ? { ...entry, reader: revealed.account } : { ...entry, fault };
   } catch (error) {
     if (!(error instanceof ChartsealError) || error.code !== "signature-invalid") throw error;
@@ -177,11 +178,11 @@ async function describe(
  */
 async function faultOf(
   ledger: Ledger,
-  request: RequestValue,
-  { account, publicKey, transformKeyId }: Revealed,
+  receipt: { readonly request: RequestValue; readonly revealed: Revealed; readonly height: number },
 ): Promise<string | undefined> {
-  const known = await readAccount(ledger, account);
-  if (known === undefined || !equalBytes(known.publicKey, publicKey)) {
+  const { request, revealed, height } = receipt;
+  const { account, publicKey, transformKeyId } = revealed;
+  if (!(await hadKey(ledger, { account, publicKey, height }))) {
     return "the provider's receipt names somebody whom the ledger does not know";
   }
   if (request.account !== null && !equalBytes(request.account, account)) {

@@ -20,6 +20,7 @@ import { encodeTransaction, identifierOf, idOf, type Submitted, signOneTime } fr
 import { readCommittee } from "./committee.ts";
 import type { MemberKeys, Provider, Surroundings } from "./parties.ts";
 import { makeHeader, type RecordMetadata, statementFor, toMetadata } from "./record.ts";
+import { checkWays } from "./recovery.ts";
 import { checkSigner, signWithAttributes } from "./signing.ts";
 import { readRule } from "./state.ts";
 import { AccountWriter, currentBody } from "./submit.ts";
@@ -112,7 +113,7 @@ async function* counted(
 /**
  * Seals, stores and registers one record. Nothing is registered unless header and payload are durable at the provider;
  * what an interruption leaves there is an orphan that `gc` removes.
- * @throws ChartsealError `rule-missing`, `rule-violated`, `policy-unsatisfied`, `transaction-refused`, …
+ * @throws ChartsealError `rule-missing`, `rule-violated`, `policy-unsatisfied`, `recovery-missing`, …
  */
 export async function deposit(
   surroundings: Surroundings & { readonly provider: Provider },
@@ -127,6 +128,8 @@ export async function deposit(
     await checkRule(surroundings, { owner, namespace, policy, authorPolicy });
   }
   if (authorPolicy !== undefined) await checkSigner(surroundings, by, authorPolicy);
+  // The ledger asks an owner; an author's deposit is anonymous, so here its own client does.
+  await checkWays(ledger, by.account);
   const committee = await readCommittee(ledger, pairing);
   const sealed = sealPayload({
     source: counted(options.source, options.onProgress),

@@ -1,5 +1,7 @@
 /** The public entry of @chartseal/sharing: the journeys, the parties, and what a provider is made of. */
+
 export { type AccessLog, accessLog, type LogEntry } from "./access-log.ts";
+export { hadKey, isPresentKey, replacedAt } from "./account-keys.ts";
 export {
   type Committee,
   keySpaces,
@@ -46,7 +48,7 @@ export {
   type IssuedFullKey,
   issueFullKey,
 } from "./full-key.ts";
-export { type IdentitySeeds, identityOf, newIdentitySeeds } from "./identity.ts";
+export { type IdentitySeeds, identityOf, newIdentitySeeds, replacingSeeds } from "./identity.ts";
 export { askNodes, CommitteeNode, openBaseKey, requestKey } from "./issue.ts";
 export { type KeyOfAccount, listKeys, type VouchBehind } from "./issued-keys.ts";
 export { generateCommitteeKeys, type NodeIdentity, type NodeShares } from "./key-generation.ts";
@@ -119,6 +121,24 @@ export {
 } from "./provider/stores.ts";
 export { rebuildLeaves, spanTreeName } from "./provider/take.ts";
 export { fromMetadata, type RecordMetadata, type Validation } from "./record.ts";
+export {
+  approveRecovery,
+  checkWays,
+  countWays,
+  finishRecovery,
+  listRecoveries,
+  objectRecovery,
+  openRecoveriesOf,
+  paperSigner,
+  type Recovery,
+  type RecoveryWays,
+  readWays,
+  recoveryTo,
+  replaceKey,
+  type Signing,
+  setWays,
+  startRecovery,
+} from "./recovery.ts";
 export { type Rekeyed, rekey } from "./rekey.ts";
 export { type Granted, proofOf, request } from "./request.ts";
 export { type Author, askTransform, authorOf, type Opened, open, retrieve } from "./retrieve.ts";

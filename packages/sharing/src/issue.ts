@@ -37,6 +37,7 @@ import {
   verifyTagged,
 } from "@chartseal/crypto";
 import { entries, fullVouchKey, vouchKey } from "@chartseal/ledger";
+import { replacedAt } from "./account-keys.ts";
 import { keySpaces, readCommittee, readNodes } from "./committee.ts";
 import type { NodeIdentity, NodeShares } from "./key-generation.ts";
 import type { AuthorityNode, Identity, SealedAnswer, Surroundings } from "./parties.ts";
@@ -60,14 +61,18 @@ export async function issueRequestOf(
 }
 
 /**
- * What the ledger must show when a node answers, not only when it took the request: no key of it yet, and every vouch in
- * force. Else a provider and a reader would keep a request from before a revocation, and have it answered afterwards.
+ * What the ledger must show when a node answers, not only when it took the request: no key of it yet, every vouch in
+ * force, the account's key not replaced since. Else a provider and a reader would keep a request from before a revocation, and have it answered afterwards.
  */
 async function demandIssuable(ledger: Reader, request: IssueRequest, digest: Uint8Array): Promise<void> {
   const { requestId, account, attributes, mode } = request;
   const value = await readEntry(ledger, entries.keyRequest, requestId);
   if (value === undefined || value.keyId !== null) {
     throw new ChartsealError("issue-refused", "the key of this request was issued already");
+  }
+  const replaced = await replacedAt(ledger, account);
+  if (replaced !== undefined && value.height <= replaced) {
+    throw new ChartsealError("issue-refused", "the request was made under a key that was replaced since");
   }
   for (const attribute of attributes) {
     const own = mode === "full" && attribute === selfAttribute(toHex(account));

@@ -26,6 +26,8 @@ export interface Identity {
   /** X25519 secret and public key, 32 bytes each. */
   readonly hpkeSecret: Uint8Array;
   readonly hpkePublic: Uint8Array;
+  /** X25519 secrets of keys that the account replaced: what was sealed to them still opens. */
+  readonly earlierHpkeSecrets?: readonly Uint8Array[];
 }
 
 /** A member's secrets, as the client holds them while a command runs. */

@@ -93,11 +93,14 @@ export interface SubmitExtras {
 
 export class AccountWriter {
   readonly #surroundings: Pick<Surroundings, "ledger" | "now">;
-  readonly #identity: Identity;
+  readonly #identity: Pick<Identity, "account" | "seed">;
   #next: number | undefined;
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(surroundings: Pick<Surroundings, "ledger" | "now">, identity: Identity) {
+  constructor(
+    surroundings: Pick<Surroundings, "ledger" | "now">,
+    identity: Pick<Identity, "account" | "seed">,
+  ) {
     this.#surroundings = surroundings;
     this.#identity = identity;
   }
@@ -144,7 +147,7 @@ export class AccountWriter {
     const sequence = this.#next++;
     const { admissions, attributes, storageReceipt, oneTimeSeed } = extras;
     const transaction = encodeTransaction(body, {
-      account: signAsAccount({ seed, sequence, body }),
+      account: signAsAccount({ seed, account, sequence, body }),
       admissions,
       ...(oneTimeSeed === undefined ? {} : { oneTime: signOneTime(oneTimeSeed, body) }),
       ...(attributes === undefined ? {} : { attributes }),

@@ -37,6 +37,10 @@ class MemoryKeys implements TransformKeyStore {
       fromHex(hex, 20),
     );
   }
+  /** Ids of the keys of an account as they lie there. */
+  idsOf(account: Uint8Array): Uint8Array[] {
+    return [...this.keys].filter(([name]) => name.startsWith(toHex(account))).map(([, { keyId }]) => keyId);
+  }
   /** The keys of an account as they lie there. */
   of(account: Uint8Array): AttributeKey[] {
     return [...this.keys].filter(([name]) => name.startsWith(toHex(account))).map(([, { key }]) => key);

@@ -187,6 +187,13 @@ export class World implements Surroundings {
     await this.refresh(member);
   }
 
+  /** All that new keys of an account collect: a transform key under a fresh z, the base, signing keys. */
+  async collect(member: Member): Promise<void> {
+    await this.renew(member);
+    await collectBaseKey(this, { member, nodes: this.nodes });
+    await this.refresh(member);
+  }
+
   async renew(member: Member): Promise<void> {
     const saved = async (pending: NonNullable<Member["pending"]>) => {
       member.pending = pending;
@@ -247,6 +254,15 @@ export interface Sealing {
   readonly authorPolicy?: string;
   readonly purposes?: readonly string[];
   readonly text?: string | Uint8Array;
+}
+
+/** The member under new keys of its account, which have collected nothing yet; it takes the old one's place. */
+export function movedTo(world: World, member: Member, next: Identity): Member {
+  const nothing = { recoveryKey: null, transformKeyId: null, baseKey: null };
+  const moved: Member = { ...next, ...nothing, signingKeys: new Map() };
+  const at = world.members.indexOf(member);
+  if (at !== -1) world.members[at] = moved;
+  return moved;
 }
 
 export async function* source(...chunks: Uint8Array[]): AsyncGenerator<Uint8Array> {

@@ -118,13 +118,18 @@ function isSound(tombstone: Tombstone): boolean {
   if (tombstone.kind === "erased") {
     return /^[0-9a-f]{64}$/.test(tombstone.recordId) && /^[0-9a-f]{32}$/.test(tombstone.address);
   }
-  if (tombstone.kind !== "revoked" || !/^[0-9a-f]{40}$/.test(tombstone.account)) return false;
+  if (!/^[0-9a-f]{40}$/.test(tombstone.account)) return false;
+  if (tombstone.kind === "replaced") return true;
+  if (tombstone.kind !== "revoked") return false;
   return Array.isArray(tombstone.attributes) && tombstone.attributes.every(isAttribute);
 }
 
 function distinct(tombstones: readonly Tombstone[]): Tombstone[] {
   return [...new Map(tombstones.map((one) => [JSON.stringify(one), one])).values()];
 }
+
+/** What must not be undone by a loss: it goes into the new era as it was. */
+const ending: readonly string[] = ["revoke", "erase", "replace-key"];
 
 /** The blocks, and failing them the heads, that the backup's ledger does not hold. */
 class Tail {
@@ -167,12 +172,14 @@ class Tail {
   /** The replaced home's chain, as far as it can be read. */
   async takeLedger(ledger: Ledger): Promise<void> {
     try {
-      const { height } = await ledger.head();
-      for (let at = height; at > 0; at--) {
-        const block = await ledger.block(at);
-        if (block === undefined || (await this.#holds({ height: at, hash: toHex(block.hash) }))) break;
-        await this.#takeBlock(block);
+      const tail: Block[] = [];
+      for (let { height } = await ledger.head(); height > 0; height--) {
+        const block = await ledger.block(height);
+        if (block === undefined || (await this.#holds({ height, hash: toHex(block.hash) }))) break;
+        tail.push(block);
       }
+      // Oldest first: what a new key signed comes after the transaction that gave it.
+      for (const block of tail.reverse()) await this.#takeBlock(block);
     } catch (error) {
       if (!isFamily(error, "integrity")) throw error;
       this.#missing.add("a part of the replaced ledger that cannot be read");
@@ -198,7 +205,7 @@ class Tail {
     const { body, identifier } = decodeTransaction(bytes);
     const { action } = body;
     if (action.kind === "raise-era") for (const one of action.tombstones) this.takeTransaction(one);
-    if (action.kind === "revoke" || action.kind === "erase") this.#transactions.set(toHex(identifier), bytes);
+    if (ending.includes(action.kind)) this.#transactions.set(toHex(identifier), bytes);
     const what = describe(action);
     if (what !== undefined) this.#missing.add(what);
   }
@@ -239,6 +246,8 @@ function describe(action: ReturnType<typeof decodeTransaction>["body"]["action"]
       return `namespace ${action.name}`;
     case "vouch":
       return `attributes of account ${toHex(action.account)} from ${action.namespace}`;
+    case "finish-recovery":
+      return `the new key of recovery ${toHex(action.recoveryId)}`;
     case "set-rule":
     case "revoke-rule":
       return `a rule for ${action.namespace}`;

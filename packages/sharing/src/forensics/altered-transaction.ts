@@ -14,19 +14,27 @@ import {
 import type { ChainRows } from "./chain.ts";
 import { attempt } from "./records.ts";
 
-/** Public keys of accounts, in hex, as the genesis and the blocks show them. */
-export function accountKeys(
-  genesis: Uint8Array | undefined,
-  rows: ChainRows,
-): ReadonlyMap<string, Uint8Array> {
-  const keys = new Map<string, Uint8Array>();
-  const know = (publicKey: Uint8Array): unknown => keys.set(toHex(accountOf(publicKey)), publicKey);
+/** Public keys by account: several where an account replaced its own. */
+export type AccountKeys = ReadonlyMap<string, readonly Uint8Array[]>;
+
+/** Every public key that an account, in hex, may have had, as the genesis and the blocks show them. */
+export function accountKeys(genesis: Uint8Array | undefined, rows: ChainRows): AccountKeys {
+  const keys = new Map<string, Uint8Array[]>();
+  const know = (publicKey: Uint8Array, account = accountOf(publicKey)): void => {
+    const hex = toHex(account);
+    keys.set(hex, [...(keys.get(hex) ?? []), publicKey]);
+  };
   const origin = genesis === undefined ? undefined : attempt(() => decodeGenesis(genesis));
   for (const publicKey of [...(origin?.nodes ?? []), ...(origin?.providers ?? [])]) know(publicKey);
   for (let height = 1; height <= rows.height(); height++) {
     for (const bytes of rows.block(height)?.transactions ?? []) {
-      const action = attempt(() => decodeTransaction(bytes))?.body.action;
+      const transaction = attempt(() => decodeTransaction(bytes));
+      const action = transaction?.body.action;
       if (action?.kind === "enrol" || action?.kind === "register-provider") know(action.publicKey);
+      if (action?.kind === "start-recovery") know(action.publicKey, action.account);
+      if (action?.kind === "set-recovery" && action.paperKey !== null) know(action.paperKey);
+      const signer = transaction?.authorisation.account?.account;
+      if (action?.kind === "replace-key" && signer !== undefined) know(action.publicKey, signer);
     }
   }
   return keys;
@@ -36,7 +44,7 @@ export function accountKeys(
 export function alteredPosition(
   transactions: readonly Uint8Array[],
   indexed: readonly (Uint8Array | undefined)[],
-  keys: () => ReadonlyMap<string, Uint8Array>,
+  keys: () => AccountKeys,
 ): number | undefined {
   if (transactions.length === 1) return 0;
   const read = transactions.map((bytes) => attempt(() => decodeTransaction(bytes)));
@@ -60,12 +68,12 @@ export function alteredPosition(
 /** Whether the signatures verify that can be checked from the blocks alone. */
 function signed(
   { body, bodyBytes, identifier, authorisation }: Transaction,
-  keys: ReadonlyMap<string, Uint8Array>,
+  keys: AccountKeys,
 ): "right" | "wrong" | "unknown" {
   const { account, oneTime } = authorisation;
   if (oneTime !== null && !verifyOneTime(oneTime, identifier)) return "wrong";
   if (account === null) return "right";
-  const publicKey = keys.get(toHex(account.account));
-  if (publicKey === undefined) return "unknown";
-  return verifyAsAccount(publicKey, account, bodyBytes, body) ? "right" : "wrong";
+  const had = keys.get(toHex(account.account));
+  if (had === undefined) return "unknown";
+  return had.some((key) => verifyAsAccount(key, account, bodyBytes, body)) ? "right" : "wrong";
 }

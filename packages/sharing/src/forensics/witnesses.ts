@@ -67,9 +67,10 @@ export function checkTombstones(
   return tombstones.flatMap((tombstone): Finding[] => {
     const named = identifierIn(tombstone.transaction);
     if (named === undefined) return [];
-    if (tombstone.kind === "revoked") {
+    if (tombstone.kind !== "erased") {
       if (chain.holdsHash(named) || chain.holdsTransaction(named)) return [];
-      const detail = `the provider took attributes from ${tombstone.account} after a block that the chain no longer holds`;
+      const what = tombstone.kind === "revoked" ? "attributes" : "a replaced key";
+      const detail = `the provider took ${what} from ${tombstone.account} after a block that the chain no longer holds`;
       return [{ kind: "chain-rollback", height: chain.height() + 1, detail, remedy: remedies.rollback }];
     }
     if (chain.holdsTransaction(named)) return [];

@@ -38,6 +38,7 @@ import {
   verifyAsAccount,
 } from "@chartseal/ledger";
 import type { Author } from "../retrieve.ts";
+import { readEntry } from "../state.ts";
 import { type Evidence, EvidenceCollector, entryOf, evidenceFaults } from "./evidence.ts";
 import { receiptBytesMax } from "./format.ts";
 
@@ -69,11 +70,22 @@ export async function collectReceipt(
   await collector.state(entries.record, recordId, latest);
   await collector.state(entries.committee, utf8("reading"), deposited);
   await collector.state(entries.committee, utf8("signing"), deposited);
-  await collector.state(entries.account, record.owner, deposited);
-  if (latest !== deposited) await collector.state(entries.account, record.owner, latest);
+  await collectOwner(ledger, collector, { owner: record.owner, height: deposited });
+  if (latest !== deposited) await collectOwner(ledger, collector, { owner: record.owner, height: latest });
   if (record.authorPolicy !== null)
     await collectSigning(collector, parsePolicy(record.authorPolicy), deposited);
   return { chainId: ledger.chainId, recordId, evidence: collector.evidence() };
+}
+
+/** The owner's account at a block; where its key was replaced in that very block, before it too. */
+async function collectOwner(
+  ledger: Ledger,
+  collector: EvidenceCollector,
+  { owner, height }: { readonly owner: Uint8Array; readonly height: number },
+): Promise<void> {
+  const account = await collector.state(entries.account, owner, height);
+  const key = account && (await readEntry(ledger, entries.accountKey, account.publicKey));
+  if (key?.fromHeight === height && height > 1) await collector.state(entries.account, owner, height - 1);
 }
 
 /** Lists and periods at the deposit's block; a period that changed in that very block is proved before it too. */
@@ -239,18 +251,18 @@ function demandRecordTransaction(
   if (!own) throw doesNotHold(`a ${kind} is not this record's`);
 }
 
-/** The owner's account signature over a transaction, under the key that the account had in that block. */
+/** The owner's account signature over a transaction, under a key that the account had in that block. */
 function demandOwnerSigned({ evidence, record, chainId }: Shown, { height, transaction }: Parsed): void {
-  const account = entryOf(evidence, entries.account, { key: record.owner, height });
   const { body, bodyBytes, authorisation } = transaction;
   const signature = authorisation.account;
   const place = { chainId, era: body.era };
   const signed =
-    account !== undefined &&
-    account !== null &&
     signature !== null &&
     equalBytes(signature.account, record.owner) &&
-    verifyAsAccount(account.publicKey, signature, bodyBytes, place);
+    [height, height - 1].some((at) => {
+      const account = entryOf(evidence, entries.account, { key: record.owner, height: at });
+      return account != null && verifyAsAccount(account.publicKey, signature, bodyBytes, place);
+    });
   if (!signed)
     throw new ChartsealError("signature-invalid", "a transaction of the receipt is not signed by the owner");
 }

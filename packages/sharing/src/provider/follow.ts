@@ -13,7 +13,8 @@ import {
   namespaceOf,
   toHex,
 } from "@chartseal/crypto";
-import { entries, lists, vouchKey } from "@chartseal/ledger";
+import { decodeTransaction, entries, lists, vouchKey } from "@chartseal/ledger";
+import { replacedAt } from "../account-keys.ts";
 import type { Surroundings } from "../parties.ts";
 import { readEntry, readList, requireRecord } from "../state.ts";
 import { exists, getWhole, once } from "../streams.ts";
@@ -56,7 +57,11 @@ export async function followKeys(self: ProviderSelf): Promise<void> {
   const { ledger } = surroundings;
   for (const account of await stores.keys.accounts()) {
     const live = await readEntry(ledger, entries.liveKey, account);
-    if (live === undefined) continue;
+    if (live === undefined) {
+      // Of an account that never had a live key, one may be on its way; a replaced account key retired it for good.
+      if ((await replacedAt(ledger, account)) !== undefined) await stores.keys.remove(account);
+      continue;
+    }
     if (!equalBytes(live.provider, identity.account)) {
       await stores.keys.remove(account);
       continue;
@@ -120,6 +125,7 @@ async function followBlocks(self: ProviderAtWork): Promise<void> {
       if (action.kind === "erase") await destroyRecord(self, action.recordId);
       if (action.kind === "rekey") await dropReplaced(self, action.recordId);
       if (action.kind === "revoke") await buryRevocation(self, { ...action, bytes, height });
+      if (action.kind === "replace-key") await buryKey(self, bytes);
     }
   }
   if (begins) await sweepErased(self);
@@ -150,6 +156,13 @@ async function buryRevocation(
       transaction: toHex(bytes),
     });
   }
+}
+
+/** Of a lost device: a ledger restored from before it was replaced would let it in again. */
+async function buryKey(self: ProviderSelf, bytes: Uint8Array): Promise<void> {
+  const account = decodeTransaction(bytes).authorisation.account?.account;
+  if (account === undefined) return;
+  await bury(self, { kind: "replaced", account: toHex(account), transaction: toHex(bytes) });
 }
 
 async function attributesEver({ surroundings }: ProviderSelf, account: Uint8Array): Promise<string[]> {

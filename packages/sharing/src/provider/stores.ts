@@ -42,7 +42,7 @@ export interface Journal {
   entries(): AsyncIterable<JournalEntry>;
 }
 
-/** What must stay gone, whatever backup comes back. `transaction`: the whole erasure or revocation, hex. */
+/** What must stay gone, whatever backup comes back. `transaction`: the whole erasure, revocation or replacement of a key, hex. */
 export type Tombstone =
   | {
       readonly kind: "erased";
@@ -55,7 +55,8 @@ export type Tombstone =
       readonly account: string;
       readonly attributes: readonly string[];
       readonly transaction: string;
-    };
+    }
+  | { readonly kind: "replaced"; readonly account: string; readonly transaction: string };
 
 /** Written before the deed and never removed. */
 export interface Tombstones {
