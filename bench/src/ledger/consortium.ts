@@ -117,7 +117,7 @@ export class Consortium {
     const { pairing } = this;
     const surroundings: Surroundings = { pairing, ledger: this.#ledger, now: () => this.clock.ms };
     const identity = { ...node, index: 1 };
-    const [shares] = await generateCommitteeKeys(surroundings, { identities: [identity], threshold: 1 });
+    const [shares] = await generateCommitteeKeys(surroundings, { identities: [identity] });
     const { publicKey, hpkePublic: hpkeKey } = this.provider;
     await new AccountWriter(surroundings, this.provider).submit({
       kind: "register-provider",

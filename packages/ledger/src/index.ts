@@ -98,6 +98,7 @@ export {
   type CommitteeNodes,
   committeeOf,
   openChange,
+  presentAsPast,
   presentCommittee,
   type SessionRun,
   sessionRun,

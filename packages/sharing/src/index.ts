@@ -3,6 +3,14 @@
 export { type AccessLog, accessLog, type LogEntry } from "./access-log.ts";
 export { hadKey, isPresentKey, replacedAt } from "./account-keys.ts";
 export {
+  type NamedNode,
+  type NodeAccount,
+  NodeDriver,
+  type NodeStatus,
+  readNamedNodes,
+} from "./authority/driver.ts";
+export { MemoryNodeStore, NodeSecrets, type NodeStore } from "./authority/node-store.ts";
+export {
   type Committee,
   keySpaces,
   masterKeyHash,

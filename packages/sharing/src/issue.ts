@@ -97,13 +97,24 @@ async function receiverOf({ ledger }: Surroundings, account: Uint8Array): Promis
   return value.hpkeKey;
 }
 
+/** A share of an epoch that is over answers nothing: beside new ones it is worth nothing (CRYPTO §2.3). */
+function demandPresent(share: number, present: number): void {
+  if (share === present) return;
+  throw new ChartsealError("issue-refused", "this node's share is not of the committee's present epoch", {
+    data: { share, present },
+  });
+}
+
 /** One node's service: it answers what the ledger shows as granted and nothing else. */
 export class CommitteeNode implements AuthorityNode {
   readonly #surroundings: Surroundings;
-  readonly #identity: NodeIdentity;
+  readonly #identity: Pick<NodeIdentity, "seed" | "index">;
   readonly #shares: NodeShares;
 
-  constructor(surroundings: Surroundings, node: { identity: NodeIdentity; shares: NodeShares }) {
+  constructor(
+    surroundings: Surroundings,
+    node: { identity: Pick<NodeIdentity, "seed" | "index">; shares: NodeShares },
+  ) {
     this.#surroundings = surroundings;
     this.#identity = node.identity;
     this.#shares = node.shares;
@@ -119,6 +130,10 @@ export class CommitteeNode implements AuthorityNode {
     const digest = issueDigest(pairing, request);
     await demandIssuable(ledger, request, digest);
     const { reading } = await readCommittee(ledger, pairing);
+    demandPresent(this.#shares.reading.epoch, reading.epoch);
+    if (request.epoch !== reading.epoch) {
+      throw new ChartsealError("issue-refused", "the committee has changed since the request: ask anew");
+    }
     const proof = decodeBlindProof(pairing, decode(request.proofBytes, { sizeMax: 256 }));
     const answer = answerIssue(pairing, { request, proof, key: reading, share: this.#shares.reading });
     const receiver = await receiverOf(this.#surroundings, request.provider);
@@ -127,6 +142,7 @@ export class CommitteeNode implements AuthorityNode {
 
   async basePartial(account: Uint8Array): Promise<SealedAnswer> {
     const { pairing, ledger } = this.#surroundings;
+    demandPresent(this.#shares.signing.epoch, (await readNodes(ledger)).epoch);
     const receiver = await receiverOf(this.#surroundings, account);
     const partial = basePartial(pairing, { account, share: this.#shares.signing });
     const digest = baseDigest(ledger.chainId, this.#shares.signing.epoch, account);

@@ -60,7 +60,7 @@ export class World implements Surroundings {
   readonly validatorSeed: Uint8Array;
   readonly providerIdentity: Identity;
   readonly nodeParts: readonly { readonly identity: NodeIdentity; readonly shares: NodeShares }[];
-  readonly nodes: readonly AuthorityNode[];
+  nodes: readonly AuthorityNode[];
   readonly hospitals = new Map<string, HospitalNamespace>();
   readonly hospitalParts = new Map<
     string,
@@ -87,11 +87,22 @@ export class World implements Surroundings {
     this.clock = parts.clock;
     this.#folder = parts.folder;
     this.nodeParts = parts.nodes;
-    this.nodes = parts.nodes.map((node) => new CommitteeNode(this.surroundings, node));
+    this.nodes = parts.nodes.flatMap((node) =>
+      node.shares === undefined ? [] : [new CommitteeNode(this.surroundings, node)],
+    );
     this.provider = this.newProvider();
   }
 
-  static async create({ n = 1, t = 1 }: { n?: number; t?: number } = {}): Promise<World> {
+  /** `driven`: the nodes run by themselves (committee.ts), and the committee has no keys yet. */
+  static async create({
+    n = 1,
+    t = 1,
+    driven = false,
+  }: {
+    n?: number;
+    t?: number;
+    driven?: boolean;
+  } = {}): Promise<World> {
     const memory = "/dev/shm";
     const folder = mkdtempSync(join(existsSync(memory) ? memory : tmpdir(), "chartseal-sharing-"));
     const pairing = await loadPairing();
@@ -123,7 +134,7 @@ export class World implements Surroundings {
       waitMs: 0,
     });
     const surroundings = { pairing, ledger, now };
-    const shares = await generateCommitteeKeys(surroundings, { identities, threshold: t });
+    const shares = driven ? [] : await generateCommitteeKeys(surroundings, { identities });
     const { publicKey, hpkePublic: hpkeKey } = provider;
     await new AccountWriter(surroundings, provider).submit({ kind: "register-provider", publicKey, hpkeKey });
     const nodes = identities.map((identity, at) => ({ identity, shares: shares[at]! }));

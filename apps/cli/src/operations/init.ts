@@ -123,7 +123,7 @@ async function build(paths: HomePaths, options: InitOptions): Promise<Initialise
   });
   try {
     const surroundings: Surroundings = { pairing, ledger, now };
-    await generateKeys(surroundings, { vault, nodeSeeds, threshold });
+    await generateKeys(surroundings, { vault, nodeSeeds });
     await registerProvider(surroundings, providerSeeds);
     const { height } = await ledger.head();
     await openObjectStores(paths);
@@ -141,14 +141,13 @@ async function generateKeys(
   options: {
     readonly vault: KeyVault;
     readonly nodeSeeds: readonly IdentitySeeds[];
-    readonly threshold: number;
   },
 ): Promise<void> {
-  const { vault, nodeSeeds, threshold } = options;
+  const { vault, nodeSeeds } = options;
   const identities = await Promise.all(
     nodeSeeds.map(async (seeds, at) => ({ ...(await identityOf(seeds)), index: at + 1 })),
   );
-  const shares = await generateCommitteeKeys(surroundings, { identities, threshold });
+  const shares = await generateCommitteeKeys(surroundings, { identities });
   for (const [at, seeds] of nodeSeeds.entries()) {
     await saveNode(vault, { index: at + 1, seeds, shares: shares[at]! });
   }

@@ -23,8 +23,13 @@ type Reading = Pick<StateAccess, "get">;
 export const sessions: readonly Session[] = ["reading", "signing", "audit"];
 
 const spaces = new WeakMap<Pairing, Map<Session, unknown>>();
-/** The last A0 decoded with a pairing: there is one a chain. */
-const signingKeys = new WeakMap<Pairing, { readonly bytes: Uint8Array; readonly key: CommitteeKey<G2> }>();
+/** The last key decoded of each session with a pairing: it changes with an epoch, and mpk's parts take milliseconds. */
+const decoded = new WeakMap<Pairing, Map<Session, Decoded>>();
+
+interface Decoded {
+  readonly bytes: Uint8Array;
+  readonly key: CommitteeKey<unknown>;
+}
 
 /** The group that a session's secret lives in. Kept for each pairing: the base of `reading` costs a pairing. */
 export function sessionSpace(pairing: Pairing, session: Session): KeySpace<unknown> {
@@ -55,13 +60,20 @@ export function committeeEpoch(state: Reading): number {
   return epoch as number;
 }
 
+/** A session's present public key. @throws Refusal `committee-missing` */
+export function committeeKey(state: Reading, pairing: Pairing, session: Session): CommitteeKey<unknown> {
+  const bytes = load(state, entries.committee, utf8(session));
+  demand(bytes, "committee-missing", { session });
+  const known = decoded.get(pairing) ?? new Map<Session, Decoded>();
+  decoded.set(pairing, known);
+  const last = known.get(session);
+  if (last !== undefined && equalBytes(last.bytes, bytes)) return last.key;
+  const key = decodeCommitteeKey(sessionSpace(pairing, session), bytes);
+  known.set(session, { bytes, key });
+  return key;
+}
+
 /** A0. @throws Refusal `committee-missing` */
 export function signingCommitteeKey(state: Reading, pairing: Pairing): G2 {
-  const bytes = load(state, entries.committee, utf8("signing"));
-  demand(bytes, "committee-missing");
-  const known = signingKeys.get(pairing);
-  if (known !== undefined && equalBytes(known.bytes, bytes)) return known.key.publicKey;
-  const key = decodeCommitteeKey(signingKeySpace(pairing, committeeBase(pairing)), bytes);
-  signingKeys.set(pairing, { bytes, key });
-  return key.publicKey;
+  return committeeKey(state, pairing, "signing").publicKey as G2;
 }

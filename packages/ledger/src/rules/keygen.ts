@@ -29,9 +29,9 @@ import {
 import type { Session } from "../actions.ts";
 import { demand } from "../refusals.ts";
 import { emptyKey, entries, type KeygenValue, load, save } from "../state-kinds.ts";
-import { sessions } from "./committee.ts";
+import { committeeKey, sessions } from "./committee.ts";
 import { nameNode } from "./node-faults.ts";
-import { openChange, presentKey, type SessionRun, sessionRun } from "./present-committee.ts";
+import { openChange, type SessionRun, sessionRun } from "./present-committee.ts";
 import { type Rule, type Setting, signerOf } from "./setting.ts";
 
 const rounds = { commit: 1, reveal: 2, deal: 3, complaint: 4, answer: 5 } as const;
@@ -189,7 +189,8 @@ export const keygenAnswer: Rule<"keygen-answer"> = (setting, action) => {
 export const keygenConclude: Rule<"keygen-conclude"> = (setting, action) => {
   const run = runOf(setting, action, "receivers");
   const { reveals, deals, complaints, answers, agreed } = run.value;
-  const dealt = deals.length > 0 && (deals.length === reveals.length || run.overdue);
+  // Who concluded first has closed the round of deals, also where a dealer stayed silent.
+  const dealt = deals.length > 0 && (deals.length === reveals.length || run.overdue || agreed.length > 0);
   demand(dealt && (run.overdue || !agreed.includes(run.node)), "keygen-round");
   const now = agreed.includes(run.node) ? agreed : [...agreed, run.node];
   const all = now.length === run.run.nodes && answers.length === complaints.length;
@@ -245,7 +246,7 @@ function settle({ setting, session, run }: Run, made: CommitteeKey<unknown>): vo
     save(state, entries.committee, utf8(session), bytes);
     return;
   }
-  const { publicKey } = presentKey(state, block, session);
+  const { publicKey } = committeeKey(state, block.pairing, session);
   demand(run.space.group.equal(made.publicKey, publicKey), "change-key");
   save(state, entries.committeeNext, utf8(session), bytes);
   const next = sessions.map((one) => load(state, entries.committeeNext, utf8(one)));

@@ -2,7 +2,7 @@
  * The committee as it is now, as it was in an earlier epoch, and as an open change makes it: who its nodes are, from
  * which run its shares came. The genesis names the first; every later one came about by `open-committee-change`.
  */
-import { type CommitteeKey, decodeCommitteeKey, type Generation, generation, utf8 } from "@chartseal/crypto";
+import { type Generation, generation, utf8 } from "@chartseal/crypto";
 import type { Session } from "../actions.ts";
 import { demand } from "../refusals.ts";
 import type { StateAccess } from "../state.ts";
@@ -15,7 +15,7 @@ import {
   entries,
   load,
 } from "../state-kinds.ts";
-import { committeeEpoch, sessionSpace } from "./committee.ts";
+import { committeeEpoch, committeeKey, sessionSpace } from "./committee.ts";
 import type { BlockContext } from "./setting.ts";
 
 type Reading = Pick<StateAccess, "get">;
@@ -63,7 +63,7 @@ export function sessionRun(
     const run = generation(space, { chainId, nodes: nodes.length, threshold, attempt });
     return { run, dealers: nodes, receivers: nodes };
   }
-  const previous = presentKey(state, block, session);
+  const previous = committeeKey(state, block.pairing, session);
   const { dealers } = change;
   const origin =
     change.change === "refresh"
@@ -72,17 +72,6 @@ export function sessionRun(
   const sizes = { nodes: change.nodes.length, threshold: change.threshold };
   const run = generation(space, { chainId, ...sizes, attempt, origin });
   return { run, dealers: nodes, receivers: change.nodes };
-}
-
-/** A session's present public key. @throws Refusal `committee-missing` */
-export function presentKey(
-  state: Reading,
-  { pairing }: Pick<BlockContext, "pairing">,
-  session: Session,
-): CommitteeKey<unknown> {
-  const bytes = load(state, entries.committee, utf8(session));
-  demand(bytes, "committee-missing", { session });
-  return decodeCommitteeKey(sessionSpace(pairing, session), bytes);
 }
 
 /** What the present shares of a session came from: the change that was closed last, or the fresh run. */
