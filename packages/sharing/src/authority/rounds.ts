@@ -16,17 +16,23 @@ import {
   encodeReveal,
   encodeShare,
   equalBytes,
+  type Generation,
   hpkeSeal,
   type NodeShare,
+  nodesMax,
+  type Pairing,
   publishShare,
+  type Reveal,
   randomBytes,
   revealOf,
+  sha256,
   shareEnvelopeBytes,
   shareFits,
   shareFor,
   shareInfo,
   shareIsOf,
   startDealing,
+  toHex,
 } from "@chartseal/crypto";
 import type { Action } from "@chartseal/ledger";
 import type { Surroundings } from "../parties.ts";
@@ -197,6 +203,22 @@ async function isGood(
   const sealed = envelopes[receiver - 1]!;
   const share = await openEnvelope(run, { dealer, receiver, sealed, keys });
   if (share === undefined) return false;
-  const reveal = decodeReveal(run, await readMessage(ledger, place, { round: "reveal", dealer }));
-  return shareFits(run, reveal, receiver, share);
+  const bytes = await readMessage(ledger, place, { round: "reveal", dealer });
+  return shareFits(run, decodedReveal(surroundings.pairing, run, bytes), receiver, share);
+}
+
+/** Reveals that were decoded with a pairing: commitments in GT cost milliseconds each, and all receivers need them. */
+const decodedReveals = new WeakMap<Pairing, Map<string, Reveal<unknown>>>();
+const decodedMax = 3 * nodesMax;
+
+function decodedReveal(pairing: Pairing, run: Generation<unknown>, bytes: Uint8Array): Reveal<unknown> {
+  const known = decodedReveals.get(pairing) ?? new Map<string, Reveal<unknown>>();
+  decodedReveals.set(pairing, known);
+  const name = toHex(sha256(sha256(run.session), sha256(bytes)));
+  const found = known.get(name);
+  if (found !== undefined) return found;
+  const reveal = decodeReveal(run, bytes);
+  if (known.size === decodedMax) known.clear();
+  known.set(name, reveal);
+  return reveal;
 }
