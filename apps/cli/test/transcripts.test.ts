@@ -115,6 +115,8 @@ describe("together the pages", () => {
       "recovery-missing",
       "transaction-refused",
       "issue-refused",
+      "emergency-missing",
+      "proxy-missing",
     ];
     unreached.push("signature-invalid", "transform-invalid", "issue-invalid");
     unreached.push("provider-unreachable", "ledger-unreachable", "rate-limited");

@@ -30,6 +30,8 @@ export const errorCodes = {
   "recovery-missing": ["refused", "Two ways of recovery are required first."],
   "transaction-refused": ["refused", "The ledger's rules refuse the transaction."],
   "grant-missing": ["refused", "The ledger holds no grant in force for this request."],
+  "emergency-missing": ["refused", "No emergency in force allows this."],
+  "proxy-missing": ["refused", "No appointment as proxy in force allows this."],
   "issue-refused": ["refused", "The authority does not issue this key."],
   "object-missing": ["integrity", "A stored object is missing."],
   "object-altered": ["integrity", "A stored object differs from what the ledger holds."],

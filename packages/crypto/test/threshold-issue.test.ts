@@ -244,7 +244,8 @@ describe("a wrong answer is refused and its node named", () => {
       { provider: new Uint8Array(20) },
       { chainId: new Uint8Array(32) },
       { mode: "full" as const },
-      { mode: "emergency" as const, emergency: new Uint8Array(32) },
+      { mode: "emergency" as const, grantId: new Uint8Array(32) },
+      { mode: "proxy" as const, grantId: new Uint8Array(32) },
     ]) {
       expect(refusal(honest, { ...asked.request, ...overrides })?.code).toBe("issue-invalid");
     }
@@ -306,7 +307,7 @@ describe("what a node answers", () => {
     expect(answer(right, { ...asked.request, mode: "full" })).toBe("issue-refused");
   });
 
-  test("is for sorted attributes, none twice, at least one, in the share's epoch, an emergency's id with its mode alone", () => {
+  test("is for sorted attributes, none twice, at least one, in the share's epoch, a grant's id with its modes alone", () => {
     const { request } = ask(["a@h", "b@h"]);
     const code = (overrides: Partial<IssueRequest>) =>
       codeOf(() => issueDigest(pairing, { ...request, ...overrides }));
@@ -317,7 +318,8 @@ describe("what a node answers", () => {
     expect(code({ chainId: new Uint8Array(31) })).toBe("input-invalid");
     expect(code({ epoch: 0 })).toBe("input-invalid");
     expect(code({ mode: "emergency" })).toBe("input-invalid");
-    expect(code({ emergency: new Uint8Array(32) })).toBe("input-invalid");
+    expect(code({ mode: "proxy" })).toBe("input-invalid");
+    expect(code({ grantId: new Uint8Array(32) })).toBe("input-invalid");
     const later = ask(["a@h"], 1, { epoch: 2 });
     expect(codeOf(() => answerOf(later, share))).toBe("input-invalid");
   });

@@ -32,6 +32,15 @@ const policy = text(policyLengthMax);
 const address = text(512, /^[\x21-\x7e]+$/);
 const purposes = listOf(text(16, /^[A-Z][A-Z0-9]{0,15}$/), 32);
 const session = oneOf("reading", "signing", "audit");
+const note = text(1024);
+const ruleFields = {
+  namespace: namespaceName,
+  policy,
+  writers: policy,
+  purposes,
+  expiresMs: optional(uint),
+  perDay: uint,
+};
 const keygen = struct({ session, attempt: uint, message: bytesUpTo(64 * 1024) });
 /** What an author states about the payload (CRYPTO §4): the first four fields of it never change with a `rekey`. */
 const statement = struct({
@@ -58,7 +67,14 @@ const settings = struct({
 });
 
 export const issueModes = ["transform", "full"] as const;
-export const proofKinds = ["attributes", "owner", "person", "emergency"] as const;
+/** Modes of keys for one attribute and one entry of the ledger, beside the account's one live key. */
+export const specialModes = ["emergency", "proxy"] as const;
+export const proofKinds = ["attributes", "owner", "person", "emergency", "proxy"] as const;
+/** What a proxy may do in the owner's name. */
+export const proxyRights = ["read", "rules"] as const;
+export const reviewOutcomes = ["justified", "unjustified", "unclear"] as const;
+/** Most records that one emergency names. */
+export const emergencyRecordsMax = 64;
 export const alertKinds = [
   "object-missing",
   "object-altered",
@@ -143,6 +159,20 @@ export const actionTable = {
     }),
   ],
   "key-issued": [31, struct({ requestId: hash32, keyId: hash32, nodes: listOf(uint, 64) })],
+  /** One attribute: `emergency.OWNER@self`, or OWNER@self for a proxy. `grantId`: the emergency's or the proxy's. */
+  "request-special-key": [
+    32,
+    struct({
+      requestId: hash32,
+      blinded: bytesOf(48),
+      proof: bytesUpTo(256),
+      attributes: listOf(attribute, 1),
+      provider: account,
+      mode: oneOf(...specialModes),
+      grantId: hash32,
+      epoch: uint,
+    }),
+  ],
   /** Evidence against a node: an answer that it signed and that does not verify. `id`: request id, or account. */
   "node-fault": [
     33,
@@ -155,17 +185,7 @@ export const actionTable = {
       signature: bytesOf(64),
     }),
   ],
-  "set-rule": [
-    40,
-    struct({
-      namespace: namespaceName,
-      policy,
-      writers: policy,
-      purposes,
-      expiresMs: optional(uint),
-      perDay: uint,
-    }),
-  ],
+  "set-rule": [40, struct(ruleFields)],
   "revoke-rule": [41, struct({ namespace: namespaceName })],
   /** By an author: namespace and author policy, no purposes. By the owner: no namespace, purposes. */
   deposit: [
@@ -203,6 +223,7 @@ export const actionTable = {
       purpose: optional(text(16, /^[A-Z][A-Z0-9]{0,15}$/)),
       oneTimeKey: hash32,
       proof: oneOf(...proofKinds),
+      /** The emergency's id, or the proxy's. */
       emergencyId: optional(hash32),
     }),
   ],
@@ -242,6 +263,22 @@ export const actionTable = {
       tombstones: listOf(bytesUpTo(transactionBytesMax), 256),
     }),
   ],
+  /** By the first clinician. Records ascend. `attribute`: the listed one that the clinician holds. */
+  "declare-emergency": [
+    90,
+    struct({
+      emergencyId: hash32,
+      owner: account,
+      records: listOf(hash32, emergencyRecordsMax),
+      reason: note,
+      endMs: uint,
+      attribute,
+    }),
+  ],
+  /** By the second. `declaration`: the identifier of what is confirmed, so that its whole text is. */
+  "confirm-emergency": [91, struct({ emergencyId: hash32, declaration: hash32, attribute })],
+  "end-emergency": [92, struct({ emergencyId: hash32 })],
+  "review-emergency": [93, struct({ emergencyId: hash32, outcome: oneOf(...reviewOutcomes), note })],
   /** All of them at once, by a vote: none is changed in passing. */
   "set-settings": [94, settings],
   /** Who may give the account a new key: k of the guardians, the paper kit's key. Replaces what was set before. */
@@ -261,6 +298,20 @@ export const actionTable = {
   "object-recovery": [104, struct({ recoveryId: hash32 })],
   /** In the account's name, signed by the new key. */
   "finish-recovery": [105, struct({ recoveryId: hash32 })],
+  /** By the owner. */
+  "appoint-proxy": [
+    110,
+    struct({
+      proxyId: hash32,
+      proxy: account,
+      endMs: uint,
+      may: listOf(oneOf(...proxyRights), proxyRights.length),
+    }),
+  ],
+  "end-proxy": [111, struct({ proxyId: hash32 })],
+  /** By the proxy, for the owner who appointed it. */
+  "set-rule-as-proxy": [112, struct({ proxyId: hash32, ...ruleFields })],
+  "revoke-rule-as-proxy": [113, struct({ proxyId: hash32, namespace: namespaceName })],
 } as const;
 
 type Table = typeof actionTable;
@@ -271,6 +322,9 @@ export type FieldsOf<K extends ActionKind> = ValueOf<Table[K][1]>;
 export type Action = { [K in ActionKind]: { readonly kind: K } & FieldsOf<K> }[ActionKind];
 export type ActionOf<K extends ActionKind> = Extract<Action, { readonly kind: K }>;
 export type IssueMode = (typeof issueModes)[number];
+export type SpecialMode = (typeof specialModes)[number];
+export type ProxyRight = (typeof proxyRights)[number];
+export type ReviewOutcome = (typeof reviewOutcomes)[number];
 export type ProofKind = (typeof proofKinds)[number];
 export type Session = ValueOf<typeof session>;
 export type Statement = ValueOf<typeof statement>;

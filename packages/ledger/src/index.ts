@@ -13,10 +13,15 @@ export {
   type FieldsOf,
   guardiansMax,
   type ProofKind,
+  type ProxyRight,
   policyLengthMax,
   proofKinds,
+  proxyRights,
+  type ReviewOutcome,
+  reviewOutcomes,
   type Session,
   type Settings,
+  type SpecialMode,
   type Statement,
   transactionBytesMax,
 } from "./actions.ts";
@@ -107,6 +112,13 @@ export { digestOf, logStart, nextLogHash, type Outcome, outcomes } from "./rules
 export { isOpen, recoveryLapseMs, waysOf, waysRequired } from "./rules/recovery.ts";
 export { defaultSettings, settingsOf } from "./rules/set-settings.ts";
 export type { BlockContext } from "./rules/setting.ts";
+export {
+  demandGrant,
+  demandReading,
+  demandSpecialKey,
+  type GrantPlace,
+  type SpecialGrant,
+} from "./rules/special-grants.ts";
 export { judgeRequest } from "./rules/standing-rule.ts";
 export { blockKind, Overlay, type StateAccess, type StateKind, type StateReader } from "./state.ts";
 export {
@@ -115,6 +127,7 @@ export {
   type CommitteePastValue,
   type ConsortiumValue,
   committeePastKey,
+  type EmergencyValue,
   type Entry,
   type EntryValue,
   emptyKey,
@@ -133,6 +146,7 @@ export {
   type NodeFaultValue,
   nodeFaultKey,
   type Parameters,
+  type ProxyValue,
   periodLabel,
   type RecordValue,
   type RecoveryValue,
@@ -142,6 +156,7 @@ export {
   roles,
   ruleKey,
   type SessionName,
+  type SpecialKeyValue,
   vouchKey,
 } from "./state-kinds.ts";
 export { verifyStateProof } from "./state-proof.ts";

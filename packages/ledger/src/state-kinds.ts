@@ -11,6 +11,7 @@ import {
   policyLengthMax,
   proofKinds,
   settingsCodec,
+  specialModes,
   statementCodec,
 } from "./actions.ts";
 import {
@@ -28,6 +29,7 @@ import {
   uint,
   type ValueOf,
 } from "./codec.ts";
+import { emergencyCodec, proxyCodec, specialKeyCodec, specialRequestCodec } from "./special-values.ts";
 import type { StateAccess, StateKind } from "./state.ts";
 
 /** A kind of state entry with the type of its values. */
@@ -165,7 +167,7 @@ export const entries = {
     struct({
       account,
       requestId: hash32,
-      mode: oneOf(...issueModes),
+      mode: oneOf(...issueModes, ...specialModes),
       nodes: listOf(uint, 64),
       height: uint,
       retiredHeight: optional(uint),
@@ -283,6 +285,14 @@ export const entries = {
       key: bytesUpTo(64 * 1024),
     }),
   ),
+  /** Key: emergency id. */
+  emergency: entry(34, emergencyCodec),
+  /** Key: proxy id. */
+  proxy: entry(35, proxyCodec),
+  /** Key: id of the emergency or proxy. Its one key, beside the account's live one. */
+  specialKey: entry(36, specialKeyCodec),
+  /** Key: request id. */
+  specialRequest: entry(37, specialRequestCodec),
   /** Key: empty; absent while the defaults stand (rules/set-settings.ts). */
   settings: entry(38, settingsCodec),
   /** Key: account. Who may give it a new key. */
@@ -317,6 +327,8 @@ export const entries = {
       endedHeight: optional(uint),
     }),
   ),
+  /** Key: request id, of a request with proof emergency or proxy. */
+  requestGrant: entry(41, struct({ grantId: hash32 })),
   /** Key: public key. Of accounts that ever replaced theirs: an account has each for the heights named. */
   accountKey: entry(42, struct({ account, fromHeight: uint, untilHeight: optional(uint) })),
   /** Key: account. Recoveries that are open, and those whose starter has to wait; at most one a starter. */
@@ -331,6 +343,9 @@ export type RuleValue = EntryValue<typeof entries.rule>;
 export type RecordValue = EntryValue<typeof entries.record>;
 export type RequestValue = EntryValue<typeof entries.request>;
 export type KeyRequestValue = EntryValue<typeof entries.keyRequest>;
+export type EmergencyValue = EntryValue<typeof entries.emergency>;
+export type ProxyValue = EntryValue<typeof entries.proxy>;
+export type SpecialKeyValue = EntryValue<typeof entries.specialKey>;
 export type KeygenValue = EntryValue<typeof entries.keygen>;
 export type CommitteeChangeValue = EntryValue<typeof entries.committeeChange>;
 export type CommitteePastValue = EntryValue<typeof entries.committeePast>;
@@ -374,6 +389,12 @@ export const lists = {
   recoveriesOfAccount: 15,
   /** Key account; public keys, of accounts that ever replaced theirs. */
   keysOfAccount: 18,
+  /** Key owner, or empty for all; ids of emergencies. */
+  emergencies: 14,
+  /** Key owner; ids of appointments. */
+  proxiesOfOwner: 16,
+  /** Key proxy; ids of appointments. */
+  proxiesOfAccount: 17,
 } as const;
 export type List = (typeof lists)[keyof typeof lists];
 

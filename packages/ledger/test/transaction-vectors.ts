@@ -45,6 +45,14 @@ const newKeyProof = signNewKey(seed("new"), {
   account,
   hpkeKey: bytes32("hpke"),
 });
+const ruleFields = {
+  namespace: "cedars",
+  policy,
+  writers: policy,
+  purposes: ["TREAT"],
+  expiresMs: null,
+  perDay: 50,
+} as const;
 
 /** One action of every kind. */
 export const vectorActions: readonly Action[] = [
@@ -89,6 +97,17 @@ export const vectorActions: readonly Action[] = [
   },
   { kind: "key-issued", requestId, keyId: bytes32("key"), nodes: [1, 3] },
   {
+    kind: "request-special-key",
+    requestId,
+    blinded: new Uint8Array(48).fill(0xab),
+    proof: bytes32("proof"),
+    attributes: ["emergency-leaf@self"],
+    provider: account,
+    mode: "emergency",
+    grantId: bytes32("grant"),
+    epoch: 1,
+  },
+  {
     kind: "node-fault",
     subject: "issue",
     id: requestId,
@@ -97,15 +116,7 @@ export const vectorActions: readonly Action[] = [
     answer: bytes32("answer"),
     signature: new Uint8Array(64).fill(2),
   },
-  {
-    kind: "set-rule",
-    namespace: "cedars",
-    policy,
-    writers: policy,
-    purposes: ["TREAT"],
-    expiresMs: null,
-    perDay: 50,
-  },
+  { kind: "set-rule", ...ruleFields },
   { kind: "revoke-rule", namespace: "cedars" },
   {
     kind: "deposit",
@@ -155,6 +166,23 @@ export const vectorActions: readonly Action[] = [
     tombstones: [Uint8Array.of(0x80)],
   },
   {
+    kind: "declare-emergency",
+    emergencyId: bytes32("grant"),
+    owner: account,
+    records: [recordId],
+    reason: "unconscious",
+    endMs: 1_700_003_600_000,
+    attribute: "emergency-physician@cedars",
+  },
+  {
+    kind: "confirm-emergency",
+    emergencyId: bytes32("grant"),
+    declaration: bytes32("declaration"),
+    attribute: "emergency-physician@cedars",
+  },
+  { kind: "end-emergency", emergencyId: bytes32("grant") },
+  { kind: "review-emergency", emergencyId: bytes32("grant"), outcome: "justified", note: "seen" },
+  {
     kind: "set-settings",
     emergencyAttributes: ["emergency-physician@cedars"],
     recoveryRequired: true,
@@ -173,6 +201,16 @@ export const vectorActions: readonly Action[] = [
   { kind: "approve-recovery", recoveryId: bytes32("recovery") },
   { kind: "object-recovery", recoveryId: bytes32("recovery") },
   { kind: "finish-recovery", recoveryId: bytes32("recovery") },
+  {
+    kind: "appoint-proxy",
+    proxyId: bytes32("grant"),
+    proxy: account,
+    endMs: 1_800_000_000_000,
+    may: ["read", "rules"],
+  },
+  { kind: "end-proxy", proxyId: bytes32("grant") },
+  { kind: "set-rule-as-proxy", proxyId: bytes32("grant"), ...ruleFields },
+  { kind: "revoke-rule-as-proxy", proxyId: bytes32("grant"), namespace: "cedars" },
 ];
 
 /** The whole file, hex for bytes. */

@@ -6,6 +6,7 @@
 import { ChartsealError, equalBytes, isSelf } from "@chartseal/crypto";
 import {
   type Entry,
+  type EntryValue,
   entries,
   fromBytes,
   fullVouchKey,
@@ -20,7 +21,7 @@ import {
 /** Gives an entry of the state: at the head of the walk, or after the block of that height. */
 export type Ask = <V>(entry: Entry<V>, key: Uint8Array, height?: number) => Promise<V | undefined>;
 
-/** A vouch that a request rested on, as it stood after the request's own block. */
+/** A vouch (of a special key: the emergency or appointment) that a request rested on, as it stood after the request's own block. */
 export interface VouchBehind {
   readonly attribute: string;
   /** Where it was given; null where the state shows none. */
@@ -55,7 +56,7 @@ export async function keysOfAccount(ask: Ask, account: Uint8Array): Promise<KeyO
   const keys: KeyOfAccount[] = [];
   for (let at = 0; at < size; at++) {
     const requestId = await ask(entries.listItem, listItemKey(list, account, at));
-    const request = requestId === undefined ? undefined : await ask(entries.keyRequest, requestId);
+    const request = requestId === undefined ? undefined : await requestOf(ask, requestId);
     if (requestId === undefined || request === undefined) {
       throw new ChartsealError("chain-altered", "the list of an account's keys has a hole");
     }
@@ -73,10 +74,31 @@ export async function keysOfAccount(ask: Ask, account: Uint8Array): Promise<KeyO
       issuedHeight: key?.height ?? null,
       retiredHeight: key?.retiredHeight ?? null,
       live: live !== undefined && keyId !== null && equalBytes(live.keyId, keyId),
-      vouches: await vouchesBehind(ask, account, request),
+      vouches:
+        "grantId" in request ? await grantBehind(ask, request) : await vouchesBehind(ask, account, request),
     });
   }
   return keys;
+}
+
+type SpecialRequest = EntryValue<typeof entries.specialRequest>;
+
+/** The account's own request, or the one for the key of an emergency or a proxy. */
+async function requestOf(
+  ask: Ask,
+  requestId: Uint8Array,
+): Promise<KeyRequestValue | SpecialRequest | undefined> {
+  return (await ask(entries.keyRequest, requestId)) ?? (await ask(entries.specialRequest, requestId));
+}
+
+/** The emergency or the appointment that the request rested on, in the place of a vouch. */
+async function grantBehind(ask: Ask, request: SpecialRequest): Promise<VouchBehind[]> {
+  const { mode, grantId, attributes, height } = request;
+  const confirmed =
+    mode === "emergency"
+      ? (await ask(entries.emergency, grantId, height))?.second
+      : await ask(entries.proxy, grantId, height);
+  return attributes.map((attribute) => ({ attribute, height: confirmed?.height ?? null }));
 }
 
 /**

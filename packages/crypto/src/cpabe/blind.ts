@@ -10,8 +10,11 @@ import { encodeScalar, invert, mod } from "../pairing/scalar.ts";
 import { randomScalar } from "../random.ts";
 import { array, bytes, scalarOf } from "./wire.ts";
 
-/** What a key is issued for: `full` means z = 1, for which Z = g1; the others go to the provider. */
-export type IssueMode = "transform" | "full" | "emergency";
+/**
+ * What a key is issued for: `full` means z = 1, for which Z = g1; the others go to the provider. Modes `emergency` and
+ * `proxy` are for one attribute and one entry of the ledger, which d names.
+ */
+export type IssueMode = "transform" | "full" | "emergency" | "proxy";
 
 /** z stays with the reader for ever; Z is public. */
 export interface TransformKeyPair {

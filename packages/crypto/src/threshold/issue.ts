@@ -45,8 +45,8 @@ export interface IssueRequest {
   readonly attributes: readonly string[];
   readonly provider: Uint8Array;
   readonly mode: IssueMode;
-  /** The emergency's id, in mode emergency and there alone. */
-  readonly emergency?: Uint8Array;
+  /** The id of the emergency or of the appointment as proxy, in these two modes and there alone. */
+  readonly grantId?: Uint8Array;
 }
 
 /** One node's part of a key, without its proof. */
@@ -84,7 +84,7 @@ export function sortAttributes(attributes: Iterable<string>): string[] {
 
 /**
  * d = SHA-256(tag ‖ chain id ‖ epoch u64 ‖ request id ‖ account ‖ Z ‖ number of attributes u32, each attribute ‖
- * provider ‖ mode ‖ emergency id), 32 bytes; everything but epoch, Z and the number is length-prefixed.
+ * provider ‖ mode ‖ grant id), 32 bytes; everything but epoch, Z and the number is length-prefixed.
  * @throws ChartsealError `input-invalid` for a request that is malformed or whose attributes are not sorted
  */
 export function issueDigest(pairing: Pairing, request: IssueRequest): Uint8Array {
@@ -101,11 +101,11 @@ export function issueDigest(pairing: Pairing, request: IssueRequest): Uint8Array
     ...attributes.map((attribute) => utf8(attribute)),
     provider,
     utf8(mode),
-    request.emergency ?? new Uint8Array(0),
+    request.grantId ?? new Uint8Array(0),
   );
 }
 
-function checkRequest({ chainId, epoch, attributes, mode, emergency }: IssueRequest): void {
+function checkRequest({ chainId, epoch, attributes, mode, grantId }: IssueRequest): void {
   const refuse = (message: string) => new ChartsealError("input-invalid", message);
   if (chainId.length !== 32 || !Number.isSafeInteger(epoch) || epoch < 1) {
     throw refuse("an issue needs a chain id of 32 bytes and an epoch from 1");
@@ -115,8 +115,8 @@ function checkRequest({ chainId, epoch, attributes, mode, emergency }: IssueRequ
   if (!same || sorted.length === 0 || sorted.length > attributesMax) {
     throw refuse("an issue's attributes are sorted, none twice, at least one");
   }
-  if ((mode === "emergency") !== (emergency !== undefined)) {
-    throw refuse("an emergency's id goes with mode emergency, and with it alone");
+  if ((mode === "emergency" || mode === "proxy") !== (grantId !== undefined)) {
+    throw refuse("the id of an emergency or a proxy goes with these modes, and with them alone");
   }
 }
 

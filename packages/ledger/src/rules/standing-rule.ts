@@ -1,6 +1,6 @@
 /**
  * The owner's rule as it stands now (CONTRACT, Who may): whether it allows a deposit, and whether a proved request is
- * granted. The owner's proof and an emergency ask no rule; every other proof does, for a record deposited under one.
+ * granted. The owner's proof, a proxy's in the owner's place, and an emergency ask no rule; every other proof does, for a record deposited under one.
  */
 import { extendsRule, type Policy, parsePolicy, sameTree } from "@chartseal/crypto";
 import type { ProofKind } from "../actions.ts";
@@ -48,7 +48,7 @@ export function judgeRequest(
   if (record.erasedHeight !== null) return "denied-erased";
   if (proof === "emergency") return "granted";
   if (isEmergencyPurpose(purpose)) return "denied-purpose";
-  if (proof === "owner") return "granted";
+  if (proof === "owner" || proof === "proxy") return "granted";
   if (record.namespace === null) return listed(record.purposes, purpose);
   const rule = load(state, entries.rule, ruleKey(record.owner, record.namespace));
   if (rule?.revokedHeight !== null) return "denied-rule-missing";

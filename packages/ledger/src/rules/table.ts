@@ -3,6 +3,7 @@ import type { ActionKind } from "../actions.ts";
 import { alert } from "./alert.ts";
 import { approveRecovery } from "./approve-recovery.ts";
 import { deposit } from "./deposit.ts";
+import { confirmEmergency, declareEmergency, endEmergency, reviewEmergency } from "./emergency.ts";
 import { enrol } from "./enrol.ts";
 import { erase } from "./erase.ts";
 import { eraseCertificate } from "./erase-certificate.ts";
@@ -22,6 +23,7 @@ import { nodeFault } from "./node-fault.ts";
 import { objectRecovery } from "./object-recovery.ts";
 import { openCommitteeChange } from "./open-committee-change.ts";
 import { openPeriod } from "./open-period.ts";
+import { appointProxy, endProxy, revokeRuleAsProxy, setRuleAsProxy } from "./proxy.ts";
 import { raiseEra } from "./raise-era.ts";
 import { receipt } from "./receipt.ts";
 import { refuse } from "./refuse.ts";
@@ -39,6 +41,7 @@ import { setRecovery } from "./set-recovery.ts";
 import { setRule } from "./set-rule.ts";
 import { setSettings } from "./set-settings.ts";
 import type { Rule } from "./setting.ts";
+import { requestSpecialKey } from "./special-key.ts";
 import { startRecovery } from "./start-recovery.ts";
 import { vouch } from "./vouch.ts";
 
@@ -61,6 +64,7 @@ export const rules: { readonly [K in ActionKind]: Rule<K> } = {
   "register-node": registerNode,
   "request-key": requestKey,
   "key-issued": keyIssued,
+  "request-special-key": requestSpecialKey,
   "node-fault": nodeFault,
   "set-rule": setRule,
   "revoke-rule": revokeRule,
@@ -74,6 +78,10 @@ export const rules: { readonly [K in ActionKind]: Rule<K> } = {
   "erase-certificate": eraseCertificate,
   alert,
   "raise-era": raiseEra,
+  "declare-emergency": declareEmergency,
+  "confirm-emergency": confirmEmergency,
+  "end-emergency": endEmergency,
+  "review-emergency": reviewEmergency,
   "set-settings": setSettings,
   "set-recovery": setRecovery,
   "replace-key": replaceKey,
@@ -81,4 +89,8 @@ export const rules: { readonly [K in ActionKind]: Rule<K> } = {
   "approve-recovery": approveRecovery,
   "object-recovery": objectRecovery,
   "finish-recovery": finishRecovery,
+  "appoint-proxy": appointProxy,
+  "end-proxy": endProxy,
+  "set-rule-as-proxy": setRuleAsProxy,
+  "revoke-rule-as-proxy": revokeRuleAsProxy,
 };

@@ -39,7 +39,7 @@ export const access: readonly Case[] = [
       w.namedRequest(
         doctor,
         "q",
-        w.requestAction("q", recordIn(w), { proof: "emergency", emergencyId: someHash }),
+        w.requestAction("q", recordIn(w), { proof: "emergency", purpose: "BTG", emergencyId: someHash }),
       ),
   ],
   ["request-unknown", "a receipt for nothing", (w) => w.signed(service, w.receiptAction(someHash))],
