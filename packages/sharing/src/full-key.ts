@@ -9,7 +9,6 @@ import {
   type CborValue,
   ChartsealError,
   type CheckedAnswer,
-  checkAnswer,
   combineAnswers,
   decodeAttributeKey,
   encode,
@@ -30,7 +29,7 @@ import {
   transformKeyPair,
 } from "@chartseal/crypto";
 import { readCommittee } from "./committee.ts";
-import { askNodes, openAnswer } from "./issue.ts";
+import { demandEpoch, openAnswer, withAnswers } from "./issue.ts";
 import type { AuthorityNode, Identity, SealedAnswer, Surroundings } from "./parties.ts";
 import { AccountWriter } from "./submit.ts";
 
@@ -97,8 +96,13 @@ export async function issueFullKey(
     mode: "full",
     epoch,
   });
-  const answers = await askNodes(nodes, reading.threshold, (node) => node.answer(requestId));
-  const key = await combine(surroundings, { member, request, answers });
+  const { key, answers } = await withAnswers(nodes, reading.threshold, {
+    ask: (node) => node.answer(requestId),
+    use: async (given) => ({
+      key: await combine(surroundings, { member, writer, request, answers: given }),
+      answers: given,
+    }),
+  });
   const keyId = sha256(encode(encodeAttributeKey(pairing, key)));
   const { chainId } = ledger;
   await saved({ chainId, keyId, account: member.account, mpk: reading.publicKey, key });
@@ -124,15 +128,20 @@ function byNamespace(attributes: readonly string[]): Map<string, string[]> {
 /** Opens and checks t answers to this very request, and combines them. */
 async function combine(
   surroundings: Surroundings,
-  options: { member: Identity; request: IssueRequest; answers: readonly SealedAnswer[] },
+  options: {
+    member: Identity;
+    writer: AccountWriter;
+    request: IssueRequest;
+    answers: readonly SealedAnswer[];
+  },
 ): Promise<AttributeKey> {
   const { pairing, ledger } = surroundings;
-  const { member, request, answers } = options;
+  const { member, writer, request, answers } = options;
   const { reading } = await readCommittee(ledger, pairing);
+  demandEpoch(request, reading.epoch);
   const checked: CheckedAnswer[] = [];
   for (const sealed of answers) {
-    const answer = await openAnswer(surroundings, { receiver: member, request, sealed });
-    checked.push(checkAnswer(pairing, { request, key: reading, answer }));
+    checked.push(await openAnswer(surroundings, { receiver: member, writer, request, key: reading, sealed }));
   }
   return combineAnswers(pairing, { threshold: reading.threshold, answers: checked });
 }

@@ -3,14 +3,18 @@
  * provider combines; the reader's secret never leaves it. Base keys for signing come sealed to the account itself.
  */
 import {
-  type Answer,
   answerInfo,
   answerIssue,
   answerParts,
   type BasePartial,
   baseDigest,
   basePartial,
+  type CborValue,
   ChartsealError,
+  type CheckedAnswer,
+  type CommitteeKey,
+  checkAnswer,
+  checkBasePartial,
   combineBaseKey,
   decode,
   decodeAnswer,
@@ -21,6 +25,7 @@ import {
   encodeBasePartial,
   encodeBlindProof,
   type G1,
+  type GT,
   hasCode,
   hpkeOpen,
   hpkeSeal,
@@ -38,6 +43,7 @@ import {
 } from "@chartseal/crypto";
 import { entries, fullVouchKey, vouchKey } from "@chartseal/ledger";
 import { replacedAt } from "./account-keys.ts";
+import { type SignedAnswer, useSigned } from "./answer-evidence.ts";
 import { keySpaces, readCommittee, readNodes } from "./committee.ts";
 import type { NodeIdentity, NodeShares } from "./key-generation.ts";
 import type { AuthorityNode, Identity, SealedAnswer, Surroundings } from "./parties.ts";
@@ -97,6 +103,15 @@ async function receiverOf({ ledger }: Surroundings, account: Uint8Array): Promis
   return value.hpkeKey;
 }
 
+/** Answers to a request of an epoch that is over are neither given nor taken. @throws ChartsealError `issue-refused` */
+export function demandEpoch({ epoch }: Pick<IssueRequest, "epoch">, present: number): void {
+  if (epoch === present) return;
+  throw new ChartsealError("issue-refused", "the committee has changed since the request", {
+    data: { epoch, present },
+    hint: "Ask again: the new request is of the present epoch.",
+  });
+}
+
 /** A share of an epoch that is over answers nothing: beside new ones it is worth nothing (CRYPTO §2.3). */
 function demandPresent(share: number, present: number): void {
   if (share === present) return;
@@ -131,9 +146,7 @@ export class CommitteeNode implements AuthorityNode {
     await demandIssuable(ledger, request, digest);
     const { reading } = await readCommittee(ledger, pairing);
     demandPresent(this.#shares.reading.epoch, reading.epoch);
-    if (request.epoch !== reading.epoch) {
-      throw new ChartsealError("issue-refused", "the committee has changed since the request: ask anew");
-    }
+    demandEpoch(request, reading.epoch);
     const proof = decodeBlindProof(pairing, decode(request.proofBytes, { sizeMax: 256 }));
     const answer = answerIssue(pairing, { request, proof, key: reading, share: this.#shares.reading });
     const receiver = await receiverOf(this.#surroundings, request.provider);
@@ -171,48 +184,67 @@ export class CommitteeNode implements AuthorityNode {
 async function openSealed(
   { ledger }: Surroundings,
   options: { receiver: Identity; digest: Uint8Array; sealed: SealedAnswer },
-): Promise<Uint8Array> {
+): Promise<SignedAnswer> {
   const { receiver, digest, sealed } = options;
+  const { node } = sealed;
   const fault = (message: string): ChartsealError =>
-    new ChartsealError("issue-invalid", message, { data: { node: sealed.node } });
+    new ChartsealError("issue-invalid", message, { data: { node } });
   if (sealed.sealed.length > sealedAnswerBytesMax) throw fault("an answer is too large");
-  const info = answerInfo(digest, sealed.node);
+  const info = answerInfo(digest, node);
   const opened = await hpkeOpen({ privateKey: receiver.hpkeSecret, info, sealed: sealed.sealed });
   if (opened === null) throw fault("an answer is not sealed to its receiver for this request");
-  const fields = decode(opened, { sizeMax: sealedAnswerBytesMax });
-  const [answer, signature] = Array.isArray(fields) ? fields : [];
+  const [answer, signature] = partsOf(opened);
   if (!(answer instanceof Uint8Array) || !(signature instanceof Uint8Array))
     throw fault("an answer is malformed");
-  const account = (await readNodes(ledger)).nodes[sealed.node - 1];
+  const account = (await readNodes(ledger)).nodes[node - 1];
   const key = account === undefined ? undefined : await readAccount(ledger, account);
-  const signed = answerParts(digest, sealed.node, answer);
+  const signed = answerParts(digest, node, answer);
   if (key === undefined || !verifyTagged(key.publicKey, signature, "authority/answer", ...signed)) {
     throw fault("an answer is not signed by its node");
   }
-  return answer;
+  return { node, answer, signature };
 }
 
-/** A node's answer to an issue, for the provider. @throws ChartsealError `issue-invalid` with the node */
+/** The two parts of an opened envelope, or none. */
+function partsOf(opened: Uint8Array): readonly CborValue[] {
+  try {
+    const fields = decode(opened, { sizeMax: sealedAnswerBytesMax });
+    return Array.isArray(fields) && fields.length === 2 ? fields : [];
+  } catch (error) {
+    if (hasCode(error, "encoding-invalid")) return [];
+    throw error;
+  }
+}
+
+/**
+ * A node's answer to an issue, opened and checked by who receives the key; one that is wrong names its node on the ledger,
+ * in the receiver's name. @throws ChartsealError `issue-invalid` with the node
+ */
 export async function openAnswer(
   surroundings: Surroundings,
-  options: { receiver: Identity; request: IssueRequest; sealed: SealedAnswer },
-): Promise<Answer> {
+  options: {
+    readonly receiver: Identity;
+    readonly writer: AccountWriter;
+    readonly request: IssueRequest;
+    readonly key: CommitteeKey<GT>;
+    readonly sealed: SealedAnswer;
+  },
+): Promise<CheckedAnswer> {
   const { pairing } = surroundings;
-  const { receiver, request, sealed } = options;
+  const { receiver, writer, request, key, sealed } = options;
   const digest = issueDigest(pairing, request);
-  const bytes = await openSealed(surroundings, { receiver, digest, sealed });
-  return named(sealed, () => decodeAnswer(pairing, bytes, request.attributes.length));
+  const signed = await openSealed(surroundings, { receiver, digest, sealed });
+  const { requestId: id, epoch } = request;
+  return await useSigned(signed, { writer, answered: { subject: "issue", id, epoch } }, () => {
+    const answer = decodeAnswer(pairing, signed.answer, request.attributes.length);
+    demandOwn(answer, signed);
+    return checkAnswer(pairing, { request, key, answer });
+  });
 }
 
-/** What a node signed, with the node's own name in it. @throws ChartsealError `issue-invalid` with the node */
-function named<T extends { readonly node: number }>({ node }: SealedAnswer, read: () => T): T {
-  let value: T;
-  try {
-    value = read();
-  } catch (cause) {
-    throw new ChartsealError("issue-invalid", "an answer is malformed", { data: { node }, cause });
-  }
-  if (value.node === node) return value;
+/** What a node signed has the node's own name in it. @throws ChartsealError `issue-invalid` with the node */
+function demandOwn(part: { readonly node: number }, { node }: SignedAnswer): void {
+  if (part.node === node) return;
   throw new ChartsealError("issue-invalid", "an answer names another node", { data: { node } });
 }
 
@@ -327,12 +359,22 @@ export async function openBaseKey(
   const { ledger, pairing } = surroundings;
   const { member, answers } = options;
   const { signing } = await readCommittee(ledger, pairing);
-  const digest = baseDigest(ledger.chainId, signing.epoch, member.account);
+  const { account } = member;
+  const { epoch } = signing;
+  const digest = baseDigest(ledger.chainId, epoch, account);
+  const context = { space: keySpaces(pairing).signing, key: signing, account };
+  const writer = new AccountWriter(surroundings, member);
   const partials: BasePartial[] = [];
   for (const sealed of answers) {
-    const bytes = await openSealed(surroundings, { receiver: member, digest, sealed });
-    partials.push(named(sealed, () => decodeBasePartial(pairing, bytes)));
+    const signed = await openSealed(surroundings, { receiver: member, digest, sealed });
+    const answered = { subject: "base", id: account, epoch } as const;
+    const partial = await useSigned(signed, { writer, answered }, () => {
+      const read = decodeBasePartial(pairing, signed.answer);
+      demandOwn(read, signed);
+      checkBasePartial(pairing, context, read);
+      return read;
+    });
+    partials.push(partial);
   }
-  const context = { space: keySpaces(pairing).signing, key: signing, account: member.account };
   return combineBaseKey(pairing, context, partials);
 }

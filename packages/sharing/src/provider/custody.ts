@@ -2,16 +2,10 @@
  * The readers' transform keys on their way in (CRYPTO §2.3): the provider opens, checks and combines t answers of one d
  * and one epoch, keeps the key and says so on the ledger.
  */
-import {
-  ChartsealError,
-  type CheckedAnswer,
-  checkAnswer,
-  combineAnswers,
-  equalBytes,
-} from "@chartseal/crypto";
+import { ChartsealError, type CheckedAnswer, combineAnswers, equalBytes } from "@chartseal/crypto";
 import { entries } from "@chartseal/ledger";
 import { readCommittee } from "../committee.ts";
-import { issueRequestOf, openAnswer } from "../issue.ts";
+import { demandEpoch, issueRequestOf, openAnswer } from "../issue.ts";
 import type { SealedAnswer } from "../parties.ts";
 import { readEntry } from "../state.ts";
 import { transformKeyId } from "./custody-key.ts";
@@ -35,10 +29,11 @@ export async function takeIssue(self: ProviderAtWork, issue: Issue): Promise<{ k
     throw new ChartsealError("issue-refused", "this key is not for this provider's custody");
   }
   const { reading } = await readCommittee(ledger, pairing);
+  demandEpoch(request, reading.epoch);
   const checked: CheckedAnswer[] = [];
   for (const sealed of issue.answers) {
-    const answer = await openAnswer(surroundings, { receiver: identity, request, sealed });
-    checked.push(checkAnswer(pairing, { request, key: reading, answer }));
+    const receiver = identity;
+    checked.push(await openAnswer(surroundings, { receiver, writer, request, key: reading, sealed }));
   }
   const key = combineAnswers(pairing, { threshold: reading.threshold, answers: checked });
   const keyId = transformKeyId(pairing, key);
