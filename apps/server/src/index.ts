@@ -8,5 +8,6 @@ export {
 } from "./host/config.ts";
 export { chooseRoles, type Host, type HostOptions, startHost } from "./host/host.ts";
 export type { Access, Role, RoleApp, Signer } from "./host/role.ts";
+export { type LedgerRoleOptions, ledgerRole } from "./roles/ledger/role.ts";
 export { type NamespaceRoleOptions, namespaceRole } from "./roles/namespace/role.ts";
 export { hexOf, hexUpTo } from "./wire.ts";

@@ -1,3 +1,6 @@
 /** The public entry of a server's clients: it imports no server and runs in browsers too. */
 export { fromProblem, type Problem, problemType, statusOf, toProblem } from "../problem.ts";
 export { contentDigest, type RequestSigner, signatureTag, signRequest } from "../signature/message.ts";
+export { Connection, type ConnectionOptions } from "./connection.ts";
+export { HttpLedger, type HttpLedgerOptions } from "./http-ledger.ts";
+export { fetchTransport, type HttpRequest, type HttpResponse, type Transport } from "./transport.ts";

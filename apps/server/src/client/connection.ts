@@ -1,0 +1,150 @@
+/**
+ * One server as its clients see it: JSON out and in, requests signed where a key is given, problems turned back into the
+ * errors that they were, and what cannot be reached named by the caller's code.
+ */
+import { ChartsealError, type ErrorCode, randomBytes, toHex, utf8 } from "@chartseal/crypto";
+import { fromProblem } from "../problem.ts";
+import { type RequestSigner, signRequest } from "../signature/message.ts";
+import type { HttpResponse, Transport } from "./transport.ts";
+
+export interface ConnectionOptions {
+  /** `http://host:port`. */
+  readonly url: string;
+  readonly transport: Transport;
+  readonly now: () => number;
+  /** What an unreachable server is called. */
+  readonly unreachable: ErrorCode;
+  /** Signs every request that names no other signer. */
+  readonly signer?: RequestSigner;
+}
+
+export interface Call {
+  readonly method?: "GET" | "POST";
+  readonly target: string;
+  /** A JSON value, or a stream of bytes. */
+  readonly json?: unknown;
+  readonly stream?: AsyncIterable<Uint8Array>;
+  /** `null` for no signature whatever the connection signs with. */
+  readonly signer?: RequestSigner | null;
+  readonly signal?: AbortSignal;
+  /** Largest JSON answer. */
+  readonly answerBytesMax?: number;
+}
+
+const answerBytesMaxDefault = 16 * 1024 * 1024;
+
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #origin: URL;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#origin = new URL(options.url);
+  }
+
+  /** The same server under another name for its absence. */
+  as(unreachable: ErrorCode): Connection {
+    return new Connection({ ...this.#options, unreachable });
+  }
+
+  /** @throws ChartsealError as the server says; the connection's code where it cannot be reached or speaks otherwise */
+  async json(call: Call): Promise<Record<string, unknown>> {
+    const response = await this.#send(call);
+    const text = await this.#text(response, call.answerBytesMax ?? answerBytesMaxDefault);
+    const value = parse(text);
+    if (response.status >= 200 && response.status < 300 && value !== undefined) return value;
+    throw fromProblem(value) ?? this.#lost(`the server answered with status ${response.status}`);
+  }
+
+  /** The answer's bytes as they come. */
+  async *bytes(call: Call): AsyncGenerator<Uint8Array> {
+    const response = await this.#send(call);
+    if (response.status < 200 || response.status >= 300) {
+      const value = parse(await this.#text(response, answerBytesMaxDefault));
+      throw fromProblem(value) ?? this.#lost(`the server answered with status ${response.status}`);
+    }
+    try {
+      yield* response.body;
+    } catch (error) {
+      throw this.#lost("the server broke off its answer", error);
+    }
+  }
+
+  async #send(call: Call): Promise<HttpResponse> {
+    const { transport, now } = this.#options;
+    const { target, json, stream, signal } = call;
+    const method = call.method ?? (json === undefined && stream === undefined ? "GET" : "POST");
+    const body = json === undefined ? undefined : utf8(JSON.stringify(json));
+    const signer = call.signer === undefined ? this.#options.signer : call.signer;
+    const authority = this.#origin.host;
+    const signed =
+      signer === undefined || signer === null
+        ? {}
+        : signRequest(
+            signer,
+            { method, authority, target, ...(body === undefined ? {} : { body }) },
+            { nowMs: now(), nonce: toHex(randomBytes(16)) },
+          );
+    const contentType =
+      stream !== undefined ? "application/octet-stream" : body === undefined ? undefined : "application/json";
+    const failed: unknown[] = [];
+    const sending = stream === undefined ? body : remembering(stream, failed);
+    try {
+      return await transport.send(this.#origin, {
+        method,
+        target,
+        headers: { ...(contentType === undefined ? {} : { "content-type": contentType }), ...signed },
+        ...(sending === undefined ? {} : { body: sending }),
+        ...(signal === undefined ? {} : { signal }),
+      });
+    } catch (error) {
+      // A source that failed tells its own story.
+      if (failed.length > 0) throw failed[0];
+      throw this.#lost("the server cannot be reached", error);
+    }
+  }
+
+  async #text({ body }: HttpResponse, sizeMax: number): Promise<string> {
+    const decoder = new TextDecoder();
+    let text = "";
+    let size = 0;
+    try {
+      for await (const chunk of body) {
+        size += chunk.length;
+        if (size > sizeMax) throw new Error("the answer is larger than it can be");
+        text += decoder.decode(chunk, { stream: true });
+      }
+    } catch (error) {
+      throw this.#lost("the server's answer cannot be read", error);
+    }
+    return text + decoder.decode();
+  }
+
+  #lost(message: string, cause?: unknown): ChartsealError {
+    return new ChartsealError(this.#options.unreachable, message, {
+      data: { server: this.#origin.origin },
+      ...(cause === undefined ? {} : { cause }),
+    });
+  }
+}
+
+async function* remembering(
+  source: AsyncIterable<Uint8Array>,
+  failed: unknown[],
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* source;
+  } catch (error) {
+    failed.push(error);
+    throw error;
+  }
+}
+
+function parse(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
