@@ -7,6 +7,7 @@ import { emergencyAttribute, sha256, toHex, utf8 } from "@chartseal/crypto";
 import { beforeAll, expect, test } from "vitest";
 import { outcomes } from "../src/rules/records.ts";
 import { emptyKey, entries, items, lists, load, save, vouchKey } from "../src/state-kinds.ts";
+import { evidenceOf, spoilt } from "./refusals/committee.ts";
 import {
   clinicians,
   confirmationOf,
@@ -354,4 +355,30 @@ test("declared for a member, under an id of its own; what is not there cannot be
   expect(world.verdict(world.signed(owner, { kind: "end-emergency", ...none }))).toBe("emergency-missing");
   const review = { kind: "review-emergency", outcome: "unclear", note: "x", ...none } as const;
   expect(world.verdict(world.signed(owner, review))).toBe("emergency-missing");
+});
+
+test("a node that answers the request for an emergency's key wrongly is named, and for a right answer it is not", () => {
+  const world = base.fork();
+  emergencyIn(world);
+  const { pairing, chainId } = world;
+  const action = specialKeyRequest(world, doctor, { mode });
+  world.do(doctor, action);
+  const { requestId, epoch, attributes, provider, grantId } = action;
+  const blinded = pairing.g1.decode(action.blinded);
+  const { account } = doctor;
+  const request = {
+    chainId,
+    epoch,
+    requestId,
+    account,
+    blinded,
+    attributes,
+    provider,
+    mode,
+    grantId,
+  } as const;
+  const verdict = (change: (answer: Uint8Array) => Uint8Array): string =>
+    world.verdict(world.signed(service, evidenceOf(world, { request, proof: action.proof, change })));
+  expect(verdict((answer) => answer)).toBe("fault-unfounded");
+  expect(verdict(spoilt)).toBe("applied");
 });

@@ -172,6 +172,11 @@ async function describe(
   }
 }
 
+/** The mode of the key that a request is transformed under. */
+function modeOf({ proof }: RequestValue): string {
+  return proof === "emergency" || proof === "proxy" ? proof : "transform";
+}
+
 /**
  * Why a signed reveal convicts the provider all the same: it transforms for a member of the ledger alone, under a key
  * that was issued to that member, and where the request named an account for that one.
@@ -189,7 +194,7 @@ async function faultOf(
     return "the provider's receipt names another reader than the request";
   }
   const key = await readEntry(ledger, entries.key, transformKeyId);
-  if (key === undefined || key.mode !== "transform" || !equalBytes(key.account, account)) {
+  if (key === undefined || key.mode !== modeOf(request) || !equalBytes(key.account, account)) {
     return "the provider's receipt names a key that the reader never had";
   }
   return undefined;

@@ -19,6 +19,21 @@ export {
   readNodes,
 } from "./committee.ts";
 export { checkRule, type Deposited, type DepositOptions, deposit } from "./deposit.ts";
+export {
+  confirmEmergency,
+  type Declaration,
+  declareEmergency,
+  type Emergency,
+  type EmergencyStatus,
+  emergencyAttributesOf,
+  endEmergency,
+  listEmergencies,
+  readDeclaration,
+  readEmergency,
+  recordsToRekey,
+  rekeyAfterEmergencies,
+  reviewEmergency,
+} from "./emergency.ts";
 export { type Erased, erase } from "./erase.ts";
 export { type BlockRow, type ChainRows, explainChain } from "./forensics/chain.ts";
 export {
@@ -128,6 +143,18 @@ export {
   type TransformKeyStore,
 } from "./provider/stores.ts";
 export { rebuildLeaves, spanTreeName } from "./provider/take.ts";
+export {
+  appointmentFor,
+  appointProxy,
+  endProxy,
+  listAppointments,
+  listProxies,
+  type Proxy,
+  type ProxyStatus,
+  readProxy,
+  revokeRuleAsProxy,
+  setRuleAsProxy,
+} from "./proxy.ts";
 export { fromMetadata, type RecordMetadata, type Validation } from "./record.ts";
 export {
   approveRecovery,
@@ -161,6 +188,14 @@ export {
 } from "./rule.ts";
 export { readSettings, setSettings } from "./settings.ts";
 export { checkSigner, currentPeriod, provesPolicy } from "./signing.ts";
+export {
+  type GrantName,
+  obtainSpecialKey,
+  retrieveSpecially,
+  type SpecialKey,
+  type SpecialSecret,
+  specialKeyOf,
+} from "./special-key.ts";
 export {
   isVouched,
   type Reader,

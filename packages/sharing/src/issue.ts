@@ -30,6 +30,7 @@ import {
   hpkeOpen,
   hpkeSeal,
   type IssueRequest,
+  isFamily,
   issueDigest,
   proveBlind,
   randomBytes,
@@ -41,44 +42,66 @@ import {
   transformKeyPair,
   verifyTagged,
 } from "@chartseal/crypto";
-import { entries, fullVouchKey, vouchKey } from "@chartseal/ledger";
+import { demandGrant, entries, fullVouchKey, vouchKey } from "@chartseal/ledger";
 import { replacedAt } from "./account-keys.ts";
 import { type SignedAnswer, useSigned } from "./answer-evidence.ts";
 import { keySpaces, readCommittee, readNodes } from "./committee.ts";
+import { judged, judgingMs } from "./judged.ts";
 import type { NodeIdentity, NodeShares } from "./key-generation.ts";
 import type { AuthorityNode, Identity, SealedAnswer, Surroundings } from "./parties.ts";
-import { type Reader, readAccount, readEntry } from "./state.ts";
+import { readAccount, readEntry } from "./state.ts";
 import { AccountWriter } from "./submit.ts";
 
 const sealedAnswerBytesMax = 256 * 1024;
 
-/** A request for a key as the ledger took it. @throws ChartsealError `issue-refused` where there is none */
+/** A request for a key as the ledger took it, with its proof and the key that was made of it. */
+export interface TakenRequest extends IssueRequest {
+  readonly proofBytes: Uint8Array;
+  readonly height: number;
+  readonly keyId: Uint8Array | null;
+}
+
+/** @throws ChartsealError `issue-refused` where the ledger shows none */
 export async function issueRequestOf(
   { ledger, pairing }: Surroundings,
   requestId: Uint8Array,
-): Promise<IssueRequest & { readonly proofBytes: Uint8Array }> {
-  const value = await readEntry(ledger, entries.keyRequest, requestId);
+): Promise<TakenRequest> {
+  const special = await readEntry(ledger, entries.specialRequest, requestId);
+  const value = special ?? (await readEntry(ledger, entries.keyRequest, requestId));
   if (value === undefined)
     throw new ChartsealError("issue-refused", "the ledger shows no such request for a key");
-  const { epoch, account, attributes, provider, mode, proof } = value;
+  const { epoch, account, attributes, provider, mode, proof: proofBytes, height, keyId } = value;
   const blinded = pairing.g1.decode(value.blinded, { identity: "reject" });
   const request = { chainId: ledger.chainId, epoch, requestId, account, blinded, attributes, provider, mode };
-  return { ...request, proofBytes: proof };
+  const grant = special === undefined ? {} : { grantId: special.grantId };
+  return { ...request, ...grant, proofBytes, height, keyId };
 }
 
 /**
  * What the ledger must show when a node answers, not only when it took the request: no key of it yet, every vouch in
- * force, the account's key not replaced since. Else a provider and a reader would keep a request from before a revocation, and have it answered afterwards.
+ * force, the account's key not replaced since; of a special key the emergency or proxy in force, by the node's own clock
+ * too. Else a provider and a reader would keep a request from before a revocation, and have it answered afterwards.
  */
-async function demandIssuable(ledger: Reader, request: IssueRequest, digest: Uint8Array): Promise<void> {
-  const { requestId, account, attributes, mode } = request;
-  const value = await readEntry(ledger, entries.keyRequest, requestId);
-  if (value === undefined || value.keyId !== null) {
+async function demandIssuable(
+  surroundings: Surroundings,
+  request: TakenRequest,
+  digest: Uint8Array,
+): Promise<void> {
+  const { ledger } = surroundings;
+  const { account, attributes, mode } = request;
+  if (request.keyId !== null) {
     throw new ChartsealError("issue-refused", "the key of this request was issued already");
   }
   const replaced = await replacedAt(ledger, account);
-  if (replaced !== undefined && value.height <= replaced) {
+  if (replaced !== undefined && request.height <= replaced) {
     throw new ChartsealError("issue-refused", "the request was made under a key that was replaced since");
+  }
+  if (mode === "emergency" || mode === "proxy") {
+    const { grantId } = request;
+    if (grantId === undefined) throw new ChartsealError("issue-refused", "the request names no grant");
+    const timestampMs = await judgingMs(surroundings);
+    await judged(ledger, (state) => demandGrant(state, { mode, grantId, timestampMs }));
+    return;
   }
   for (const attribute of attributes) {
     const own = mode === "full" && attribute === selfAttribute(toHex(account));
@@ -143,7 +166,7 @@ export class CommitteeNode implements AuthorityNode {
     const { pairing, ledger } = this.#surroundings;
     const request = await issueRequestOf(this.#surroundings, requestId);
     const digest = issueDigest(pairing, request);
-    await demandIssuable(ledger, request, digest);
+    await demandIssuable(this.#surroundings, request, digest);
     const { reading } = await readCommittee(ledger, pairing);
     demandPresent(this.#shares.reading.epoch, reading.epoch);
     demandEpoch(request, reading.epoch);
@@ -311,7 +334,7 @@ export async function askNodes(
     } catch (error) {
       const code = error instanceof ChartsealError ? error.code : "defect";
       failures.push({ node: node.index, code });
-      if (code === "issue-refused") refusal ??= error;
+      if (isFamily(error, "refused")) refusal ??= error;
     }
   }
   if (answers.length === threshold) return answers;

@@ -1,6 +1,7 @@
 /**
  * The first step OUT (DESIGN): a transaction that proves the policy, in one of the ways of CONTRACT: by attributes
- * (anonymous, through a relay), as the owner, or as one person whom the policy names. The ledger checks and grants.
+ * (anonymous, through a relay), as the owner, as one person whom the policy names, in an emergency, or as the owner's proxy.
+ * The ledger checks and grants.
  */
 import {
   ChartsealError,
@@ -18,6 +19,7 @@ import {
   outcomes,
   type ProofKind,
   type RecordValue,
+  type SpecialMode,
   signOneTime,
 } from "@chartseal/ledger";
 import type { MemberKeys, Provider, Surroundings } from "./parties.ts";
@@ -47,12 +49,19 @@ export function proofOf(record: RecordValue, account: Uint8Array): ProofKind {
  */
 export async function request(
   surroundings: Surroundings & { readonly provider: Provider },
-  options: { readonly member: MemberKeys; readonly recordId: Uint8Array; readonly purpose?: string },
+  options: {
+    readonly member: MemberKeys;
+    readonly recordId: Uint8Array;
+    /** Default TREAT, in an emergency BTG; an owner needs none, and a proxy none either. */
+    readonly purpose?: string;
+    /** The emergency or the appointment as proxy that the request stands on. */
+    readonly grant?: { readonly mode: SpecialMode; readonly grantId: Uint8Array };
+  },
 ): Promise<Granted> {
   const { ledger } = surroundings;
-  const { member, recordId, purpose = "TREAT" } = options;
+  const { member, recordId, grant } = options;
   const record = await requireRecord(ledger, recordId);
-  const proof = proofOf(record, member.account);
+  const proof = grant?.mode ?? proofOf(record, member.account);
   const oneTime = ed25519KeyPair();
   const requestId = idOf(ledger.chainId, oneTime.publicKey);
   const action = {
@@ -60,10 +69,10 @@ export async function request(
     requestId,
     recordId,
     recordDigest: record.digest,
-    purpose: proof === "owner" ? null : purpose,
+    purpose: purposeOf(proof, options.purpose),
     oneTimeKey: oneTime.publicKey,
     proof,
-    emergencyId: null,
+    emergencyId: grant?.grantId ?? null,
   } as const;
   if (proof === "attributes") {
     const policy = signingPolicy(parsePolicy(record.policy));
@@ -87,6 +96,12 @@ export async function request(
   }
   await demandGranted(surroundings, requestId);
   return { requestId, recordId, proof, record, oneTime };
+}
+
+function purposeOf(proof: ProofKind, purpose: string | undefined): string | null {
+  if (proof === "owner") return null;
+  if (proof === "proxy") return purpose ?? null;
+  return purpose ?? (proof === "emergency" ? "BTG" : "TREAT");
 }
 
 /** What the ledger decided. @throws ChartsealError for each recorded denial */

@@ -12,6 +12,7 @@ import {
   parsePolicy,
 } from "@chartseal/crypto";
 import {
+  type ActionOf,
   entries,
   type Ledger,
   lists,
@@ -59,23 +60,26 @@ export function checkPurposes(purposes: readonly string[]): readonly string[] {
   });
 }
 
+/** A rule as transactions carry it, and who may write under it. @throws ChartsealError `input-invalid` */
+export function ruleFields(options: Omit<RuleOptions, "owner">): {
+  readonly writers: Policy;
+  readonly fields: Omit<ActionOf<"set-rule">, "kind">;
+} {
+  const { namespace, policy, purposes = ["TREAT"], expiresMs, perDay = 50 } = options;
+  const writers = writersOf(namespace, policy, options.writers);
+  checkPurposes(purposes);
+  const texts = { policy: policy.text, writers: writers.text };
+  return { writers, fields: { namespace, ...texts, purposes, expiresMs: expiresMs ?? null, perDay } };
+}
+
 /** Sets the rule in force from the next block on. */
 export async function setRule(
   surroundings: Surroundings,
   options: RuleOptions,
 ): Promise<{ readonly submitted: Submitted; readonly writers: Policy }> {
-  const { owner, namespace, policy, purposes = ["TREAT"], expiresMs, perDay = 50 } = options;
-  const writers = writersOf(namespace, policy, options.writers);
-  checkPurposes(purposes);
-  const submitted = await new AccountWriter(surroundings, owner).submit({
-    kind: "set-rule",
-    namespace,
-    policy: policy.text,
-    writers: writers.text,
-    purposes,
-    expiresMs: expiresMs ?? null,
-    perDay,
-  });
+  const { writers, fields } = ruleFields(options);
+  const writer = new AccountWriter(surroundings, options.owner);
+  const submitted = await writer.submit({ kind: "set-rule", ...fields });
   return { submitted, writers };
 }
 

@@ -14,6 +14,12 @@ import type {
 
 class MemoryKeys implements TransformKeyStore {
   keys = new Map<string, CustodyKey>();
+  readonly #idBytes: number;
+
+  /** Of accounts, or of emergencies and proxies. */
+  constructor(idBytes: number) {
+    this.#idBytes = idBytes;
+  }
 
   #name(account: Uint8Array, keyId: Uint8Array): string {
     return `${toHex(account)}/${toHex(keyId)}`;
@@ -33,9 +39,8 @@ class MemoryKeys implements TransformKeyStore {
     for (const name of [...this.keys.keys()]) if (name.startsWith(toHex(account))) this.keys.delete(name);
   }
   async accounts(): Promise<readonly Uint8Array[]> {
-    return [...new Set([...this.keys.keys()].map((name) => name.slice(0, 40)))].map((hex) =>
-      fromHex(hex, 20),
-    );
+    const ids = [...this.keys.keys()].map((name) => name.slice(0, 2 * this.#idBytes));
+    return [...new Set(ids)].map((hex) => fromHex(hex, this.#idBytes));
   }
   /** Ids of the keys of an account as they lie there. */
   idsOf(account: Uint8Array): Uint8Array[] {
@@ -81,7 +86,8 @@ export class MemoryStores implements ProviderStores {
   readonly objects = new MemoryStore();
   readonly pending = new MemoryStore();
   readonly leaves = new MemoryStore();
-  readonly keys = new MemoryKeys();
+  readonly keys = new MemoryKeys(20);
+  readonly special = new MemoryKeys(32);
   readonly answered = new MemoryAnswered();
   readonly journal = new MemoryJournal();
   readonly tombstones = new MemoryTombstones();
@@ -91,10 +97,12 @@ export class MemoryStores implements ProviderStores {
     const { objects, leaves } = this;
     const copies = [new Map(objects.objects), new Map(leaves.objects)] as const;
     const keys = new Map(this.keys.keys);
+    const special = new Map(this.special.keys);
     return () => {
       for (const [name, bytes] of copies[0]) objects.objects.set(name, bytes);
       for (const [name, bytes] of copies[1]) leaves.objects.set(name, bytes);
       for (const [name, key] of keys) this.keys.keys.set(name, key);
+      for (const [name, key] of special) this.special.keys.set(name, key);
     };
   }
 }
@@ -157,12 +165,13 @@ export function mortal<T extends object>(target: T, fate: Fate): T {
 }
 
 export function mortalStores(stores: ProviderStores, fate: Fate): ProviderStores {
-  const { objects, pending, leaves, keys, answered, journal, tombstones } = stores;
+  const { objects, pending, leaves, keys, special, answered, journal, tombstones } = stores;
   return {
     objects: mortal(objects, fate),
     pending: mortal(pending, fate),
     leaves: mortal(leaves, fate),
     keys: mortal(keys, fate),
+    special: mortal(special, fate),
     answered: mortal(answered, fate),
     journal: mortal(journal, fate),
     tombstones: mortal(tombstones, fate),

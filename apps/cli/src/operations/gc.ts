@@ -39,7 +39,7 @@ export interface CollectOptions {
   readonly now: () => number;
 }
 
-type Stores = Omit<ProviderStores, "keys" | "answered">;
+type Stores = Omit<ProviderStores, "keys" | "special" | "answered">;
 
 /** @throws ChartsealError `home-missing`, `home-busy`, `chain-altered` where members or tombstones know a longer chain */
 export async function collect(folder: string, options: CollectOptions): Promise<Collected> {

@@ -108,18 +108,20 @@ function decodeCustody(pairing: Pairing, keyId: Uint8Array, value: CborValue): C
   return { keyId, key: decodeAttributeKey(pairing, key ?? null), dropped: new Map(dropped) };
 }
 
-/** Transform keys in the service vault: transform-keys/ACCOUNT/KEYID.sealed. */
+/** Transform keys in the service vault: FOLDER/ID/KEYID.sealed, by account or by the id of an emergency or proxy. */
 class VaultKeys implements TransformKeyStore {
   readonly #vault: KeyVault;
   readonly #pairing: Pairing;
+  readonly #place: { readonly folder: string; readonly idBytes: number };
 
-  constructor(vault: KeyVault, pairing: Pairing) {
+  constructor(vault: KeyVault, pairing: Pairing, place: { folder: string; idBytes: number }) {
     this.#vault = vault;
     this.#pairing = pairing;
+    this.#place = place;
   }
 
   #folder(account: Uint8Array): string {
-    return `transform-keys/${toHex(account)}`;
+    return `${this.#place.folder}/${toHex(account)}`;
   }
 
   async get(account: Uint8Array, keyId: Uint8Array): Promise<CustodyKey | undefined> {
@@ -144,11 +146,12 @@ class VaultKeys implements TransformKeyStore {
   }
 
   async accounts(): Promise<readonly Uint8Array[]> {
-    const folder = join(this.#vault.folder, "transform-keys");
+    const { idBytes } = this.#place;
+    const folder = join(this.#vault.folder, this.#place.folder);
     if (!existsSync(folder)) return [];
     return readdirSync(folder)
-      .filter((name) => /^[0-9a-f]{40}$/.test(name))
-      .map((name) => fromHex(name, 20));
+      .filter((name) => /^([0-9a-f]{2})+$/.test(name) && name.length === 2 * idBytes)
+      .map((name) => fromHex(name, idBytes));
   }
 
   #names(account: Uint8Array): string[] {
@@ -188,5 +191,7 @@ export async function openProviderStores(
   { vault, pairing }: { vault: KeyVault; pairing: Pairing },
 ): Promise<ProviderStores> {
   const stores = await openObjectStores(paths);
-  return { ...stores, keys: new VaultKeys(vault, pairing), answered: vaultAnswered(vault) };
+  const keys = new VaultKeys(vault, pairing, { folder: "transform-keys", idBytes: 20 });
+  const special = new VaultKeys(vault, pairing, { folder: "special-keys", idBytes: 32 });
+  return { ...stores, keys, special, answered: vaultAnswered(vault) };
 }

@@ -73,7 +73,8 @@ function demandOwn(part: { readonly node: number }, node: number): void {
 
 function issueQuestion({ state, block }: Setting, action: ActionOf<"node-fault">): Question {
   const { pairing, chainId } = block;
-  const value = load(state, entries.keyRequest, action.id);
+  const special = load(state, entries.specialRequest, action.id);
+  const value = special ?? load(state, entries.keyRequest, action.id);
   demand(value, "request-unknown");
   demand(value.epoch === action.epoch, "fault-unsigned");
   const { account, attributes, provider, mode, epoch } = value;
@@ -87,6 +88,7 @@ function issueQuestion({ state, block }: Setting, action: ActionOf<"node-fault">
     attributes,
     provider,
     mode,
+    ...(special === undefined ? {} : { grantId: special.grantId }),
   };
   return {
     digest: issueDigest(pairing, request),

@@ -126,7 +126,22 @@ export function issueEvidence(world: World, change: (answer: Uint8Array) => Uint
   const { account } = doctor;
   const blinded = pairing.g1.decode(action.blinded);
   const request: IssueRequest = { chainId, epoch, requestId, account, blinded, attributes, provider, mode };
-  const proof = decodeBlindProof(pairing, decode(action.proof, { sizeMax: 256 }));
+  return evidenceOf(world, { request, proof: action.proof, change });
+}
+
+/** Node 2's answer to any request, changed before node 2 signs it. */
+export function evidenceOf(
+  world: World,
+  asked: {
+    readonly request: IssueRequest;
+    readonly proof: Uint8Array;
+    readonly change: (answer: Uint8Array) => Uint8Array;
+  },
+): Evidence {
+  const { pairing } = world;
+  const { request, change } = asked;
+  const { requestId, epoch } = request;
+  const proof = decodeBlindProof(pairing, decode(asked.proof, { sizeMax: 256 }));
   const key = world.committee(readingKeySpace(pairing));
   const right = answerIssue(pairing, { request, proof, key, share: world.shares.reading![1]! });
   const answer = change(encodeAnswer(pairing, right));

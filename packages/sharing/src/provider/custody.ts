@@ -2,7 +2,13 @@
  * The readers' transform keys on their way in (CRYPTO §2.3): the provider opens, checks and combines t answers of one d
  * and one epoch, keeps the key and says so on the ledger.
  */
-import { ChartsealError, type CheckedAnswer, combineAnswers, equalBytes } from "@chartseal/crypto";
+import {
+  ChartsealError,
+  type CheckedAnswer,
+  combineAnswers,
+  equalBytes,
+  type IssueRequest,
+} from "@chartseal/crypto";
 import { entries } from "@chartseal/ledger";
 import { readCommittee } from "../committee.ts";
 import { demandEpoch, issueRequestOf, openAnswer } from "../issue.ts";
@@ -10,6 +16,7 @@ import type { SealedAnswer } from "../parties.ts";
 import { readEntry } from "../state.ts";
 import { transformKeyId } from "./custody-key.ts";
 import type { ProviderAtWork } from "./self.ts";
+import type { TransformKeyStore } from "./stores.ts";
 
 interface Issue {
   readonly requestId: Uint8Array;
@@ -17,15 +24,16 @@ interface Issue {
 }
 
 /**
- * Makes the account's new live key of t answers. The earlier one is replaced when the ledger has taken the new one.
+ * Makes the account's new live key of t answers, or the key of an emergency or proxy beside it. The earlier one is
+ * replaced when the ledger has taken the new one.
  * @throws ChartsealError `issue-invalid` with the node that answered wrongly, `issue-refused`
  */
 export async function takeIssue(self: ProviderAtWork, issue: Issue): Promise<{ keyId: Uint8Array }> {
-  const { surroundings, identity, stores, writer } = self;
+  const { surroundings, identity, writer } = self;
   const { ledger, pairing } = surroundings;
   const { requestId } = issue;
   const request = await issueRequestOf(surroundings, requestId);
-  if (request.mode !== "transform" || !equalBytes(request.provider, identity.account)) {
+  if (request.mode === "full" || !equalBytes(request.provider, identity.account)) {
     throw new ChartsealError("issue-refused", "this key is not for this provider's custody");
   }
   const { reading } = await readCommittee(ledger, pairing);
@@ -38,27 +46,43 @@ export async function takeIssue(self: ProviderAtWork, issue: Issue): Promise<{ k
   const key = combineAnswers(pairing, { threshold: reading.threshold, answers: checked });
   const keyId = transformKeyId(pairing, key);
   const nodes = checked.map(({ answer }) => answer.node);
-  const { account } = request;
+  const place = placeOf(self, request);
   return await self.inTurn(async () => {
-    if ((await readEntry(ledger, entries.keyRequest, requestId))?.keyId != null) {
+    if (request.keyId !== null || (await issueRequestOf(surroundings, requestId)).keyId !== null) {
       throw new ChartsealError("issue-refused", "this key was issued already");
     }
     // Kept before it is announced: a live key that the provider lost in a crash would lock its reader out.
-    await stores.keys.put(account, { keyId, key, dropped: new Map() });
+    await place.store.put(place.holder, { keyId, key, dropped: new Map() });
     try {
       await writer.submit({ kind: "key-issued", requestId, keyId, nodes });
     } catch (error) {
-      if (error instanceof ChartsealError && error.family !== "unavailable") await forget(self, account);
+      if (error instanceof ChartsealError && error.family !== "unavailable") await forget(place);
       throw error;
     }
-    await stores.keys.settle(account, keyId);
+    await place.store.settle(place.holder, keyId);
     return { keyId };
   });
 }
 
+/** Where a key lies, and what the ledger says is there. */
+interface Place {
+  readonly store: TransformKeyStore;
+  /** The account, or the id of the emergency or proxy. */
+  readonly holder: Uint8Array;
+  live(): Promise<{ readonly keyId: Uint8Array } | undefined>;
+}
+
+function placeOf({ surroundings, stores }: ProviderAtWork, request: IssueRequest): Place {
+  const { ledger } = surroundings;
+  const { account, grantId } = request;
+  return grantId === undefined
+    ? { store: stores.keys, holder: account, live: () => readEntry(ledger, entries.liveKey, account) }
+    : { store: stores.special, holder: grantId, live: () => readEntry(ledger, entries.specialKey, grantId) };
+}
+
 /** Deletes what the ledger did not take: a key with an attribute that was revoked meanwhile must not lie here. */
-async function forget({ surroundings, stores }: ProviderAtWork, account: Uint8Array): Promise<void> {
-  const live = await readEntry(surroundings.ledger, entries.liveKey, account);
-  if (live === undefined) await stores.keys.remove(account);
-  else await stores.keys.settle(account, live.keyId);
+async function forget({ store, holder, live }: Place): Promise<void> {
+  const present = await live();
+  if (present === undefined) await store.remove(holder);
+  else await store.settle(holder, present.keyId);
 }

@@ -21,6 +21,7 @@ import { exists, getWhole, once } from "../streams.ts";
 import { actionsOf, addressesOf, erasureAt, revocationAt } from "./chain.ts";
 import { withoutParts } from "./custody-key.ts";
 import type { ProviderAtWork, ProviderSelf } from "./self.ts";
+import { followSpecial } from "./special.ts";
 import {
   headerName,
   type PendingHeader,
@@ -37,12 +38,13 @@ const blocksBehind = 32;
 /** What destroying takes: no key of the provider's, so that forensics can finish an erasure too. */
 export interface Holdings {
   readonly surroundings: Pick<Surroundings, "ledger" | "now">;
-  readonly stores: Omit<ProviderStores, "keys" | "answered">;
+  readonly stores: Omit<ProviderStores, "keys" | "special" | "answered">;
 }
 
 export async function follow(self: ProviderAtWork): Promise<void> {
   await self.inTurn(async () => {
     await followKeys(self);
+    await followSpecial(self);
     for await (const name of self.stores.pending.list()) {
       const waiting = parsePendingName(name);
       if (waiting !== undefined) await settlePending(self, waiting);

@@ -26,6 +26,7 @@ import { refusalForUsers } from "../submit.ts";
 import { takeIssue } from "./custody.ts";
 import { destroyRecord, dropReplaced, follow } from "./follow.ts";
 import { ProviderAtWork, type ProviderSelf } from "./self.ts";
+import { followSpecial } from "./special.ts";
 import { takeHeader, takePayload } from "./take.ts";
 import { transform } from "./transform.ts";
 
@@ -72,6 +73,11 @@ export class StorageProvider implements Provider {
 
   follow(): Promise<void> {
     return follow(this.#self);
+  }
+
+  /** Deletes the keys of emergencies and proxies that are over: time alone ends them, so no block says so. */
+  dropEnded(): Promise<void> {
+    return this.#self.inTurn(() => followSpecial(this.#self));
   }
 
   /** A relay's signature convicts it where the attribute signature is bad, so it is checked first. */

@@ -14,8 +14,9 @@ export interface CustodyKey {
 }
 
 /**
- * Transform keys, encrypted at rest. One of an account's is live; while a new one is being announced on the ledger both
- * are kept, since only the ledger says which counts.
+ * Transform keys, encrypted at rest, by account (20 bytes); those of emergencies and proxies in a store of their own, by
+ * the grant's id (32 bytes) in the account's place. One of each is live; while a new one is being announced on the ledger
+ * both are kept, since only the ledger says which counts.
  */
 export interface TransformKeyStore {
   get(account: Uint8Array, keyId: Uint8Array): Promise<CustodyKey | undefined>;
@@ -81,6 +82,8 @@ export interface ProviderStores {
   /** Leaf hashes at `address`, and their span tree at `address`.tree above 4,096 leaves. */
   readonly leaves: ObjectStore;
   readonly keys: TransformKeyStore;
+  /** Keys of emergencies and proxies: nothing that happens to an account's keys touches them, nor the other way round. */
+  readonly special: TransformKeyStore;
   readonly answered: AnsweredStore;
   readonly journal: Journal;
   readonly tombstones: Tombstones;

@@ -2,6 +2,7 @@
  * The provider's way out (CRYPTO §3.1, "The provider's checks, in this order"): (1) both signatures of the reveal;
  * (2) grant, record, account, live key and attributes at the ledger's head; (3) the header against the ledger, and its
  * proof of knowledge; (4) the receipt, which the ledger takes once; (5) after that block and after (2) once more, T.
+ * In an emergency and for a proxy the key of step (2) is the one for that grant alone (special.ts).
  * A grant that was used by the same reveal is answered again with the same T until it lapses.
  */
 import {
@@ -39,6 +40,7 @@ import { checkHeader } from "./header-check.ts";
 import { demandSize, leafSource } from "./payload.ts";
 import { type RevealPlace, sealReceipt, verifyReveal } from "./reveal.ts";
 import type { ProviderAtWork, ProviderSelf } from "./self.ts";
+import { judgeSpecial, specialModeOf } from "./special.ts";
 import { type CustodyKey, headerName } from "./stores.ts";
 
 interface Granted {
@@ -56,6 +58,8 @@ const recordedCodes: readonly string[] = [
   "erased",
   "rule-missing",
   "rule-violated",
+  "emergency-missing",
+  "proxy-missing",
 ];
 
 /** @throws ChartsealError `signature-invalid`, `grant-missing`, `revoked`, `erased`, `policy-unsatisfied`, … */
@@ -175,6 +179,27 @@ async function judge({ surroundings, identity, stores }: ProviderSelf, reveal: R
     throw new ChartsealError("signature-invalid", "the request named another account");
   }
   if (request.receipt !== null) await demandSameReader(stores, request.receipt, reveal.account);
+  const mode = specialModeOf(request);
+  const used =
+    mode === undefined
+      ? await judgeLive({ surroundings, identity, stores }, { reveal, record })
+      : await judgeSpecial({ surroundings, identity, stores }, { mode, reveal, record });
+  if (isKeyOfItsId(surroundings.pairing, used.custody)) return { request, record, ...used };
+  throw new ChartsealError(
+    "issue-refused",
+    "the key in custody is not the one that the ledger shows as issued",
+    {
+      hint: "chartseal keys renew issues a new one.",
+    },
+  );
+}
+
+/** The account's one live key, and those of its attributes that are in force. */
+async function judgeLive(
+  { surroundings, identity, stores }: ProviderSelf,
+  { reveal, record }: { readonly reveal: Reveal; readonly record: RecordValue },
+): Promise<Pick<Granted, "custody" | "attributes">> {
+  const { ledger } = surroundings;
   const live = await readEntry(ledger, entries.liveKey, reveal.account);
   const isLive = live !== undefined && equalBytes(live.keyId, reveal.transformKeyId);
   const isHere = isLive && equalBytes(live.provider, identity.account);
@@ -184,18 +209,9 @@ async function judge({ surroundings, identity, stores }: ProviderSelf, reveal: R
       hint: "A new key is issued at the next grant.",
     });
   }
-  if (!isKeyOfItsId(surroundings.pairing, custody)) {
-    throw new ChartsealError(
-      "issue-refused",
-      "the key in custody is not the one that the ledger shows as issued",
-      {
-        hint: "chartseal keys renew issues a new one.",
-      },
-    );
-  }
   const policy = sealedPolicy(parsePolicy(record.policy), toHex(record.owner));
   const attributes = await attributesInForce(surroundings, { custody, policy, account: reveal.account });
-  return { request, record, custody, attributes };
+  return { custody, attributes };
 }
 
 /** The grant and its record: given, of this era, not lapsed by block time or clock, of the present version, here. */
