@@ -10,4 +10,5 @@ export { chooseRoles, type Host, type HostOptions, startHost } from "./host/host
 export type { Access, Role, RoleApp, Signer } from "./host/role.ts";
 export { type LedgerRoleOptions, ledgerRole } from "./roles/ledger/role.ts";
 export { type NamespaceRoleOptions, namespaceRole } from "./roles/namespace/role.ts";
+export { type ProviderRoleOptions, providerRole } from "./roles/provider/role.ts";
 export { hexOf, hexUpTo } from "./wire.ts";

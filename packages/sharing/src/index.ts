@@ -93,6 +93,7 @@ export type {
   Provider,
   Reveal,
   SealedAnswer,
+  StorageReceiptSignature,
   Surroundings,
   Transformed,
 } from "./parties.ts";

@@ -3,4 +3,6 @@ export { fromProblem, type Problem, problemType, statusOf, toProblem } from "../
 export { contentDigest, type RequestSigner, signatureTag, signRequest } from "../signature/message.ts";
 export { Connection, type ConnectionOptions } from "./connection.ts";
 export { HttpLedger, type HttpLedgerOptions } from "./http-ledger.ts";
+export { HttpNamespace, type HttpNamespaceOptions } from "./http-namespace.ts";
+export { HttpProvider, type HttpProviderOptions } from "./http-provider.ts";
 export { fetchTransport, type HttpRequest, type HttpResponse, type Transport } from "./transport.ts";

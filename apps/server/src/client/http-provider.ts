@@ -1,0 +1,155 @@
+/**
+ * A provider over HTTP. What would name a member goes unsigned, as if from anybody; issues and an owner's wishes are
+ * signed. Nothing it answers is believed that the journeys do not check; what a relay says of the ledger is checked here.
+ */
+import { ChartsealError, type LeafSource, toHex } from "@chartseal/crypto";
+import { decodeTransaction, hashHeader, type Ledger, type Submitted } from "@chartseal/ledger";
+import type {
+  ErasedCopySignature,
+  Provider,
+  Reveal,
+  SealedAnswer,
+  StorageReceiptSignature,
+  Transformed,
+} from "@chartseal/sharing";
+import type { RequestSigner } from "../signature/message.ts";
+import type { Connection } from "./connection.ts";
+import { bytesOf, fieldsOf, listOf, textOf, wholeOf } from "./fields.ts";
+
+export interface HttpProviderOptions {
+  /** Signs nothing by itself, or everything with the machine's token. */
+  readonly connection: Connection;
+  readonly account: Uint8Array;
+  /** A ledger that the caller trusts. */
+  readonly ledger: Ledger;
+  /** The member's account, for what must be signed; not needed beside the machine's token. */
+  readonly signer?: RequestSigner;
+}
+
+const spanBytesMax = 4 * 1024 * 1024;
+
+export class HttpProvider implements Provider {
+  readonly account: Uint8Array;
+  readonly #connection: Connection;
+  readonly #ledger: Ledger;
+  readonly #named: { readonly signer?: RequestSigner };
+
+  constructor({ connection, account, ledger, signer }: HttpProviderOptions) {
+    this.account = account;
+    this.#connection = connection;
+    this.#ledger = ledger;
+    this.#named = signer === undefined ? {} : { signer };
+  }
+
+  async takePayload(
+    source: AsyncIterable<Uint8Array>,
+    options: { readonly chunkBytes?: number } = {},
+  ): Promise<{ readonly address: string; readonly bytes: number }> {
+    const query = options.chunkBytes === undefined ? "" : `?chunkBytes=${options.chunkBytes}`;
+    const taken = await this.#connection.json({ target: `/v1/provider/payloads${query}`, stream: source });
+    return { address: textOf(taken.address, "address"), bytes: wholeOf(taken.bytes, "bytes") };
+  }
+
+  async takeHeader(input: {
+    readonly header: Uint8Array;
+    readonly body: Uint8Array;
+  }): Promise<StorageReceiptSignature> {
+    const json = { header: toHex(input.header), body: toHex(input.body) };
+    const { provider, signature } = await this.#connection.json({ target: "/v1/provider/headers", json });
+    return { provider: bytesOf(provider, "provider", 20), signature: bytesOf(signature, "signature", 64) };
+  }
+
+  async relay(transaction: Uint8Array): Promise<Submitted> {
+    const json = { transaction: toHex(transaction) };
+    await this.#connection.json({ target: "/v1/provider/relay", json });
+    // Where it is the ledger says, not the relay.
+    const { identifier } = decodeTransaction(transaction);
+    const found = await this.#ledger.transaction(identifier);
+    if (found === undefined) {
+      throw new ChartsealError(
+        "ledger-unreachable",
+        "the relay says that the ledger has it, and it has not",
+        {
+          data: { outcome: "unknown" },
+        },
+      );
+    }
+    const { height, index, header } = found;
+    return { height, index, identifier, blockHash: hashHeader(header) };
+  }
+
+  async transform(reveal: Reveal): Promise<Transformed> {
+    const json = Object.fromEntries(Object.entries(reveal).map(([name, value]) => [name, toHex(value)]));
+    const answer = await this.#connection.json({ target: "/v1/provider/transforms", json });
+    const ticket = toHex(bytesOf(answer.ticket, "ticket", 32));
+    return {
+      transform: bytesOf(answer.transform, "transform"),
+      header: bytesOf(answer.header, "header"),
+      leaves: answer.leaves === null ? this.#spans(ticket) : { list: bytesOf(answer.leaves, "leaves") },
+      payload: (offset, length) => this.#payload(ticket, offset, length),
+    };
+  }
+
+  #spans(ticket: string): LeafSource {
+    return {
+      span: async (index) => {
+        const target = `/v1/provider/transforms/${ticket}/leaves/${index}`;
+        const { leafHashes, proof } = await this.#connection.json({ target, answerBytesMax: spanBytesMax });
+        return {
+          leafHashes: bytesOf(leafHashes, "leafHashes"),
+          proof: listOf(proof, "proof").map((one) => bytesOf(one, "proof", 32)),
+        };
+      },
+    };
+  }
+
+  async *#payload(ticket: string, offset: number, length: number): AsyncGenerator<Uint8Array> {
+    if (length === 0) return;
+    const target = `/v1/provider/transforms/${ticket}/payload?offset=${offset}&length=${length}`;
+    let left = length;
+    for await (const chunk of this.#connection.bytes({ target })) {
+      left -= chunk.length;
+      if (left < 0) break;
+      yield chunk;
+    }
+    if (left !== 0)
+      throw new ChartsealError(
+        "object-altered",
+        "the provider sent another number of bytes than was asked for",
+      );
+  }
+
+  async takeIssue(input: {
+    readonly requestId: Uint8Array;
+    readonly answers: readonly SealedAnswer[];
+  }): Promise<{ readonly keyId: Uint8Array }> {
+    const answers = input.answers.map(({ node, sealed }) => ({ node, sealed: toHex(sealed) }));
+    const json = { requestId: toHex(input.requestId), answers };
+    const { keyId } = await this.#connection.json({ target: "/v1/provider/issues", json, ...this.#named });
+    return { keyId: bytesOf(keyId, "keyId", 32) };
+  }
+
+  async destroy({ recordId }: { readonly recordId: Uint8Array }): Promise<readonly ErasedCopySignature[]> {
+    const { copies } = await this.#tell("destroyed", { recordId: toHex(recordId) });
+    return listOf(copies, "copies").map((one) => {
+      const { holder, address, signature } = fieldsOf(one, "copies");
+      return {
+        holder: bytesOf(holder, "holder", 20),
+        address: textOf(address, "address"),
+        signature: bytesOf(signature, "signature", 64),
+      };
+    });
+  }
+
+  async discard({ recordId }: { readonly recordId: Uint8Array }): Promise<void> {
+    await this.#tell("discarded", { recordId: toHex(recordId) });
+  }
+
+  async follow(): Promise<void> {
+    await this.#tell("followed", {});
+  }
+
+  #tell(what: string, json: Record<string, string>): Promise<Record<string, unknown>> {
+    return this.#connection.json({ target: `/v1/provider/${what}`, json, ...this.#named });
+  }
+}

@@ -1,0 +1,271 @@
+/**
+ * The provider role: payloads as streams, headers, the relay, transforms, issues and what an owner tells the provider to
+ * do. What must not name its sender (CRYPTO §3.1) is open and bounded; the rest is signed.
+ */
+import { Readable } from "node:stream";
+import { ChartsealError, fromHex, headerBytesMax, toHex } from "@chartseal/crypto";
+import { transactionBytesMax } from "@chartseal/ledger";
+import type { Provider } from "@chartseal/sharing";
+import { z } from "zod";
+import type { Role, RoleApp } from "../../host/role.ts";
+import { hexOf, hexUpTo } from "../../wire.ts";
+import { Intake, type IntakeLimits, intakeDefaults } from "./intake.ts";
+import { Tickets } from "./tickets.ts";
+
+export interface ProviderRoleOptions {
+  readonly provider: Provider;
+  readonly now: () => number;
+  readonly limits?: Partial<IntakeLimits>;
+}
+
+const recordBody = z.strictObject({ recordId: hexOf(32) });
+const done = z.strictObject({ done: z.literal(true) });
+const sealedAnswerBytesMax = 256 * 1024;
+
+export function providerRole(options: ProviderRoleOptions): Role {
+  const { provider, now } = options;
+  const intake = new Intake({ ...intakeDefaults, ...options.limits }, now);
+  return {
+    name: "provider",
+    register(app) {
+      addAccount(app, provider);
+      addPayloads(app, provider, intake);
+      addHeaders(app, provider);
+      addRelay(app, provider);
+      addTransforms(app, provider, new Tickets(now));
+      addIssues(app, provider);
+      addDuties(app, provider);
+    },
+    health: async () => ({ account: toHex(provider.account) }),
+  };
+}
+
+function addAccount(app: RoleApp, provider: Provider): void {
+  const schema = {
+    summary: "The provider's account",
+    response: { 200: z.strictObject({ account: hexOf(20) }) },
+  };
+  app.get("/", { config: { access: "open" }, schema }, async () => ({ account: toHex(provider.account) }));
+}
+
+function addPayloads(app: RoleApp, provider: Provider, intake: Intake): void {
+  const schema = {
+    summary: "Takes a sealed payload, application/octet-stream; nothing of it stays where it breaks off",
+    querystring: z.strictObject({
+      chunkBytes: z.coerce
+        .number()
+        .int()
+        .min(64)
+        .max(2 ** 20)
+        .optional(),
+    }),
+    response: { 201: z.strictObject({ address: z.string(), bytes: z.int() }) },
+  };
+  app.post(
+    "/payloads",
+    { config: { access: "open", streams: true, cost: 10 }, schema },
+    async (request, reply) => {
+      const source = request.body;
+      if (!(source instanceof Readable))
+        throw new ChartsealError("input-invalid", "a payload is a stream of bytes");
+      const { chunkBytes } = request.query;
+      const address = request.signer?.kind === "local" ? undefined : request.ip;
+      try {
+        // Ending early must not cut the connection: the refusal goes back on it.
+        const passing = intake.through(source.iterator({ destroyOnReturn: false }), address);
+        const { address: at, bytes } = await provider.takePayload(
+          passing,
+          chunkBytes === undefined ? {} : { chunkBytes },
+        );
+        reply.code(201);
+        return { address: at, bytes };
+      } catch (error) {
+        // What is still on its way is not waited for.
+        if (!request.raw.complete) reply.header("connection", "close");
+        if (request.raw.destroyed && !request.raw.complete)
+          throw new ChartsealError("input-invalid", "the payload broke off", { cause: error });
+        throw error;
+      }
+    },
+  );
+}
+
+function addHeaders(app: RoleApp, provider: Provider): void {
+  const schema = {
+    summary: "Stores a record's header beside its payload; the provider's signature over the storage receipt",
+    body: z.strictObject({ header: hexUpTo(headerBytesMax), body: hexUpTo(transactionBytesMax) }),
+    response: { 200: z.strictObject({ provider: hexOf(20), signature: hexOf(64) }) },
+  };
+  app.post("/headers", { config: { access: "open", cost: 10 }, schema }, async (request) => {
+    const { header, body } = request.body;
+    const receipt = await provider.takeHeader({ header: fromHex(header), body: fromHex(body) });
+    return { provider: toHex(receipt.provider), signature: toHex(receipt.signature) };
+  });
+}
+
+function addRelay(app: RoleApp, provider: Provider): void {
+  const schema = {
+    summary: "Brings an anonymous deposit or request to the ledger",
+    body: z.strictObject({ transaction: hexUpTo(transactionBytesMax) }),
+    response: {
+      200: z.strictObject({ height: z.int(), index: z.int(), identifier: hexOf(32), blockHash: hexOf(32) }),
+    },
+  };
+  app.post("/relay", { config: { access: "open", cost: 10 }, schema }, async (request) => {
+    const { height, index, identifier, blockHash } = await provider.relay(fromHex(request.body.transaction));
+    return { height, index, identifier: toHex(identifier), blockHash: toHex(blockHash) };
+  });
+}
+
+const reveal = z.strictObject({
+  requestId: hexOf(32),
+  recordId: hexOf(32),
+  account: hexOf(20),
+  publicKey: hexOf(32),
+  transformKeyId: hexOf(32),
+  oneTimePublicKey: hexOf(32),
+  oneTimeSignature: hexOf(64),
+  accountSignature: hexOf(64),
+});
+
+function addTransforms(app: RoleApp, provider: Provider, tickets: Tickets): void {
+  const schema = {
+    summary: "Transforms for a reveal; leaf hashes whole, or null where they are fetched by spans",
+    body: reveal,
+    response: {
+      200: z.strictObject({
+        ticket: hexOf(32),
+        transform: hexUpTo(1024),
+        header: hexUpTo(headerBytesMax),
+        leaves: hexUpTo(1024 * 1024).nullable(),
+      }),
+    },
+  };
+  // The reveal is signed twice by itself, by the one-time key and by the account: no other signature is needed.
+  app.post("/transforms", { config: { access: "open", cost: 10 }, schema }, async (request) => {
+    const { account, oneTimeSignature, accountSignature, ...hashes } = request.body;
+    const transformed = await provider.transform({
+      requestId: fromHex(hashes.requestId),
+      recordId: fromHex(hashes.recordId),
+      account: fromHex(account),
+      publicKey: fromHex(hashes.publicKey),
+      transformKeyId: fromHex(hashes.transformKeyId),
+      oneTimePublicKey: fromHex(hashes.oneTimePublicKey),
+      oneTimeSignature: fromHex(oneTimeSignature),
+      accountSignature: fromHex(accountSignature),
+    });
+    const { transform, header, leaves } = transformed;
+    return {
+      ticket: tickets.issue(transformed),
+      transform: toHex(transform),
+      header: toHex(header),
+      leaves: "list" in leaves ? toHex(leaves.list) : null,
+    };
+  });
+  addFetches(app, tickets);
+}
+
+function addFetches(app: RoleApp, tickets: Tickets): void {
+  const whole = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+  const span = {
+    summary: "One span of leaf hashes, with its proof",
+    params: z.strictObject({ ticket: hexOf(32), index: whole }),
+    response: {
+      200: z.strictObject({ leafHashes: hexUpTo(1024 * 1024), proof: z.array(hexOf(32)).max(64) }),
+    },
+  };
+  app.get(
+    "/transforms/:ticket/leaves/:index",
+    { config: { access: "open" }, schema: span },
+    async (request) => {
+      const { leaves } = tickets.use(request.params.ticket);
+      if (!("span" in leaves)) throw new ChartsealError("input-invalid", "these leaf hashes came whole");
+      const { leafHashes, proof } = await leaves.span(request.params.index);
+      return { leafHashes: toHex(leafHashes), proof: proof.map(toHex) };
+    },
+  );
+  const payload = {
+    summary: "Ciphertext bytes, application/octet-stream",
+    params: z.strictObject({ ticket: hexOf(32) }),
+    querystring: z.strictObject({ offset: whole, length: whole }),
+  };
+  app.get(
+    "/transforms/:ticket/payload",
+    { config: { access: "open" }, schema: payload },
+    async (request, reply) => {
+      const { offset, length } = request.query;
+      const source = tickets.use(request.params.ticket).payload(offset, length);
+      reply.type("application/octet-stream");
+      return reply.send(Readable.from(await begun(source), { objectMode: false }));
+    },
+  );
+}
+
+/** A stream whose first piece is there: what is missing altogether is said as a problem, and not by breaking off. */
+async function begun(source: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+  const rest = source[Symbol.asyncIterator]();
+  const first = await rest.next();
+  return (async function* () {
+    try {
+      for (let next = first; next.done !== true; next = await rest.next()) yield next.value;
+    } finally {
+      await rest.return?.();
+    }
+  })();
+}
+
+function addIssues(app: RoleApp, provider: Provider): void {
+  const answer = z.strictObject({ node: z.int().min(1).max(64), sealed: hexUpTo(sealedAnswerBytesMax) });
+  const schema = {
+    summary: "Combines the committee's answers to an issue into the account's live transform key",
+    body: z.strictObject({ requestId: hexOf(32), answers: z.array(answer).min(1).max(64) }),
+    response: { 200: z.strictObject({ keyId: hexOf(32) }) },
+  };
+  const bodyLimit = 32 * 1024 * 1024;
+  app.post("/issues", { config: { access: "signed", cost: 20 }, bodyLimit, schema }, async (request) => {
+    const { requestId, answers } = request.body;
+    const { keyId } = await provider.takeIssue({
+      requestId: fromHex(requestId, 32),
+      answers: answers.map(({ node, sealed }) => ({ node, sealed: fromHex(sealed) })),
+    });
+    return { keyId: toHex(keyId) };
+  });
+}
+
+/** What the ledger says anyway; asking only makes it happen now. */
+function addDuties(app: RoleApp, provider: Provider): void {
+  const copy = z.strictObject({ holder: hexOf(20), address: z.string(), signature: hexOf(64) });
+  const destroy = {
+    summary: "Destroys an erased record's objects; a signature for each copy",
+    body: recordBody,
+    response: { 200: z.strictObject({ copies: z.array(copy) }) },
+  };
+  app.post("/destroyed", { config: { access: "signed", cost: 10 }, schema: destroy }, async (request) => {
+    const copies = await provider.destroy({ recordId: fromHex(request.body.recordId, 32) });
+    return {
+      copies: copies.map(({ holder, address, signature }) => ({
+        holder: toHex(holder),
+        address,
+        signature: toHex(signature),
+      })),
+    };
+  });
+  const discard = {
+    summary: "Destroys payloads that a rekey has replaced",
+    body: recordBody,
+    response: { 200: done },
+  };
+  app.post("/discarded", { config: { access: "signed", cost: 10 }, schema: discard }, async (request) => {
+    await provider.discard({ recordId: fromHex(request.body.recordId, 32) });
+    return { done: true as const };
+  });
+  const follow = {
+    summary: "Acts on what the ledger says by now",
+    body: z.strictObject({}),
+    response: { 200: done },
+  };
+  app.post("/followed", { config: { access: "signed", cost: 20 }, schema: follow }, async () => {
+    await provider.follow();
+    return { done: true as const };
+  });
+}
