@@ -68,7 +68,7 @@ export function spaceOf(world: World, session: Session): KeySpace<unknown> {
 
 /** One session's run of a change that is open. */
 export class ChangeRun {
-  readonly world: World;
+  world: World;
   readonly change: Change;
   readonly session: Session;
   readonly attempt: number;
@@ -94,6 +94,12 @@ export class ChangeRun {
     this.dealings = new Map(
       dealers.map((dealer) => [dealer, startDealing(this.run, dealer, shares[dealer - 1]!)]),
     );
+  }
+
+  /** The same run, with the same dealings, as it goes on in another world. */
+  in(world: World): ChangeRun {
+    const copy: ChangeRun = Object.create(ChangeRun.prototype);
+    return Object.assign(copy, this, { world });
   }
 
   message(kind: "commit" | "reveal" | "deal", dealer: number): Action {

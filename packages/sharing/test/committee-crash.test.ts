@@ -16,9 +16,16 @@ class Killed extends Error {}
 class Killer {
   readonly #done = new Set<string>();
   kills = 0;
+  #dead = false;
+
+  /** A new process. */
+  revive(): void {
+    this.#dead = false;
+  }
 
   /** `what` names the message or the write, whatever its fresh randomness. */
   async pass<T>(what: string, act: () => Promise<T>): Promise<T> {
+    if (this.#dead) throw new Killed("the dead do nothing");
     this.#die(`before ${what}`);
     const result = await act();
     this.#die(`after ${what}`);
@@ -29,6 +36,7 @@ class Killer {
     if (this.#done.has(when)) return;
     this.#done.add(when);
     this.kills++;
+    this.#dead = true;
     throw new Killed(when);
   }
 }
@@ -87,7 +95,10 @@ test("a node that dies before and after every message and every write of all its
   const victim = nodes[1]!;
   const killer = new Killer();
   const { surroundings, store } = deadly(world, victim, killer);
-  const again = () => victim.restart(surroundings, store);
+  const again = (): void => {
+    killer.revive();
+    victim.restart(surroundings, store);
+  };
   again();
   const finished = async (epoch: number, kills: number): Promise<void> => {
     await settleOverKills(nodes, victim, again);

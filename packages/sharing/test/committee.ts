@@ -18,6 +18,15 @@ import type { World } from "./world.ts";
 
 export const roundMs = 600_000;
 
+/** A store that remembers all that was ever in it. */
+export class MemorySpy extends MemoryNodeStore {
+  readonly saved: (readonly [name: string, value: Uint8Array])[] = [];
+  override async save(name: string, value: Uint8Array): Promise<void> {
+    this.saved.push([name, value]);
+    await super.save(name, value);
+  }
+}
+
 /** A node: who it is, what it keeps, and its driver, which a test may throw away. */
 export class TestNode {
   readonly identity: Identity;

@@ -15,7 +15,7 @@ import { readAccount, readEntry, readList } from "../state.ts";
 import { AccountWriter } from "../submit.ts";
 import { type CommitteeView, sessions, viewCommittee } from "./committee-view.ts";
 import { NodeSecrets, type NodeStore } from "./node-store.ts";
-import { nextMessage } from "./rounds.ts";
+import { nextMessage, type Participant } from "./rounds.ts";
 import { indexIn, shareOf } from "./shares.ts";
 
 /** What a node signs with. */
@@ -152,21 +152,29 @@ export class NodeDriver {
     return true;
   }
 
+  /** One message in one session. What goes wrong in a session holds up no other. */
   async #speak(view: CommitteeView): Promise<boolean> {
+    let failure: unknown;
     for (const session of view.sessions) {
-      const action = await nextMessage(
-        {
-          surroundings: this.#surroundings,
-          account: this.account,
-          secrets: this.#secrets,
-          roundMs: view.consortium.parameters.keygenRoundMs,
-          previous: () => this.#secrets.share(session.session, view.present.epoch),
-        },
-        session,
-      );
-      if (action !== undefined && (await this.#submit(action))) return true;
+      try {
+        const action = await nextMessage(this.#participant(view, session.session), session);
+        if (action !== undefined && (await this.#submit(action))) return true;
+      } catch (error) {
+        failure ??= error;
+      }
     }
+    if (failure !== undefined) throw failure;
     return false;
+  }
+
+  #participant(view: CommitteeView, session: Session): Participant {
+    return {
+      surroundings: this.#surroundings,
+      account: this.account,
+      secrets: this.#secrets,
+      roundMs: view.consortium.parameters.keygenRoundMs,
+      previous: () => this.#secrets.share(session, view.present.epoch),
+    };
   }
 
   async #submit(action: Action): Promise<boolean> {
