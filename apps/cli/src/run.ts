@@ -6,6 +6,8 @@ import type { Home } from "./home/home.ts";
 import { findMember, homeFolder, openHome, requireMember } from "./home/home.ts";
 import type { KeyVault } from "./home/key-vault.ts";
 import { passphraseAtHand, readPassphrase } from "./home/passphrase.ts";
+import { completeKeys } from "./operations/keys.ts";
+import { recoveryNotices } from "./operations/recovery.ts";
 import type { Globals } from "./program-globals.ts";
 import {
   openForReading,
@@ -49,6 +51,10 @@ export async function writing<T>(
   const vaults = early === undefined ? {} : { vaults: early.vaults };
   const session = await openSession(home, { passphrase, members, waitMs: globals.waitMs, ...vaults });
   try {
+    for (const member of session.members) {
+      for (const notice of await recoveryNotices(session, member)) globals.output.warn(notice);
+      await completeKeys(session, member);
+    }
     return await work(session);
   } finally {
     await session.close();

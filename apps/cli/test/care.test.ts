@@ -27,6 +27,7 @@ describe("status", () => {
       disputed: 0,
       bytes: plaintext.length,
       tombstones: 0,
+      recoveries: 0,
     });
     const text = await run(["--home", place.home, "status"], none);
     expect(text.out).toMatch(/^consortium +clinic$/m);

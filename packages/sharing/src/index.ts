@@ -169,7 +169,7 @@ export {
   type Recovery,
   type RecoveryWays,
   readWays,
-  recoveryTo,
+  recoveriesTo,
   replaceKey,
   type Signing,
   setWays,

@@ -178,11 +178,11 @@ export async function openRecoveriesOf(
   return (await listRecoveries(surroundings, account)).filter(({ status }) => open.includes(status));
 }
 
-/** The open recovery that leads to this key, as after a crash between its start and what was noted of it. */
-export async function recoveryTo(
+/** The open recoveries that lead to this key, as after a crash between a start and what was noted of it. */
+export async function recoveriesTo(
   surroundings: Pick<Surroundings, "ledger" | "now">,
   next: Identity,
-): Promise<Recovery | undefined> {
+): Promise<Recovery[]> {
   const open = await openRecoveriesOf(surroundings, next.account);
-  return open.find(({ publicKey }) => equalBytes(publicKey, next.publicKey));
+  return open.filter(({ publicKey }) => equalBytes(publicKey, next.publicKey));
 }

@@ -5,6 +5,7 @@ import { addBenchCommand } from "./bench.ts";
 import { addCareCommands } from "./care.ts";
 import { addCompletionCommand } from "./completion.ts";
 import { addDemoCommand } from "./demo.ts";
+import { addGuardianCommands } from "./guardians.ts";
 import { addHomeCommands } from "./init.ts";
 import { addIntegrityCommands } from "./integrity.ts";
 import { addIssuanceCommands } from "./issuance.ts";
@@ -14,6 +15,7 @@ import { addMemberCommands } from "./members.ts";
 import { addPolicyCommands } from "./policy.ts";
 import { addPortableCommands } from "./portable.ts";
 import { addRecordCommands } from "./records.ts";
+import { addRecoveryCommands } from "./recovery.ts";
 import { addRetrieveCommands } from "./retrieve.ts";
 import { addRuleCommands } from "./rules.ts";
 import { addSealCommand } from "./seal.ts";
@@ -23,6 +25,8 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addHomeCommands,
   addMemberCommands,
   addAttributeCommands,
+  addGuardianCommands,
+  addRecoveryCommands,
   addRuleCommands,
   addSealCommand,
   addRetrieveCommands,

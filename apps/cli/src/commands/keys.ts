@@ -1,10 +1,11 @@
-/** keys: a member's reading keys: all that were ever issued, a new one, a full one. */
+/** keys: a member's keys: all that were ever issued, a new one, all anew for a lost device, a full one. */
 import { fromHex, parseAttribute, toHex } from "@chartseal/crypto";
 import { listKeys } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { requireMember } from "../home/home.ts";
 import { issueFull } from "../operations/full-key.ts";
 import { keyLine, keyValue } from "../operations/issuance.ts";
+import { replaceMemberKeys } from "../operations/keys.ts";
 import { renewKey } from "../operations/members.ts";
 import { globalsOf } from "../program-globals.ts";
 import { reading, writing } from "../run.ts";
@@ -12,9 +13,10 @@ import { memberOf, type ReadSession } from "../services/session.ts";
 import { example } from "./shared.ts";
 
 export function addKeyCommands(program: Command): void {
-  const group = program.command("keys").description("a member's reading keys: list, renew, full");
+  const group = program.command("keys").description("a member's keys: list, renew, replace, full");
   addList(group);
   addRenew(group);
+  addReplace(group);
   addFull(group);
 }
 
@@ -46,6 +48,29 @@ function addRenew(group: Command): void {
       globals.output.value(renewed, `${name} has a new key for ${renewed.attributes.join(", ")}.`);
     });
   example(command, "chartseal keys renew bob");
+}
+
+function addReplace(group: Command): void {
+  const command = group
+    .command("replace <member>")
+    .description("a device was lost: new keys of every kind; copies of the old ones are refused at once")
+    .action(async (name: string) => {
+      const globals = globalsOf(command);
+      const check = ({ home }: ReadSession): void => void requireMember(home, name);
+      const { fullKey, ...value } = await writing(globals, { members: [name], check }, (session) =>
+        replaceMemberKeys(session, memberOf(session, name)),
+      );
+      if (fullKey) {
+        globals.output.warn(
+          `the full key of ${name} on the lost device still reads: chartseal rekey of what it opens`,
+        );
+      }
+      globals.output.value(
+        value,
+        `${name} has new keys since block ${value.height}; the old ones are refused.`,
+      );
+    });
+  example(command, "chartseal keys replace bob");
 }
 
 function addFull(group: Command): void {

@@ -1,11 +1,11 @@
 /** namespace and member: the hospitals that vouch, and the people. */
-import { fromHex } from "@chartseal/crypto";
-import { attributesInForce, listNamespaces } from "@chartseal/sharing";
+import { fromHex, toHex } from "@chartseal/crypto";
+import { attributesInForce, listNamespaces, readAccount } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { listMembers, requireMember } from "../home/home.ts";
 import { readPassphrase } from "../home/passphrase.ts";
 import { addMember, addNamespace, checkNewMember, checkNewNamespace } from "../operations/members.ts";
-import { paperKit } from "../operations/paper-kit.ts";
+import { makePaperKit, waysWarning } from "../operations/recovery.ts";
 import { globalsOf } from "../program-globals.ts";
 import { passphraseOption, reading, writing } from "../run.ts";
 import type { ReadSession } from "../services/session.ts";
@@ -42,18 +42,18 @@ function addNamespaceGroup(group: Command): void {
 function addMemberGroup(group: Command): void {
   const add = group
     .command("add <name>")
-    .description("make a member: account keys, recovery key, a paper kit")
+    .description("make a member: account keys, recovery key, a paper kit, printed once")
     .action(async (name: string) => {
       const globals = globalsOf(add);
       const check = (session: ReadSession): void => checkNewMember(session, name);
       const passphrase = async (): Promise<string> => await readPassphrase(passphraseOption(globals));
-      const { member, keys } = await writing(globals, { check }, async (session) =>
-        addMember(session, { name, passphrase: await passphrase() }),
-      );
-      globals.output.notice(paperKit(name, keys.keys.seeds));
-      globals.output.warn(
-        `${name} has one way of recovery: keep the paper kit, and name guardians when they exist`,
-      );
+      const { member, kit } = await writing(globals, { check }, async (session) => {
+        const made = await addMember(session, { name, passphrase: await passphrase() });
+        return { member: made.member, kit: await makePaperKit(session, made.keys) };
+      });
+      globals.output.notice(kit.page);
+      const warning = waysWarning(name, kit.ways);
+      if (warning !== undefined) globals.output.warn(warning);
       globals.output.value(
         { member: name, account: member.account },
         `Member ${name}, account ${member.account}.`,
@@ -77,8 +77,11 @@ function addMemberGroup(group: Command): void {
     .action(async (name: string) => {
       const globals = globalsOf(show);
       const value = await reading(globals, async ({ home, ledger }) => {
-        const { account, publicKey, hpkeKey } = requireMember(home, name);
+        const { account, ...file } = requireMember(home, name);
         const attributes = await attributesInForce(ledger, fromHex(account, 20));
+        const known = await readAccount(ledger, fromHex(account, 20));
+        const publicKey = known === undefined ? file.publicKey : toHex(known.publicKey);
+        const hpkeKey = known?.hpkeKey == null ? file.hpkeKey : toHex(known.hpkeKey);
         return { member: name, account, publicKey, hpkeKey, attributes: attributes.sort() };
       });
       const lines = [`${value.member}  ${value.account}`, ...value.attributes.map((one) => `  ${one}`)];

@@ -51,7 +51,8 @@ export function readSmallFile(path: string): Uint8Array | undefined {
   }
 }
 
-function syncFolder(path: string): void {
+/** Makes what was renamed in a folder durable. */
+export function syncFolder(path: string): void {
   const descriptor = openSync(path, constants.O_RDONLY);
   try {
     fsyncSync(descriptor);

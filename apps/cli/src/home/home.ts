@@ -69,9 +69,13 @@ export function openHome(folder: string): Home {
   return { paths, config, genesis };
 }
 
+export function isMemberName(name: string): boolean {
+  return memberName.test(name);
+}
+
 /** @throws ChartsealError `input-invalid` where a name is made and cannot exist */
 export function checkNewMemberName(name: string): void {
-  if (memberName.test(name)) return;
+  if (isMemberName(name)) return;
   throw new ChartsealError("input-invalid", `${JSON.stringify(name)} cannot be a member's name`, {
     hint: "Lower-case letters, digits and hyphens, at most 63, starting with a letter or digit.",
   });

@@ -23,6 +23,7 @@ import {
   saveMember,
 } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
+import { recoveryFolder } from "../home/recovering.ts";
 import { dropPendingKey, newMember, saveMemberKeys, savePendingKey } from "../services/member-keys.ts";
 import {
   type ReadSession,
@@ -52,6 +53,9 @@ export function checkNewMember({ home }: ReadSession, name: string): void {
   checkNewMemberName(name);
   if (findMember(home, name) !== undefined || existsSync(memberFolder(home, name))) {
     throw new ChartsealError("input-invalid", `there is a member ${name} already`);
+  }
+  if (existsSync(recoveryFolder(home, name))) {
+    throw new ChartsealError("input-invalid", `the name ${name} is reserved: its member is being recovered`);
   }
 }
 

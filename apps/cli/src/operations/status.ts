@@ -5,6 +5,7 @@ import { listNamespaces, readEntry, readList } from "@chartseal/sharing";
 import { listMembers } from "../home/home.ts";
 import { openTombstones } from "../services/provider-stores.ts";
 import type { ReadSession } from "../services/session.ts";
+import { countOpenRecoveries } from "./recovery.ts";
 
 export interface Status {
   readonly consortium: string;
@@ -27,9 +28,12 @@ export interface Status {
   /** Plaintext bytes of the records that are not erased. */
   readonly bytes: number;
   readonly tombstones: number;
+  /** Open recoveries of members with a folder here, old or new. */
+  readonly recoveries: number;
 }
 
-export async function statusOf({ home, ledger }: ReadSession): Promise<Status> {
+export async function statusOf(session: ReadSession): Promise<Status> {
+  const { home, ledger } = session;
   const head = await ledger.head();
   const counts = { records: 0, erased: 0, disputed: 0, bytes: 0 };
   for (const recordId of await readList(ledger, lists.records, emptyKey)) {
@@ -56,5 +60,6 @@ export async function statusOf({ home, ledger }: ReadSession): Promise<Status> {
     namespaces: (await listNamespaces(ledger)).length,
     ...counts,
     tombstones: (await openTombstones(home.paths).list()).length,
+    recoveries: await countOpenRecoveries(session),
   };
 }

@@ -1,6 +1,7 @@
 /**
  * A member's secrets in its folder's vault: the identity's seeds, the recovery key z with the id of its transform key,
- * the base key and the signing keys. A z whose issue was not finished is kept apart until the ledger says which counts.
+ * the base key and the signing keys. A z whose issue was not finished, and keys that are to replace these, are kept apart
+ * until the ledger says which count.
  */
 import {
   type CborValue,
@@ -11,13 +12,25 @@ import {
   fromBigInt,
   type Pairing,
   toBigInt,
+  toHex,
 } from "@chartseal/crypto";
 import { entries } from "@chartseal/ledger";
-import { type IdentitySeeds, identityOf, type MemberKeys, type Reader, readEntry } from "@chartseal/sharing";
+import {
+  type IdentitySeeds,
+  identityOf,
+  isPresentKey,
+  type MemberKeys,
+  type Reader,
+  readAccount,
+  readEntry,
+  replacedAt,
+  replacingSeeds,
+} from "@chartseal/sharing";
 import type { KeyVault } from "../home/key-vault.ts";
 
 const keysFile = "keys.sealed";
 const pendingFile = "pending-key.sealed";
+const replacementFile = "pending-identity.sealed";
 
 /** Keys with the seeds that they are stored as. */
 export interface StoredMember extends MemberKeys {
@@ -35,16 +48,18 @@ export async function newMember(seeds: IdentitySeeds): Promise<StoredMember> {
   };
 }
 
+/** Version 1 of keys that are the account's first; version 2 adds the account and the earlier X25519 seeds. */
 export async function saveMemberKeys(vault: KeyVault, pairing: Pairing, member: StoredMember): Promise<void> {
   const { seeds, account, recoveryKey, transformKeyId, baseKey, signingKeys } = member;
-  await vault.save(keysFile, [
-    1,
+  const rest: CborValue[] = [
     seeds.seed,
     seeds.hpkeSeed,
     recoveryKey === null ? null : fromBigInt(recoveryKey, 32),
     transformKeyId,
     baseKey === null ? null : encodeSigningKeys(pairing, { account, base: baseKey, attributes: signingKeys }),
-  ]);
+  ];
+  const later = seeds.account === undefined ? [] : [seeds.account, [...(seeds.earlierHpkeSeeds ?? [])]];
+  await vault.save(keysFile, [later.length === 0 ? 1 : 2, ...rest, ...later]);
 }
 
 /** Keeps a new z before the provider announces its key: a crash in between must not lose it. */
@@ -71,17 +86,32 @@ const orNull = (value: CborValue | undefined): Uint8Array | null => {
   throw damaged();
 };
 
-/** Loads the keys; a pending z is adopted where the ledger shows its issue as the live key. */
+/**
+ * Loads the keys; keys that replace them, and a pending z, are adopted where the ledger shows that they count.
+ * @throws ChartsealError `revoked` where the account has other keys: this folder is a copy of a device that was replaced
+ */
 export async function loadMemberKeys(
   vault: KeyVault,
   pairing: Pairing,
   ledger: Reader,
 ): Promise<StoredMember> {
+  const stored = await readStored(vault, pairing);
+  const member = await adoptReplacement(vault, pairing, { member: stored, ledger });
+  await demandPresent(ledger, member);
+  await adoptPending(vault, pairing, { member, ledger });
+  return member;
+}
+
+/** The keys as they lie there, whatever the ledger says of them. */
+export async function readStored(vault: KeyVault, pairing: Pairing): Promise<StoredMember> {
   const value = await vault.load(keysFile);
-  if (!Array.isArray(value) || value.length !== 6 || value[0] !== 1) throw damaged();
-  const [, seed, hpkeSeed, recoveryKey, transformKeyId, signing] = value as readonly CborValue[];
+  const fields: readonly CborValue[] = Array.isArray(value) ? value : [];
+  const isFirst = fields.length === 6 && fields[0] === 1;
+  const isLater = fields.length === 8 && fields[0] === 2;
+  if (!isFirst && !isLater) throw damaged();
+  const [, seed, hpkeSeed, recoveryKey, transformKeyId, signing, account, earlier] = fields;
   if (!isBytes(seed) || !isBytes(hpkeSeed)) throw damaged();
-  const member = await newMember({ seed, hpkeSeed });
+  const member = await newMember({ seed, hpkeSeed, ...(isLater ? laterOf(account, earlier) : {}) });
   const z = orNull(recoveryKey);
   const keys = orNull(signing);
   member.recoveryKey = z === null ? null : toBigInt(z);
@@ -91,8 +121,61 @@ export async function loadMemberKeys(
     member.baseKey = base;
     for (const [attribute, key] of attributes) member.signingKeys.set(attribute, key);
   }
-  await adoptPending(vault, pairing, { member, ledger });
   return member;
+}
+
+function laterOf(
+  account: CborValue | undefined,
+  earlier: CborValue | undefined,
+): Required<Pick<IdentitySeeds, "account" | "earlierHpkeSeeds">> {
+  const list: readonly CborValue[] = Array.isArray(earlier) ? earlier : [];
+  if (!isBytes(account) || !Array.isArray(earlier) || !list.every(isBytes)) throw damaged();
+  return { account, earlierHpkeSeeds: list as readonly Uint8Array[] };
+}
+
+/**
+ * Seeds of keys that are to replace the member's, kept before the ledger hears of them. Those of an attempt that was cut
+ * short are used again: its transaction may be in the chain.
+ */
+export async function pendingReplacement(vault: KeyVault, member: StoredMember): Promise<IdentitySeeds> {
+  const pending = await vault.load(replacementFile);
+  const fresh = replacingSeeds(member.account, member.seeds);
+  if (pending === undefined) {
+    await vault.save(replacementFile, [fresh.seed, fresh.hpkeSeed]);
+    return fresh;
+  }
+  const [seed, hpkeSeed] = Array.isArray(pending) ? (pending as readonly CborValue[]) : [];
+  if (!isBytes(seed) || !isBytes(hpkeSeed)) throw damaged();
+  return { ...fresh, seed, hpkeSeed };
+}
+
+/** Keys that the ledger shows as the account's by now take the place of those that they replace. */
+async function adoptReplacement(
+  vault: KeyVault,
+  pairing: Pairing,
+  { member, ledger }: { readonly member: StoredMember; readonly ledger: Reader },
+): Promise<StoredMember> {
+  if ((await vault.load(replacementFile)) === undefined) return member;
+  const next = await newMember(await pendingReplacement(vault, member));
+  if (!(await isPresentKey(ledger, next))) return member;
+  // After a crash right behind the saving they are there already.
+  const isSaved = equalBytes(next.seed, member.seed);
+  if (!isSaved) {
+    await saveMemberKeys(vault, pairing, next);
+    dropPendingKey(vault);
+  }
+  vault.remove(replacementFile);
+  return isSaved ? member : next;
+}
+
+async function demandPresent(ledger: Reader, member: StoredMember): Promise<void> {
+  const known = await readAccount(ledger, member.account);
+  if (known === undefined || (await isPresentKey(ledger, member))) return;
+  const height = await replacedAt(ledger, member.account);
+  throw new ChartsealError("revoked", "the keys in this folder were replaced by others of the same account", {
+    data: { account: toHex(member.account), height },
+    hint: "Use the device with the new keys; where nobody of yours replaced them, see the guide on recovery.",
+  });
 }
 
 async function adoptPending(
