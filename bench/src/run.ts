@@ -41,6 +41,11 @@ const benches = {
     columns: 3,
     load: async () => (await import("./ledger/ledger.ts")).benchLedger,
   },
+  authority: {
+    heading: "A committee: its keys, and an issue",
+    columns: 2,
+    load: async () => (await import("./authority/authority.ts")).benchAuthority,
+  },
   cli: {
     heading: "The command line",
     columns: 1,

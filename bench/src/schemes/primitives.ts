@@ -25,6 +25,9 @@ export type Primitive =
   | "G1 add"
   | "G1 encode"
   | "G2 encode"
+  | "G1 decode"
+  | "G2 decode"
+  | "GT decode"
   | "hash to G1"
   | "ETx1"
   | "ETx2"
@@ -54,6 +57,14 @@ function operation(pairing: Pairing, name: Primitive): () => unknown {
   if (name === "G1 add") return () => g1.add(many[0]!.point, g1.generator);
   if (name === "G1 encode") return () => g1.encode(many[0]!.point);
   if (name === "G2 encode") return () => g2.encode(many2[0]!.point);
+  if (name === "G1 decode") {
+    const bytes = g1.encode(many[0]!.point);
+    return () => g1.decode(bytes);
+  }
+  if (name === "G2 decode") {
+    const bytes = g2.encode(many2[0]!.point);
+    return () => g2.decode(bytes);
+  }
   if (name === "hash to G1")
     return () => g1.hash("chartseal-v1/bench\0", [utf8(`never hashed before ${hashed++}`)]);
   if (name.startsWith("E1")) return () => g1.linear([many]);
@@ -67,6 +78,10 @@ function operation(pairing: Pairing, name: Primitive): () => unknown {
     base: element(),
     exponent: randomScalar(),
   }));
+  if (name === "GT decode") {
+    const bytes = gt.encode(element());
+    return () => gt.decode(bytes);
+  }
   if (name === "F") {
     const bytes = gt.encode(element());
     return () => gt.clearCofactor(bytes);

@@ -17,7 +17,15 @@ import {
   verifyStateProof,
   verifyTransactionProof,
 } from "../src/index.ts";
-import { accountKey, balanceKind, balanceOf, refusals, seenKind, toyTransaction } from "./toy-rules.ts";
+import {
+  accountKey,
+  balanceKind,
+  balanceOf,
+  proposerKind,
+  refusals,
+  seenKind,
+  toyTransaction,
+} from "./toy-rules.ts";
 
 export interface EngineFactory {
   /** A fresh chain under the toy rules. */
@@ -57,6 +65,9 @@ export function conformance(name: string, factory: EngineFactory): void {
       expect([head.height, toHex(head.hash)]).toEqual([0, "00".repeat(32)]);
       expect(await all(ledger.blocks(1))).toEqual([]);
       expect(await ledger.block(1)).toBeUndefined();
+      // What stands in the genesis is read before the first block, and so is that something does not.
+      expect(await ledger.read(proposerKind, new Uint8Array())).toHaveLength(32);
+      expect(await ledger.read(balanceKind, accountKey(1))).toBeUndefined();
       await expect(ledger.prove(balanceKind, accountKey(1))).rejects.toMatchObject({ code: "input-invalid" });
     });
 

@@ -60,6 +60,9 @@ export class AnswerAt {
 
   /** @throws ChartsealError `input-invalid` for a height above the head */
   async state(kind: StateKind, key: Uint8Array, height?: number): Promise<z.output<typeof stateAnswer>> {
+    // Before the first block the state is the genesis', which the client has and no commit proves.
+    if (height === undefined && this.#height === 0)
+      return { anchor: null, block: null, value: null, proof: "" };
     const proved = await this.#ledger.prove(kind, key, height ?? this.#height);
     return {
       anchor: await this.anchor(),
