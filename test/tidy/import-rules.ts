@@ -9,9 +9,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "packages/records": [],
   "packages/ledger": ["crypto"],
   "packages/sharing": ["crypto", "storage", "ledger"],
+  "packages/oidc": ["crypto", "sharing"],
   // The command line runs a server (`serve`) and reaches one by its client; a server knows no command line.
-  "apps/cli": ["crypto", "storage", "ledger", "records", "sharing", "bench", "server"],
-  "apps/server": ["crypto", "storage", "ledger", "records", "sharing"],
+  "apps/cli": ["crypto", "storage", "ledger", "records", "sharing", "oidc", "bench", "server"],
+  "apps/server": ["crypto", "storage", "ledger", "records", "sharing", "oidc"],
   "apps/portal": ["crypto", "sharing", "server"],
   // What it measures of a committee is measured over a real server.
   bench: ["crypto", "storage", "ledger", "records", "sharing", "server"],

@@ -215,3 +215,37 @@ export {
   refusalForUsers,
   type SubmitExtras,
 } from "./submit.ts";
+export {
+  type ClaimsSource,
+  completeLink,
+  endLink,
+  type LinkReport,
+  type Login,
+  type Reading,
+  syncLink,
+  type Vouching,
+} from "./vouching/follow-identity.ts";
+export {
+  type Act,
+  type EndReason,
+  type Ground,
+  grantedByHand,
+  type Link,
+  type LinkPlace,
+  type LinkStore,
+  type LinkWish,
+  nonceOf,
+  signLinkWish,
+  verifyLinkWish,
+} from "./vouching/link.ts";
+export {
+  applyMapping,
+  type Claims,
+  type Mapping,
+  type MappingRule,
+  type Match,
+  mappingJson,
+  matchText,
+  parseMapping,
+} from "./vouching/mapping.ts";
+export { type Why, whyOf } from "./vouching/why.ts";

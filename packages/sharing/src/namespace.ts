@@ -83,8 +83,17 @@ export class HospitalNamespace implements Hospital {
   readonly #identity: Identity;
   readonly #secret: NamespaceSecret;
   readonly #writer: AccountWriter;
+  readonly #byHand: (account: Uint8Array, attributes: readonly string[]) => Promise<void>;
 
-  constructor(surroundings: Surroundings, own: { identity: Identity; secret: NamespaceSecret }) {
+  constructor(
+    surroundings: Surroundings,
+    own: { identity: Identity; secret: NamespaceSecret },
+    options: {
+      /** Told of a grant by hand before it is made, so that it is kept apart from what claims bring (vouching/). */
+      readonly byHand?: (account: Uint8Array, attributes: readonly string[]) => Promise<void>;
+    } = {},
+  ) {
+    this.#byHand = options.byHand ?? (async () => {});
     this.#surroundings = surroundings;
     this.#identity = own.identity;
     this.#secret = own.secret;
@@ -99,8 +108,14 @@ export class HospitalNamespace implements Hospital {
     return this.#identity.account;
   }
 
-  /** Vouches for attributes of this namespace, opening a signing period for those that have none. */
+  /** Vouches by hand for attributes of this namespace; what an identity provider brought is by hand from then on too. */
   async vouch(account: Uint8Array, attributes: readonly string[]): Promise<Submitted> {
+    await this.#byHand(account, attributes);
+    return await this.vouchMapped(account, attributes);
+  }
+
+  /** Vouches for attributes of this namespace, opening a signing period for those that have none. */
+  async vouchMapped(account: Uint8Array, attributes: readonly string[]): Promise<Submitted> {
     const { ledger } = this.#surroundings;
     const sorted = sortAttributes(attributes);
     const foreign = sorted.find((attribute) => namespaceOf(attribute) !== this.name);

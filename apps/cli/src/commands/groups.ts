@@ -6,6 +6,7 @@ import { addCareCommands } from "./care.ts";
 import { addCompletionCommand } from "./completion.ts";
 import { addDemoCommand } from "./demo.ts";
 import { addGuardianCommands } from "./guardians.ts";
+import { addIdentityCommands } from "./identity.ts";
 import { addHomeCommands } from "./init.ts";
 import { addIntegrityCommands } from "./integrity.ts";
 import { addIssuanceCommands } from "./issuance.ts";
@@ -24,6 +25,7 @@ import { addSettingsCommands } from "./settings.ts";
 export const commandGroups: readonly ((program: Command) => void)[] = [
   addHomeCommands,
   addMemberCommands,
+  addIdentityCommands,
   addAttributeCommands,
   addGuardianCommands,
   addRecoveryCommands,

@@ -30,6 +30,7 @@ import {
 import { readJson, writeJson } from "../home/files.ts";
 import { type Home, memberFolder, openHome } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
+import { noteByHand, openLinks } from "./identity-store.ts";
 import {
   dropPendingKey,
   loadMemberKeys,
@@ -71,6 +72,16 @@ export interface OwnSession extends Session {
   readonly vault: KeyVault;
   readonly validatorSeed: Uint8Array;
   readonly provider: StorageProvider;
+  /** A hospital whose keys are in this home's vault. */
+  hospital(name: string): Promise<HospitalNamespace | undefined>;
+}
+
+/** For what is done with the services' own keys alone. @throws ChartsealError `home-busy` where a server has them */
+export function ownSession(session: Session): OwnSession {
+  if ("hospital" in session && "vault" in session) return session as OwnSession;
+  throw new ChartsealError("home-busy", "the server that runs on this home has its keys", {
+    hint: "Stop it, or ask it by its own routes.",
+  });
 }
 
 const now = (): number => Date.now();
@@ -167,10 +178,23 @@ async function assemble(
   };
   const namespace = async (name: string): Promise<HospitalNamespace | undefined> => {
     const own = await loadNamespace(vault, name);
-    return own === undefined ? undefined : new HospitalNamespace(surroundings, own);
+    if (own === undefined) return undefined;
+    const byHand = (account: Uint8Array, attributes: readonly string[]): Promise<void> =>
+      noteByHand(openLinks(vault, name), toHex(account), attributes);
+    return new HospitalNamespace(surroundings, own, { byHand });
   };
   const addNamespace = (name: string) => registerNew(surroundings, { vault, validatorSeed, name });
-  const session = { ...surroundings, home, vault, validatorSeed, provider, members, namespace, close };
+  const session = {
+    ...surroundings,
+    home,
+    vault,
+    validatorSeed,
+    provider,
+    members,
+    namespace,
+    hospital: namespace,
+    close,
+  };
   try {
     await rollPeriods(surroundings, namespace);
   } catch (error) {

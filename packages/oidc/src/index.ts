@@ -1,0 +1,4 @@
+/** The public entry of @chartseal/oidc. */
+export { verifyIdToken } from "./id-token.ts";
+export { type BegunLogin, IdentityProvider } from "./identity-provider.ts";
+export { checkSettings, defaultScopes, type OidcSettings } from "./settings.ts";
