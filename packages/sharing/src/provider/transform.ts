@@ -184,14 +184,15 @@ async function judge({ surroundings, identity, stores }: ProviderSelf, reveal: R
     mode === undefined
       ? await judgeLive({ surroundings, identity, stores }, { reveal, record })
       : await judgeSpecial({ surroundings, identity, stores }, { mode, reveal, record });
-  if (isKeyOfItsId(surroundings.pairing, used.custody)) return { request, record, ...used };
-  throw new ChartsealError(
-    "issue-refused",
-    "the key in custody is not the one that the ledger shows as issued",
-    {
-      hint: "chartseal keys renew issues a new one.",
-    },
-  );
+  if (mode !== undefined) demandIssued(surroundings, used.custody);
+  return { request, record, ...used };
+}
+
+/** Before anything is said of what the key holds. @throws ChartsealError `issue-refused` */
+function demandIssued({ pairing }: ProviderSelf["surroundings"], custody: CustodyKey): void {
+  if (isKeyOfItsId(pairing, custody)) return;
+  const sentence = "the key in custody is not the one that the ledger shows as issued";
+  throw new ChartsealError("issue-refused", sentence, { hint: "chartseal keys renew issues a new one." });
 }
 
 /** The account's one live key, and those of its attributes that are in force. */
@@ -209,6 +210,7 @@ async function judgeLive(
       hint: "A new key is issued at the next grant.",
     });
   }
+  demandIssued(surroundings, custody);
   const policy = sealedPolicy(parsePolicy(record.policy), toHex(record.owner));
   const attributes = await attributesInForce(surroundings, { custody, policy, account: reveal.account });
   return { custody, attributes };
