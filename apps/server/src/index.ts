@@ -8,6 +8,8 @@ export {
 } from "./host/config.ts";
 export { chooseRoles, type Host, type HostOptions, startHost } from "./host/host.ts";
 export type { Access, Role, RoleApp, Signer } from "./host/role.ts";
+export { type DriveOptions, driveNode } from "./roles/authority/drive.ts";
+export { type AuthorityRoleOptions, authorityRole, type ServedNode } from "./roles/authority/role.ts";
 export { type LedgerRoleOptions, ledgerRole } from "./roles/ledger/role.ts";
 export { type NamespaceRoleOptions, namespaceRole } from "./roles/namespace/role.ts";
 export { type ProviderRoleOptions, providerRole } from "./roles/provider/role.ts";

@@ -19,15 +19,17 @@ import {
   type Entry,
   emptyKey,
   entries,
+  fromBytes,
   type KeygenValue,
   keygenKey,
   newRun,
   presentAsPast,
+  presentCommittee,
   type Session,
   type StateAccess,
   sessionRun,
 } from "@chartseal/ledger";
-import { keySpaces, type PresentNodes, readNodes } from "../committee.ts";
+import { keySpaces, type PresentNodes } from "../committee.ts";
 import type { Surroundings } from "../parties.ts";
 import { type Reader, readEntry } from "../state.ts";
 
@@ -68,31 +70,38 @@ export async function viewCommittee(surroundings: Surroundings): Promise<Committ
   }
 }
 
-async function readView(surroundings: Surroundings): Promise<CommitteeView> {
-  const { ledger } = surroundings;
+async function readView({ ledger, pairing }: Surroundings): Promise<CommitteeView> {
+  // All at once: over a network each read is a round trip.
   const state = await prefetch(ledger, [
     [entries.consortium, emptyKey],
     [entries.committeeNodes, emptyKey],
     [entries.committeeChange, emptyKey],
     ...sessions.map((session) => [entries.committee, utf8(session)] as const),
+    ...sessions.map((session) => [entries.keygen, utf8(session)] as const),
   ]);
-  const consortium = await readEntry(ledger, entries.consortium, emptyKey);
+  const consortium = entryOf(state, entries.consortium, emptyKey);
   if (consortium === undefined) throw new ChartsealError("chain-altered", "the ledger names no committee");
-  const views: SessionView[] = [];
-  for (const session of sessions) {
-    const value = (await readEntry(ledger, entries.keygen, utf8(session))) ?? newRun;
-    const block = { chainId: ledger.chainId, pairing: surroundings.pairing };
+  const block = { chainId: ledger.chainId, pairing };
+  const views = sessions.map((session): SessionView => {
+    const value = entryOf(state, entries.keygen, utf8(session)) ?? newRun;
     const found = sessionRun(state, { block, consortium, session, attempt: value.attempt });
     const needed = found.run.origin.kind === "reshare" ? found.run.dealers.length : found.run.threshold;
-    views.push({ session, value, needed, ...found });
-  }
+    return { session, value, needed, ...found };
+  });
+  const { nodes, threshold } = presentCommittee(state, consortium);
+  const epoch = entryOf(state, entries.committeeNodes, emptyKey)?.epoch ?? 1;
   return {
     consortium,
-    present: await readNodes(ledger),
+    present: { nodes, threshold, epoch },
     hasKeys: sessions.every((session) => state.get(entries.committee.kind, utf8(session)) !== undefined),
-    change: await readEntry(ledger, entries.committeeChange, emptyKey),
+    change: entryOf(state, entries.committeeChange, emptyKey),
     sessions: views,
   };
+}
+
+function entryOf<V>(state: Pick<StateAccess, "get">, entry: Entry<V>, key: Uint8Array): V | undefined {
+  const bytes = state.get(entry.kind, key);
+  return bytes === undefined ? undefined : fromBytes(entry.codec, bytes);
 }
 
 type Wanted = readonly [entry: Pick<Entry<unknown>, "kind">, key: Uint8Array];

@@ -7,12 +7,21 @@
  * every envelope, and whoever got the old key later could else open the old shares again.
  */
 import { ChartsealError, equalBytes, hpkeKeyPair } from "@chartseal/crypto";
-import { type Action, entries, lists, type NodeFaultValue, type Session } from "@chartseal/ledger";
+import {
+  type Action,
+  encodeTransaction,
+  entries,
+  lists,
+  type NodeFaultValue,
+  roles,
+  type Session,
+  signAsAccount,
+} from "@chartseal/ledger";
 import { CommitteeNode } from "../issue.ts";
 import type { NodeShares } from "../key-generation.ts";
 import type { Identity, SealedAnswer, Surroundings } from "../parties.ts";
 import { readAccount, readEntry, readList } from "../state.ts";
-import { AccountWriter } from "../submit.ts";
+import { AccountWriter, currentBody } from "../submit.ts";
 import { type CommitteeView, sessions, viewCommittee } from "./committee-view.ts";
 import { NodeSecrets, type NodeStore } from "./node-store.ts";
 import { nextMessage, type Participant } from "./rounds.ts";
@@ -115,6 +124,27 @@ export class NodeDriver {
       run: kind === null ? null : { kind, open },
       faults: await readNamedNodes(ledger),
     };
+  }
+
+  /**
+   * The node's registration on a ledger that does not know it, signed by it; it counts where validators admit it.
+   * @throws ChartsealError `input-invalid` for a node that is registered
+   */
+  async registration(): Promise<Uint8Array> {
+    const { ledger } = this.#surroundings;
+    const known = await readAccount(ledger, this.account);
+    if (known !== undefined && (known.roles & roles.node) !== 0) {
+      throw new ChartsealError("input-invalid", "this node is registered already");
+    }
+    const view = await viewCommittee(this.#surroundings);
+    const keys = await this.#secrets.receivingKeys();
+    const newest = keys.at(-1) ?? (await newKey(view));
+    if (keys.length === 0) await this.#secrets.saveReceivingKeys([newest]);
+    const { publicKey, account, seed } = this.#identity;
+    const action = { kind: "register-node", publicKey, hpkeKey: newest.publicKey } as const;
+    const body = await currentBody(this.#surroundings, action);
+    const sequence = known?.sequence ?? 0;
+    return encodeTransaction(body, { account: signAsAccount({ seed, account, sequence, body }) });
   }
 
   async #answering(): Promise<CommitteeNode> {
