@@ -11,6 +11,7 @@ export type { Access, Role, RoleApp, Signer } from "./host/role.ts";
 export { type DriveOptions, driveNode } from "./roles/authority/drive.ts";
 export { type AuthorityRoleOptions, authorityRole, type ServedNode } from "./roles/authority/role.ts";
 export { type LedgerRoleOptions, ledgerRole } from "./roles/ledger/role.ts";
+export type { IdentityOf, IdentityService } from "./roles/namespace/identity.ts";
 export { type NamespaceRoleOptions, namespaceRole } from "./roles/namespace/role.ts";
 export { type ProviderRoleOptions, providerRole } from "./roles/provider/role.ts";
 export { hexOf, hexUpTo } from "./wire.ts";

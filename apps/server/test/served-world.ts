@@ -15,6 +15,7 @@ import { nodeTransport } from "../src/client/node-transport.ts";
 import {
   type Host,
   type HostConfigInput,
+  type IdentityOf,
   ledgerRole,
   namespaceRole,
   type ProviderRoleOptions,
@@ -39,6 +40,7 @@ export class ServedWorld {
       readonly provider?: ProviderRoleOptions["limits"];
       readonly limits?: HostConfigInput["limits"];
       readonly localKey?: Uint8Array;
+      readonly identity?: (world: World) => IdentityOf;
     } = {},
   ): Promise<ServedWorld> {
     const world = await World.create();
@@ -55,6 +57,7 @@ export class ServedWorld {
         namespaceRole({
           namespace: async (name) => hospitals.get(name),
           names: async () => [...hospitals.keys()],
+          ...(options.identity === undefined ? {} : { identity: options.identity(world) }),
         }),
       ],
       version: "0",

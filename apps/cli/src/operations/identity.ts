@@ -3,10 +3,9 @@
  * The login waits for a person, so it happens before the home is locked; what it gives is taken under the lock.
  */
 import { ChartsealError, fromHex, isSelf, parseAttribute } from "@chartseal/crypto";
-import type { BegunLogin, IdentityProvider, OidcSettings } from "@chartseal/oidc";
+import type { BegunLogin, IdentityProvider, NamespaceIdentity, OidcSettings } from "@chartseal/oidc";
 import {
   completeLink,
-  endLink,
   type Link,
   type LinkPlace,
   type LinkReport,
@@ -18,7 +17,6 @@ import {
   namespaceExists,
   nonceOf,
   signLinkWish,
-  syncLink,
   type Vouching,
   type Why,
   whyOf,
@@ -181,6 +179,16 @@ export function reportValue(
   return { member: memberNameOf(session.home, account) ?? null, account, ...report };
 }
 
+/** A namespace's links as a service of this process. */
+export async function identityOf(session: OwnSession, namespace: string): Promise<NamespaceIdentity> {
+  const { NamespaceIdentity } = await import("@chartseal/oidc");
+  return new NamespaceIdentity({
+    settings: async () => (await settingsOf(session.vault, namespace)).oidc,
+    vouching: () => vouchingOf(session, namespace),
+    revoked: () => session.provider.follow(),
+  });
+}
+
 /**
  * Reads the claims of every linked member, or of one, and does what follows.
  * @throws ChartsealError `identity-unreachable`, and then nothing was changed
@@ -190,20 +198,9 @@ export async function syncNamespace(
   namespace: string,
   member?: string,
 ): Promise<Record<string, unknown>[]> {
-  const vouching = await vouchingOf(session, namespace);
-  const provider = await discover(await settingsOf(session.vault, namespace), session.now);
   const only = member === undefined ? undefined : requireMember(session.home, member).account;
-  const reports: Record<string, unknown>[] = [];
-  let revoked = false;
-  for (const account of await vouching.store.accounts()) {
-    if (only !== undefined && account !== only) continue;
-    const report = await syncLink(vouching, provider, account);
-    if (report === undefined || report.outcome === "unlinked") continue;
-    revoked ||= report.revoked.length > 0;
-    reports.push(reportValue(session, report));
-  }
-  if (revoked) await session.provider.follow();
-  return reports;
+  const reports = await (await identityOf(session, namespace)).sync(only);
+  return reports.map((report) => reportValue(session, report));
 }
 
 /** @throws ChartsealError `input-invalid` for a member that is not linked */
@@ -212,15 +209,10 @@ export async function unlinkMember(
   namespace: string,
   member: string,
 ): Promise<Record<string, unknown>> {
-  const report = await endLink(
-    await vouchingOf(session, namespace),
-    requireMember(session.home, member).account,
-  );
-  if (report === undefined) {
-    throw new ChartsealError("input-invalid", `${member} is not linked at ${namespace}`);
-  }
-  if (report.revoked.length > 0) await session.provider.follow();
-  return reportValue(session, report);
+  const { account } = requireMember(session.home, member);
+  const report = await (await identityOf(session, namespace)).unlink(account);
+  if (report !== undefined) return reportValue(session, report);
+  throw new ChartsealError("input-invalid", `${member} is not linked at ${namespace}`);
 }
 
 /** @throws ChartsealError `input-invalid` for what is no attribute, or one that the member never held */

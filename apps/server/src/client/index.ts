@@ -3,6 +3,7 @@ export { fromProblem, type Problem, problemType, statusOf, toProblem } from "../
 export { contentDigest, type RequestSigner, signatureTag, signRequest } from "../signature/message.ts";
 export { Connection, type ConnectionOptions } from "./connection.ts";
 export { HttpAuthorityNode, type HttpAuthorityNodeOptions } from "./http-authority.ts";
+export { HttpIdentity, type HttpIdentityOptions } from "./http-identity.ts";
 export { HttpLedger, type HttpLedgerOptions } from "./http-ledger.ts";
 export { HttpNamespace, type HttpNamespaceOptions } from "./http-namespace.ts";
 export { HttpProvider, type HttpProviderOptions } from "./http-provider.ts";

@@ -4,12 +4,15 @@ import type { NamespaceService } from "@chartseal/sharing";
 import { z } from "zod";
 import type { Role, RoleApp } from "../../host/role.ts";
 import { hexOf, hexUpTo } from "../../wire.ts";
+import { addIdentity, type IdentityOf } from "./identity.ts";
 
 export interface NamespaceRoleOptions {
   /** The service of a namespace that this host runs, or undefined. */
   readonly namespace: (name: string) => Promise<NamespaceService | undefined>;
   /** Names of the namespaces that this host runs. */
   readonly names: () => Promise<readonly string[]>;
+  /** The identity provider that a namespace of this host follows. */
+  readonly identity?: IdentityOf;
 }
 
 const namespaceName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/);
@@ -19,7 +22,10 @@ const sealedBytesMax = 256 * 1024;
 export function namespaceRole(options: NamespaceRoleOptions): Role {
   return {
     name: "namespace",
-    register: (app) => addSigningKeys(app, options),
+    register: (app) => {
+      addSigningKeys(app, options);
+      addIdentity(app, options.identity ?? (async () => undefined));
+    },
     health: async () => ({ namespaces: (await options.names()).length }),
   };
 }
