@@ -6,6 +6,7 @@ import type { Home } from "./home/home.ts";
 import { findMember, homeFolder, openHome, requireMember } from "./home/home.ts";
 import type { KeyVault } from "./home/key-vault.ts";
 import { passphraseAtHand, readPassphrase } from "./home/passphrase.ts";
+import { rekeyForOwners, tellOwners } from "./operations/after-use.ts";
 import { completeKeys } from "./operations/keys.ts";
 import { recoveryNotices } from "./operations/recovery.ts";
 import type { Globals } from "./program-globals.ts";
@@ -34,7 +35,10 @@ export interface WritingOptions {
   readonly check?: (session: ReadSession) => Promise<void> | void;
 }
 
-/** Runs as the home's one writer, with its services and the named members' keys. */
+/**
+ * Runs as the home's one writer, with its services and the named members' keys. Members are told first what happened to
+ * their records in emergencies; what has to be rekeyed after one is, when the command is done.
+ */
 export async function writing<T>(
   globals: Globals,
   options: WritingOptions,
@@ -55,7 +59,10 @@ export async function writing<T>(
       for (const notice of await recoveryNotices(session, member)) globals.output.warn(notice);
       await completeKeys(session, member);
     }
-    return await work(session);
+    await tellOwners(session, globals.output);
+    const done = await work(session);
+    await rekeyForOwners(session, globals.output);
+    return done;
   } finally {
     await session.close();
   }

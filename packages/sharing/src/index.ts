@@ -145,12 +145,12 @@ export {
 } from "./provider/stores.ts";
 export { rebuildLeaves, spanTreeName } from "./provider/take.ts";
 export {
+  type Appointment,
   appointmentFor,
   appointProxy,
   endProxy,
   listAppointments,
   listProxies,
-  type Proxy,
   type ProxyStatus,
   readProxy,
   revokeRuleAsProxy,

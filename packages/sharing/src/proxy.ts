@@ -21,7 +21,7 @@ type Signing = Pick<Identity, "account" | "seed">;
 /** `void`: an era was raised since, or the proxy's account was given up. */
 export type ProxyStatus = "in-force" | "ended" | "void";
 
-export interface Proxy extends ProxyValue {
+export interface Appointment extends ProxyValue {
   /** 32 bytes. */
   readonly id: Uint8Array;
   readonly status: ProxyStatus;
@@ -76,7 +76,7 @@ export async function revokeRuleAsProxy(
 type Place = Pick<Surroundings, "ledger" | "now">;
 
 /** As of now. @throws ChartsealError `proxy-missing` */
-export async function readProxy({ ledger, now }: Place, id: Uint8Array): Promise<Proxy> {
+export async function readProxy({ ledger, now }: Place, id: Uint8Array): Promise<Appointment> {
   const value = await readEntry(ledger, entries.proxy, id);
   if (value === undefined) throw new ChartsealError("proxy-missing", "no such appointment is on the ledger");
   const era = (await readEntry(ledger, entries.era, emptyKey))?.era ?? 0;
@@ -87,12 +87,12 @@ export async function readProxy({ ledger, now }: Place, id: Uint8Array): Promise
 }
 
 /** Whom the owner appointed, oldest first. */
-export function listProxies(place: Place, owner: Uint8Array): Promise<Proxy[]> {
+export function listProxies(place: Place, owner: Uint8Array): Promise<Appointment[]> {
   return listed(place, lists.proxiesOfOwner, owner);
 }
 
 /** For whom the account was appointed, oldest first. */
-export function listAppointments(place: Place, proxy: Uint8Array): Promise<Proxy[]> {
+export function listAppointments(place: Place, proxy: Uint8Array): Promise<Appointment[]> {
   return listed(place, lists.proxiesOfAccount, proxy);
 }
 
@@ -100,8 +100,8 @@ async function listed(
   place: Place,
   list: typeof lists.proxiesOfOwner | typeof lists.proxiesOfAccount,
   account: Uint8Array,
-): Promise<Proxy[]> {
-  const proxies: Proxy[] = [];
+): Promise<Appointment[]> {
+  const proxies: Appointment[] = [];
   for (const id of await readList(place.ledger, list, account)) proxies.push(await readProxy(place, id));
   return proxies;
 }
@@ -113,7 +113,7 @@ async function listed(
 export async function appointmentFor(
   place: Place,
   options: { readonly owner: Uint8Array; readonly proxy: Uint8Array; readonly right: ProxyRight },
-): Promise<Proxy> {
+): Promise<Appointment> {
   const { owner, proxy, right } = options;
   const all = (await listAppointments(place, proxy)).filter((one) => equalBytes(one.owner, owner));
   const serving = all.filter(({ status, may }) => status === "in-force" && may.includes(right));

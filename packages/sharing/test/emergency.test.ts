@@ -3,7 +3,7 @@
  * every way in which a piece is missing at nodes, ledger or provider. What the ledger alone refuses is in
  * packages/ledger/test/rules-emergency.test.ts.
  */
-import { equalBytes, toHex } from "@chartseal/crypto";
+import { equalBytes, randomBytes, toHex } from "@chartseal/crypto";
 import { entries } from "@chartseal/ledger";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -296,6 +296,15 @@ describe("the keys of an account and of its emergencies", () => {
     expect((await specialKeyOf(world.ledger, grant, key))?.keyId).toEqual(key.keyId);
   });
 
+  test("one that a crash left beside the present one goes with the next following, and the present one stays", async () => {
+    const grant = await inForce(world, scene);
+    const key = await keyFor(world, first, grant);
+    const present = (await world.stores.special.get(grant.grantId, key.keyId))!;
+    await world.stores.special.put(grant.grantId, { ...present, keyId: randomBytes(32) });
+    await world.provider.dropEnded();
+    expect(world.stores.special.idsOf(grant.grantId)).toEqual([key.keyId]);
+  });
+
   test("the emergency's goes when time alone has ended it, with no block to say so", async () => {
     const grant = await inForce(world, scene, 60_000);
     await keyFor(world, first, grant);
@@ -328,8 +337,10 @@ describe("afterwards", () => {
     expect(equalBytes(after.headerHash, before.headerHash)).toBe(false);
     expect(await recordsToRekey(world, owner.account)).toEqual([]);
     expect(await readOut(await retrieve(world, { member: owner, recordId }))).toBe("allergic to penicillin");
+    const unused = await inForce(world, scene, 60_000);
     const alone = await declared(world, scene, 60_000);
     world.advance(60_000);
+    expect(await readEmergency(world, unused.grantId)).toMatchObject({ status: "over", keyIssued: false });
     expect((await readEmergency(world, alone)).status).toBe("lapsed");
     expect(await recordsToRekey(world, owner.account)).toEqual([]);
   });

@@ -5,6 +5,7 @@ import { addBenchCommand } from "./bench.ts";
 import { addCareCommands } from "./care.ts";
 import { addCompletionCommand } from "./completion.ts";
 import { addDemoCommand } from "./demo.ts";
+import { addEmergencyCommands } from "./emergency.ts";
 import { addGuardianCommands } from "./guardians.ts";
 import { addIdentityCommands } from "./identity.ts";
 import { addHomeCommands } from "./init.ts";
@@ -15,6 +16,7 @@ import { addLedgerCommands } from "./ledger.ts";
 import { addMemberCommands } from "./members.ts";
 import { addPolicyCommands } from "./policy.ts";
 import { addPortableCommands } from "./portable.ts";
+import { addProxyCommands } from "./proxies.ts";
 import { addRecordCommands } from "./records.ts";
 import { addRecoveryCommands } from "./recovery.ts";
 import { addRetrieveCommands } from "./retrieve.ts";
@@ -33,6 +35,8 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addSealCommand,
   addRetrieveCommands,
   addRecordCommands,
+  addEmergencyCommands,
+  addProxyCommands,
   addPolicyCommands,
   addSettingsCommands,
   addLedgerCommands,

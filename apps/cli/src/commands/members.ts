@@ -1,15 +1,16 @@
 /** namespace and member: the hospitals that vouch, and the people. */
-import { fromHex, toHex } from "@chartseal/crypto";
+import { ChartsealError, fromHex, toHex } from "@chartseal/crypto";
 import { attributesInForce, listNamespaces, readAccount } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { listMembers, requireMember } from "../home/home.ts";
 import { readPassphrase } from "../home/passphrase.ts";
 import { addMember, addNamespace, checkNewMember, checkNewNamespace } from "../operations/members.ts";
+import { appointGuardian, type Guardian } from "../operations/minors.ts";
 import { makePaperKit, waysWarning } from "../operations/recovery.ts";
 import { globalsOf } from "../program-globals.ts";
 import { passphraseOption, reading, writing } from "../run.ts";
 import type { ReadSession } from "../services/session.ts";
-import { example } from "./shared.ts";
+import { endOf, example } from "./shared.ts";
 
 export function addMemberCommands(program: Command): void {
   addNamespaceGroup(program.command("namespace").description("hospitals that vouch for attributes"));
@@ -39,24 +40,48 @@ function addNamespaceGroup(group: Command): void {
   example(list, "chartseal namespace list --json");
 }
 
+/** @throws ChartsealError `input-invalid`, `member-unknown` */
+function guardianOf(
+  session: ReadSession,
+  { guardian, until }: { readonly guardian?: string; readonly until?: string },
+): Guardian | undefined {
+  if (guardian === undefined && until === undefined) return undefined;
+  if (guardian === undefined || until === undefined) {
+    throw new ChartsealError("input-invalid", "--guardian and --until go together");
+  }
+  const endMs = endOf({ until }, { now: session.now() });
+  return { name: guardian, account: fromHex(requireMember(session.home, guardian).account, 20), endMs };
+}
+
 function addMemberGroup(group: Command): void {
   const add = group
     .command("add <name>")
-    .description("make a member: account keys, recovery key, a paper kit, printed once")
-    .action(async (name: string) => {
+    .description(
+      "make a member: account keys, recovery key, a paper kit, printed once; a minor with its guardian",
+    )
+    .option("--guardian <member>", "of a minor: reads and sets rules for it, with --until")
+    .option("--until <date>", "when the guardian's appointment ends by itself, such as 2036-05-17")
+    .action(async (name: string, options: { guardian?: string; until?: string }) => {
       const globals = globalsOf(add);
-      const check = (session: ReadSession): void => checkNewMember(session, name);
+      const check = (session: ReadSession): void => {
+        guardianOf(session, options);
+        checkNewMember(session, name);
+      };
       const passphrase = async (): Promise<string> => await readPassphrase(passphraseOption(globals));
-      const { member, kit } = await writing(globals, { check }, async (session) => {
+      const { member, kit, appointed } = await writing(globals, { check }, async (session) => {
+        const guardian = guardianOf(session, options);
         const made = await addMember(session, { name, passphrase: await passphrase() });
-        return { member: made.member, kit: await makePaperKit(session, made.keys) };
+        const appointed = guardian && (await appointGuardian(session, made.keys, guardian));
+        return { member: made.member, kit: await makePaperKit(session, made.keys), appointed };
       });
       globals.output.notice(kit.page);
       const warning = waysWarning(name, kit.ways);
       if (warning !== undefined) globals.output.warn(warning);
+      const guarded =
+        appointed === undefined ? "" : ` Guardian: ${appointed.guardian} until ${appointed.until}.`;
       globals.output.value(
-        { member: name, account: member.account },
-        `Member ${name}, account ${member.account}.`,
+        { member: name, account: member.account, ...appointed },
+        `Member ${name}, account ${member.account}.${guarded}`,
       );
     });
   example(add, "chartseal member add alice");

@@ -9,15 +9,24 @@ import {
   request,
   requireRecord,
   retrieve,
+  retrieveSpecially,
 } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { parseRecordId, requireMember } from "../home/home.ts";
 import { authorValue, destinationOf, parseRange } from "../operations/opened.ts";
 import { checkDestination, type Destination, deliver } from "../operations/output-file.ts";
+import { checkSpecial, grantOf, readerOf, type SpecialOptions } from "../operations/special-reading.ts";
 import { type Globals, globalsOf } from "../program-globals.ts";
 import { progressBar } from "../progress.ts";
 import { writing } from "../run.ts";
-import { memberOf, type ReadSession, refreshKeys, type Session } from "../services/session.ts";
+import {
+  memberOf,
+  type ReadSession,
+  refreshKeys,
+  type Session,
+  type SessionMember,
+} from "../services/session.ts";
+import { specialKeyFor } from "../services/special-keys.ts";
 import { example } from "./shared.ts";
 
 interface OpenOptions {
@@ -27,6 +36,8 @@ interface OpenOptions {
   readonly range?: string;
   readonly file?: string;
   readonly genesis?: string;
+  readonly emergency?: string;
+  readonly proxyFor?: string;
 }
 
 async function deliverOpened(
@@ -83,25 +94,38 @@ async function openRecord(globals: Globals, record: string, options: OpenOptions
   const check = async (session: ReadSession): Promise<void> => {
     const range = options.range === undefined ? undefined : parseRange(options.range);
     checkPurpose(options.purpose);
+    checkSpecial(session, options);
     checkDestination(destination);
     requireMember(session.home, options.as);
     await checkRecord(session, parseRecordId(record), range);
   };
   const value = await writing(globals, { members: [options.as], check }, async (session) => {
     const member = memberOf(session, options.as);
-    await refreshKeys(session, member);
     const recordId = parseRecordId(record);
-    const purpose = options.purpose === undefined ? {} : { purpose: options.purpose };
-    const opened = await retrieve(session, { member: member.keys, recordId, ...purpose }).catch(
-      async (error: unknown) => {
-        const { address } = await requireRecord(session.ledger, recordId);
-        throw withPlace(error, { recordId: toHex(recordId), copy: address });
-      },
-    );
+    const opened = await retrieveAs(session, { member, recordId, options }).catch(async (error: unknown) => {
+      const { address } = await requireRecord(session.ledger, recordId);
+      throw withPlace(error, { recordId: toHex(recordId), copy: address });
+    });
     const range = options.range === undefined ? undefined : parseRange(options.range);
     return await deliverOpened({ ...opened, recordId }, destination, range);
   });
   report(globals, destination, value);
+}
+
+/** By the member's own proof, in an emergency, or as a proxy. */
+async function retrieveAs(
+  session: Session,
+  asked: { readonly member: SessionMember; readonly recordId: Uint8Array; readonly options: OpenOptions },
+): Promise<Opened> {
+  const { member, recordId, options } = asked;
+  const purpose = options.purpose === undefined ? {} : { purpose: options.purpose };
+  const grant = await grantOf(session, member, options);
+  if (grant === undefined) {
+    await refreshKeys(session, member);
+    return await retrieve(session, { member: member.keys, recordId, ...purpose });
+  }
+  const key = await specialKeyFor(session, member, grant);
+  return await retrieveSpecially(session, { member: member.keys, grant, key, recordId, ...purpose });
 }
 
 function report(globals: Globals, destination: Destination, value: Record<string, unknown>): void {
@@ -129,6 +153,8 @@ export function addRetrieveCommands(program: Command): void {
     .option("--out <file>", "where the bytes go; the file appears whole or not at all")
     .option("--purpose <code>", "HL7 PurposeOfUse; default TREAT")
     .option("--range <a-b>", "bytes A to B only, both included")
+    .option("--emergency <id>", "in this emergency, as its first clinician; purpose BTG unless ETREAT")
+    .option("--proxy-for <owner>", "as the owner's proxy")
     .option("--file <file>", "open a portable record without ledger or provider")
     .option("--genesis <file>", "the genesis that a portable record is checked against")
     .action(async (record: string | undefined, options: OpenOptions) => {
@@ -151,21 +177,25 @@ function addSteps(program: Command): void {
     .description("prove the policy on the ledger and print the grant (a step of open)")
     .requiredOption("--as <name>", "the member who asks")
     .option("--purpose <code>", "HL7 PurposeOfUse; default TREAT")
-    .action(async (record: string, options: { as: string; purpose?: string }) => {
+    .option("--emergency <id>", "in this emergency, as its first clinician; purpose BTG unless ETREAT")
+    .option("--proxy-for <owner>", "as the owner's proxy")
+    .action(async (record: string, options: SpecialOptions & { as: string; purpose?: string }) => {
       const globals = globalsOf(command);
       const check = async (session: ReadSession): Promise<void> => {
         checkPurpose(options.purpose);
+        checkSpecial(session, options);
         requireMember(session.home, options.as);
         await checkRecord(session, parseRecordId(record));
       };
       const value = await writing(globals, { members: [options.as], check }, async (session) => {
         const member = memberOf(session, options.as);
-        await refreshKeys(session, member);
-        const purpose = options.purpose === undefined ? {} : { purpose: options.purpose };
+        const grant = await grantOf(session, member, options);
+        if (grant === undefined) await refreshKeys(session, member);
         const granted = await request(session, {
           member: member.keys,
           recordId: parseRecordId(record),
-          ...purpose,
+          ...(options.purpose === undefined ? {} : { purpose: options.purpose }),
+          ...(grant === undefined ? {} : { grant }),
         });
         await saveGrant(session, member.name, granted);
         const { requestId, proof } = granted;
@@ -227,8 +257,9 @@ function addTransform(program: Command): void {
       const value = await writing(globals, { members: [options.as], check }, async (session) => {
         const member = memberOf(session, options.as);
         const granted = await loadGrant(session, options.as, requestId);
-        const transformed = await askTransform(session, { member: member.keys, granted });
-        const opened = await open(session, { member: member.keys, granted, transformed });
+        const reader = await readerOf(session, member, granted.requestId);
+        const transformed = await askTransform(session, { member: reader, granted });
+        const opened = await open(session, { member: reader, granted, transformed });
         const { recordId } = granted;
         return { requestId, ...(await deliverOpened({ ...opened, recordId }, destination, undefined)) };
       });

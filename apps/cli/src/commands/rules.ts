@@ -1,11 +1,14 @@
 /** rule: what a hospital may deposit about the owner, and for what it may be read. */
 import { ChartsealError, fromHex, type Policy, parsePolicy, toHex } from "@chartseal/crypto";
 import {
+  appointmentFor,
   checkPurposes,
   listRules,
   namespaceExists,
   revokeRule,
+  revokeRuleAsProxy,
   setRule,
+  setRuleAsProxy,
   widerRecords,
   writersOf,
 } from "@chartseal/sharing";
@@ -14,7 +17,7 @@ import { listMembers, type MemberFile, requireMember } from "../home/home.ts";
 import { demandNamespaces } from "../operations/policies.ts";
 import { globalsOf } from "../program-globals.ts";
 import { reading, writing } from "../run.ts";
-import { memberOf, type ReadSession } from "../services/session.ts";
+import { memberOf, type ReadSession, type Session } from "../services/session.ts";
 import { commaList, example, parseTime, wholeNumberOf, writtenPolicy } from "./shared.ts";
 
 interface SetOptions {
@@ -25,6 +28,7 @@ interface SetOptions {
   readonly purposes?: string[];
   readonly expires?: string;
   readonly perDay?: string;
+  readonly asProxy?: string;
 }
 
 interface CheckedRule {
@@ -66,6 +70,7 @@ async function checkRuleOptions(
   await demandNamespaces(ledger, policy);
   const allowed = writersOf(options.namespace, policy, writers);
   requireMember(home, options.owner);
+  if (options.asProxy !== undefined) requireMember(home, options.asProxy);
   return {
     policy,
     writers: allowed,
@@ -73,6 +78,28 @@ async function checkRuleOptions(
     ...expires,
     ...perDay,
   };
+}
+
+/** By the owner, or by its proxy. @returns the height */
+async function submitRule(
+  session: Session,
+  { owner, namespace, asProxy }: SetOptions,
+  checked: CheckedRule,
+): Promise<number> {
+  if (asProxy === undefined) {
+    const { keys } = memberOf(session, owner);
+    return (await setRule(session, { owner: keys, namespace, ...checked })).submitted.height;
+  }
+  const appointed = await rulesProxy(session, owner, asProxy);
+  return (await setRuleAsProxy(session, { ...appointed, namespace, ...checked })).height;
+}
+
+/** The proxy's keys with the appointment under which it changes the owner's rules. @throws ChartsealError `proxy-missing` */
+async function rulesProxy(session: Session, owner: string, name: string) {
+  const { keys: proxy } = memberOf(session, name);
+  const account = fromHex(requireMember(session.home, owner).account, 20);
+  const asked = { owner: account, proxy: proxy.account, right: "rules" } as const;
+  return { proxy, proxyId: (await appointmentFor(session, asked)).id };
 }
 
 export function addRuleCommands(program: Command): void {
@@ -87,25 +114,27 @@ export function addRuleCommands(program: Command): void {
     .option("--purposes <codes>", "HL7 PurposeOfUse codes, comma-separated; default TREAT", commaList)
     .option("--expires <time>", "RFC 3339 time at which the rule ends")
     .option("--per-day <n>", "most deposits a day (default 50)")
+    .option("--as-proxy <name>", "set by the owner's proxy, with the proxy's keys")
     .action(async (options: SetOptions) => {
       const globals = globalsOf(set);
       let checked: CheckedRule | undefined;
       const check = async (session: ReadSession): Promise<void> => {
         checked = await checkRuleOptions(session, options);
       };
-      const value = await writing(globals, { members: [options.owner], check }, async (session) => {
+      const members = [options.asProxy ?? options.owner];
+      const value = await writing(globals, { members, check }, async (session) => {
         if (checked === undefined) throw new ChartsealError("defect", "options were not checked");
-        const { keys } = memberOf(session, options.owner);
         const { namespace } = options;
-        const { submitted } = await setRule(session, { owner: keys, namespace, ...checked });
+        const height = await submitRule(session, options, checked);
         const { policy, writers } = checked;
-        const wider = await widerRecords(session.ledger, { owner: keys.account, namespace, policy });
+        const owner = fromHex(requireMember(session.home, options.owner).account, 20);
+        const wider = await widerRecords(session.ledger, { owner, namespace, policy });
         const kept = wider.map(({ recordId, record }) => ({
           recordId: toHex(recordId),
           policy: record.policy,
         }));
         const rule = { owner: options.owner, namespace, policy: policy.text, writers: writers.text };
-        return { ...rule, height: submitted.height, wider: kept };
+        return { ...rule, height, wider: kept };
       });
       for (const { recordId, policy } of value.wider) {
         globals.output.note(`Record ${recordId} keeps its policy (${policy}); chartseal rekey narrows it.`);
@@ -170,15 +199,22 @@ function addListAndRevoke(group: Command): void {
     .description("revoke the rule for a hospital: it deposits nothing more and reads nothing under it")
     .requiredOption("--owner <name>", "whose rule")
     .requiredOption("--namespace <ns>", "the hospital")
-    .action(async (options: { owner: string; namespace: string }) => {
+    .option("--as-proxy <name>", "revoked by the owner's proxy, with the proxy's keys")
+    .action(async (options: { owner: string; namespace: string; asProxy?: string }) => {
       const globals = globalsOf(revoke);
-      const { owner, namespace } = options;
+      const { owner, namespace, asProxy } = options;
       const check = async ({ home, ledger }: ReadSession): Promise<void> => {
         await demandNamespace(ledger, namespace);
         requireMember(home, owner);
       };
-      const value = await writing(globals, { members: [owner], check }, async (session) => {
-        const { height } = await revokeRule(session, memberOf(session, owner).keys, namespace);
+      const value = await writing(globals, { members: [asProxy ?? owner], check }, async (session) => {
+        const { height } =
+          asProxy === undefined
+            ? await revokeRule(session, memberOf(session, owner).keys, namespace)
+            : await revokeRuleAsProxy(session, {
+                ...(await rulesProxy(session, owner, asProxy)),
+                namespace,
+              });
         return { owner, namespace, revoked: true, height };
       });
       globals.output.value(value, `The rule of ${owner} for ${namespace} is revoked.`);

@@ -69,6 +69,30 @@ export function parseTime(text: string): number {
 }
 
 /**
+ * A time to come, in ms: `--until`, an RFC 3339 time or a date (its first instant, UTC), or `--for`, a length from now.
+ * @throws ChartsealError `input-invalid`
+ */
+export function endOf(
+  options: { readonly until?: string; readonly for?: string },
+  { now, forMs }: { readonly now: number; readonly forMs?: number },
+): number {
+  const { until, for: length } = options;
+  if (until !== undefined && length !== undefined) {
+    throw new ChartsealError("input-invalid", "give --until or --for, one of the two");
+  }
+  const aheadMs = length === undefined ? forMs : durationOf("--for", length);
+  if (until === undefined && aheadMs === undefined) {
+    throw new ChartsealError("input-invalid", "say when it ends: --until or --for");
+  }
+  const isDate = until !== undefined && /^\d{4}-\d{2}-\d{2}$/.test(until);
+  const end = until === undefined ? now + (aheadMs ?? 0) : parseTime(isDate ? `${until}T00:00:00Z` : until);
+  if (end > now) return end;
+  throw new ChartsealError("input-invalid", `it would have ended at ${new Date(end).toISOString()}`, {
+    hint: "Give a time to come.",
+  });
+}
+
+/**
  * A policy as a user writes it: `MEMBER@self` stands for that member's ACCOUNT@self (CONTRACT, Who may).
  * @throws ChartsealError `policy-syntax`, `policy-limit`; `input-invalid` for a leaf of self where none may be
  */

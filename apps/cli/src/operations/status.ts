@@ -1,7 +1,7 @@
 /** status: what a home holds, in numbers. Reads only. */
 import { toHex } from "@chartseal/crypto";
 import { emptyKey, entries, lists } from "@chartseal/ledger";
-import { listNamespaces, readEntry, readList } from "@chartseal/sharing";
+import { listEmergencies, listNamespaces, readEntry, readList } from "@chartseal/sharing";
 import { listMembers } from "../home/home.ts";
 import { openTombstones } from "../services/provider-stores.ts";
 import type { ReadSession } from "../services/session.ts";
@@ -30,10 +30,15 @@ export interface Status {
   readonly tombstones: number;
   /** Open recoveries of members with a folder here, old or new. */
   readonly recoveries: number;
+  /** In force now. */
+  readonly emergencies: number;
+  /** Over, and not reviewed by the owner or by an authority node. */
+  readonly reviews: number;
 }
 
 export async function statusOf(session: ReadSession): Promise<Status> {
   const { home, ledger } = session;
+  const emergencies = await listEmergencies(session);
   const head = await ledger.head();
   const counts = { records: 0, erased: 0, disputed: 0, bytes: 0 };
   for (const recordId of await readList(ledger, lists.records, emptyKey)) {
@@ -61,5 +66,7 @@ export async function statusOf(session: ReadSession): Promise<Status> {
     ...counts,
     tombstones: (await openTombstones(home.paths).list()).length,
     recoveries: await countOpenRecoveries(session),
+    emergencies: emergencies.filter(({ status }) => status === "in-force").length,
+    reviews: emergencies.reduce((sum, { reviewsOpen }) => sum + reviewsOpen.length, 0),
   };
 }

@@ -163,6 +163,7 @@ async function assemble(
       members.push({ name, keys, vault: memberVault, save });
     }
     await finishInterrupted(home, provider);
+    await provider.dropEnded();
   } catch (error) {
     await ledger.close();
     throw error;
