@@ -63,7 +63,7 @@ export function declarationOf(
     emergencyId,
     owner: owner.account,
     records: [...records].sort(compareBytes),
-    reason: "unconscious, unknown allergies",
+    reason: "cannot be asked, case 4711",
     endMs: world.timestampMs + hourMs,
     attribute: listed,
     ...changes,

@@ -11,6 +11,7 @@ import {
   type EmergencyValue,
   emptyKey,
   entries,
+  type FoundTransaction,
   type Ledger,
   lists,
   type RecordValue,
@@ -184,27 +185,26 @@ export async function recordsToRekey(
     ({ status, keyIssued }) => keyIssued && (status === "over" || status === "void"),
   );
   if (over.length === 0) return [];
-  const raisedMs = await eraRaisedMs(ledger);
-  const untilMs = Math.max(
-    ...over.map(({ endMs, ended, status }) =>
-      Math.min(ended?.timestampMs ?? endMs, status === "void" ? raisedMs : endMs),
-    ),
-  );
+  const raisedHeight = (await readEntry(ledger, entries.era, emptyKey))?.height ?? 0;
   const old: { recordId: Uint8Array; record: RecordValue }[] = [];
   for (const recordId of await readList(ledger, lists.recordsOfOwner, owner)) {
     const record = await readEntry(ledger, entries.record, recordId);
     if (record === undefined || record.erasedHeight !== null) continue;
     const sealed = await ledger.transaction(record.rekey ?? record.deposit);
-    if (sealed !== undefined && sealed.header.timestampMs < untilMs) old.push({ recordId, record });
+    if (sealed === undefined) continue;
+    if (over.some((one) => isBefore(sealed, one, raisedHeight))) old.push({ recordId, record });
   }
   return old;
 }
 
-/** Block time at which the present era began. */
-async function eraRaisedMs(ledger: Ledger): Promise<number> {
-  const era = await readEntry(ledger, entries.era, emptyKey);
-  const block = era === undefined ? undefined : await ledger.block(era.height);
-  return block?.header.timestampMs ?? Number.MAX_SAFE_INTEGER;
+/** Whether a header was registered before the emergency was over: ended by somebody, void, or by its time. */
+function isBefore(
+  { height, header }: FoundTransaction,
+  { ended, status, endMs }: Emergency,
+  raisedHeight: number,
+): boolean {
+  if (ended !== null) return height <= ended.height;
+  return status === "void" ? height <= raisedHeight : header.timestampMs < endMs;
 }
 
 /**

@@ -42,7 +42,7 @@ export async function declared(world: World, scene: Scene, aheadMs = hourMs): Pr
   const declaration = {
     owner: owner.account,
     records,
-    reason: "unconscious, unknown allergies",
+    reason: "cannot be asked, case 4711",
     endMs: world.now() + aheadMs,
     attribute: listed,
   };

@@ -58,7 +58,7 @@ function addDeclare(group: Command): void {
     .description("the first clinician's: which records of whom, why and until when")
     .requiredOption("--owner <name>", "whose records")
     .requiredOption("--record <id...>", "the records to be opened, and no others")
-    .requiredOption("--reason <text>", "why the owner cannot be asked")
+    .requiredOption("--reason <text>", "why; it stands on the ledger for good, so no health data")
     .requiredOption("--as <name>", "the first clinician, who will read")
     .option("--until <time>", "RFC 3339 time at which it ends")
     .option("--for <time>", "how long from now, such as 4h (default 4h, or the consortium's limit)")
@@ -91,7 +91,7 @@ function addDeclare(group: Command): void {
     });
   example(
     command,
-    'chartseal emergency declare --owner alice --record 5f0c… --reason "unconscious" --for 4h --as dora',
+    'chartseal emergency declare --owner alice --record 5f0c… --reason "cannot be asked, case 4711" --for 4h --as dora',
   );
 }
 
