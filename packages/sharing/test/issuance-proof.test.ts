@@ -11,11 +11,13 @@ import {
   type IssuanceProof,
   issuanceProofJson,
   issueFullKey,
+  type KeyOfAccount,
   listKeys,
   parseIssuanceProof,
   proveIssuance,
   requestKey,
 } from "../src/index.ts";
+import { carerFor, hospitalOf, inForce, keyFor, listed } from "./scene.ts";
 import { failure, type Member, World } from "./world.ts";
 
 let world: World;
@@ -126,6 +128,65 @@ describe("the proof", () => {
   });
 });
 
+describe("keys of emergencies and proxies", () => {
+  test("stand in the list of whom they were given to and in that of the owner whose records they open", async () => {
+    const other = await World.create();
+    await hospitalOf(other);
+    const [owner, first, second, carer] = [
+      await other.member(),
+      await other.member(listed),
+      await other.member(listed),
+      await other.member(),
+    ];
+    const { recordId } = await other.byOwner(owner, { policy: "nurse@cedars" });
+    const emergency = await inForce(other, { owner, first, second, records: [recordId] });
+    const lost = await keyFor(other, first, emergency);
+    const kept = await keyFor(other, first, emergency);
+    const proxy = await keyFor(other, carer, await carerFor(other, { owner, carer }));
+    const proofOf = (account: Uint8Array) => proveIssuance(other.ledger, account);
+    const about = { genesis: other.ledger.genesis, head: await other.ledger.head() };
+    const special = async (member: Member) => {
+      const { faults, keys } = await checkIssuance(await proofOf(member.account), {
+        ...about,
+        account: member.account,
+      });
+      expect(faults).toEqual([]);
+      return keys!.filter(({ grantId }) => grantId !== null);
+    };
+    const named = ({ account, mode, keyId }: KeyOfAccount) => ({
+      account: toHex(account),
+      mode,
+      keyId: toHex(keyId!),
+    });
+    const expected = [
+      { account: toHex(first.account), mode: "emergency", keyId: toHex(lost.keyId) },
+      { account: toHex(first.account), mode: "emergency", keyId: toHex(kept.keyId) },
+      { account: toHex(carer.account), mode: "proxy", keyId: toHex(proxy.keyId) },
+    ];
+    expect((await special(owner)).map(named)).toEqual(expected);
+    expect((await special(first)).map(named)).toEqual(expected.slice(0, 2));
+    expect((await special(second)).map(named)).toEqual([]);
+    for (const key of await special(owner)) {
+      expect(key.vouches).toEqual([{ attribute: key.attributes[0], height: expect.any(Number) }]);
+    }
+    // The clinician's key left out of the owner's list: with its request, with the emergency, with the list's size.
+    const whole = await proofOf(owner.account);
+    const { states } = whole.evidence;
+    for (const kind of [
+      entries.emergency.kind,
+      entries.specialRequest.kind,
+      entries.proxy.kind,
+      entries.key.kind,
+    ]) {
+      const at = states.findIndex((state) => state.kind === kind && state.value !== null);
+      const evidence = { ...whole.evidence, states: states.filter((_, each) => each !== at) };
+      const { faults, keys } = await checkIssuance({ ...whole, evidence }, about);
+      expect([faults.map((fault) => fault.kind), keys]).toEqual([["keys"], null]);
+    }
+    await other.close();
+  });
+});
+
 describe("is refused", () => {
   test("with an item left out, whichever of its entries it is", async () => {
     for (let left = 0; left < proof.evidence.states.length; left++) {
@@ -136,7 +197,9 @@ describe("is refused", () => {
   });
 
   test("with a shorter list: the size is proved too", async () => {
-    const size = (state: States[number]) => state.kind === entries.listSize.kind;
+    const size = (state: States[number]) =>
+      state.kind === entries.listSize.kind &&
+      equalBytes(state.key, listKey(lists.keyRequestsOfAccount, eve.account));
     const shorter = withStates((states) =>
       states
         .filter((state) => !isItem(3)(state))

@@ -14,22 +14,26 @@ import { readGiven } from "./ledger.ts";
 
 /** A key as scripts see it. */
 export function keyValue(key: KeyOfAccount): Record<string, unknown> {
-  const { keyId, requestId, provider, ...rest } = key;
+  const hex = (bytes: Uint8Array | null): string | null => (bytes === null ? null : toHex(bytes));
+  const { keyId, requestId, account, grantId, provider, ...rest } = key;
   return {
-    keyId: keyId === null ? null : toHex(keyId),
-    requestId: toHex(requestId),
+    keyId: hex(keyId),
+    requestId: hex(requestId),
+    account: hex(account),
     ...rest,
-    provider: toHex(provider),
+    grantId: hex(grantId),
+    provider: hex(provider),
   };
 }
 
 export function keyLine(key: KeyOfAccount): string {
-  const { keyId, mode, attributes, nodes, requestedHeight, issuedHeight, retiredHeight, live } = key;
+  const { account, keyId, mode, attributes, nodes, requestedHeight, issuedHeight, retiredHeight, live } = key;
   const end = live ? "live" : retiredHeight === null ? "not retired" : `retired at ${retiredHeight}`;
   const state = issuedHeight === null ? "asked for, never announced" : `issued at ${issuedHeight}, ${end}`;
   const by = nodes.length === 0 ? "" : ` by nodes ${nodes.join(", ")}`;
   const id = keyId === null ? "-".repeat(16) : toHex(keyId).slice(0, 16);
-  return `${id}  ${mode.padEnd(9)}  requested at ${requestedHeight}, ${state}${by}: ${attributes.join(", ")}`;
+  const whose = key.grantId === null ? "" : `, to account ${toHex(account)}`;
+  return `${id}  ${mode.padEnd(9)}  requested at ${requestedHeight}, ${state}${by}${whose}: ${attributes.join(", ")}`;
 }
 
 export interface IssuanceReport {
