@@ -1,12 +1,7 @@
 /** The command line's shape: global options, and one file in commands/ for each group of commands. */
-import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { commandGroups } from "./commands/groups.ts";
-
-export function programVersion(): string {
-  const file = readFileSync(new URL("../package.json", import.meta.url), "utf8");
-  return (JSON.parse(file) as { version: string }).version;
-}
+import { programVersion } from "./program-version.ts";
 
 /** Takes what help pages and the version say. */
 export type Show = (text: string) => void;

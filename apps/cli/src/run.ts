@@ -10,13 +10,8 @@ import { rekeyForOwners, tellOwners } from "./operations/after-use.ts";
 import { completeKeys } from "./operations/keys.ts";
 import { recoveryNotices } from "./operations/recovery.ts";
 import type { Globals } from "./program-globals.ts";
-import {
-  openForReading,
-  openSession,
-  openVaults,
-  type ReadSession,
-  type Session,
-} from "./services/session.ts";
+import { openForReading, openVaults, type ReadSession, type Session } from "./services/session.ts";
+import { openForWriting } from "./services/writing-session.ts";
 
 /** Runs with the home opened for reading: no passphrase, no lock. */
 export async function reading<T>(globals: Globals, work: (session: ReadSession) => Promise<T>): Promise<T> {
@@ -53,7 +48,7 @@ export async function writing<T>(
   for (const name of members) requireMember(home, name);
   const passphrase = await (early?.passphrase ?? readPassphrase(passphraseOption(globals)));
   const vaults = early === undefined ? {} : { vaults: early.vaults };
-  const session = await openSession(home, { passphrase, members, waitMs: globals.waitMs, ...vaults });
+  const session = await openForWriting(home, { passphrase, members, waitMs: globals.waitMs, ...vaults });
   try {
     for (const member of session.members) {
       for (const notice of await recoveryNotices(session, member)) globals.output.warn(notice);

@@ -10,6 +10,7 @@ export { chooseRoles, type Host, type HostOptions, startHost } from "./host/host
 export type { Access, Role, RoleApp, Signer } from "./host/role.ts";
 export { type DriveOptions, driveNode } from "./roles/authority/drive.ts";
 export { type AuthorityRoleOptions, authorityRole, type ServedNode } from "./roles/authority/role.ts";
+export { type HomeServices, homeRole } from "./roles/home/role.ts";
 export { type LedgerRoleOptions, ledgerRole } from "./roles/ledger/role.ts";
 export type { IdentityOf, IdentityService } from "./roles/namespace/identity.ts";
 export { type NamespaceRoleOptions, namespaceRole } from "./roles/namespace/role.ts";

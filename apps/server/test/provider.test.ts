@@ -268,7 +268,8 @@ describe("what strangers may bring", () => {
       const endless = pieces(200, 2 ** 20, () => {});
       await failure("rate-limited", () => provider.takePayload(endless));
       small.world.advance(86_400_000);
-      await bring(40_000);
+      await bring(150_000);
+      await bring(90_000);
       await failure("rate-limited", () => bring(20_000));
       small.world.advance(86_400_000);
       let release = () => {};

@@ -82,6 +82,7 @@ export const tagTable = {
   },
   server: {
     request: "RFC 9421: the parameter `tag` of a signed request, without the NUL",
+    hello: "SHA-256: a server's proof that it is the one of a home",
   },
 } as const;
 

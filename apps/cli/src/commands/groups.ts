@@ -22,6 +22,7 @@ import { addRecoveryCommands } from "./recovery.ts";
 import { addRetrieveCommands } from "./retrieve.ts";
 import { addRuleCommands } from "./rules.ts";
 import { addSealCommand } from "./seal.ts";
+import { addServeCommand } from "./serve.ts";
 import { addSettingsCommands } from "./settings.ts";
 
 export const commandGroups: readonly ((program: Command) => void)[] = [
@@ -45,6 +46,7 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addIssuanceCommands,
   addPortableCommands,
   addCareCommands,
+  addServeCommand,
   addDemoCommand,
   addBenchCommand,
   addCompletionCommand,

@@ -18,8 +18,8 @@ import {
 } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { ChartsealError, toHex } from "@chartseal/crypto";
-import { takeHomeLock } from "@chartseal/ledger/embedded";
 import type { Home } from "../home/home.ts";
+import { takeOwnHome } from "../services/home-lock.ts";
 import { openForReading } from "../services/session.ts";
 
 export interface Copied {
@@ -97,7 +97,7 @@ export async function backup(
   options: { readonly out: string; readonly headers: boolean; readonly waitMs: number },
 ): Promise<BackedUp> {
   const folder = checkBackupFolder(home, options.out);
-  const lock = await takeHomeLock(home.paths.root, options.waitMs);
+  const lock = await takeOwnHome(home.paths.root, options.waitMs);
   const draft = draftBeside(folder, "backup");
   const isHeader = (path: string): boolean =>
     path.startsWith(join("provider", "objects")) && path.endsWith(".header");

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { ChartsealError, equalBytes, loadPairing, toHex, utf8 } from "@chartseal/crypto";
 import { accountOf, decodeGenesis, ledgerRules } from "@chartseal/ledger";
-import { openEmbeddedReader, takeHomeLock } from "@chartseal/ledger/embedded";
+import { openEmbeddedReader } from "@chartseal/ledger/embedded";
 import {
   type CaseEvidence,
   type Finding,
@@ -23,6 +23,7 @@ import {
 import { hasSystemCode, readSmallFile, writeJson, writeSmallFile } from "../home/files.ts";
 import type { HomeConfig } from "../home/home.ts";
 import type { HomePaths } from "../home/paths.ts";
+import { takeOwnHome } from "../services/home-lock.ts";
 import { openObjectStores } from "../services/provider-stores.ts";
 import { checkHome, configuredChain, type HomeCheck, type VerifyProgress } from "./verify.ts";
 
@@ -151,7 +152,7 @@ async function repairHome(
   options: ForensicsOptions,
 ): Promise<{ report: ForensicsReport; repaired: readonly Repaired[] }> {
   if (!existsSync(folder)) await checkHome(folder);
-  const lock = await takeHomeLock(folder, options.waitMs);
+  const lock = await takeOwnHome(folder, options.waitMs);
   try {
     const check = await checkHome(folder, options.progress);
     let repaired: Repaired[];

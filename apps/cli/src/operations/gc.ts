@@ -7,7 +7,6 @@ import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ChartsealError, fromHex } from "@chartseal/crypto";
 import { entries } from "@chartseal/ledger";
-import { takeHomeLock } from "@chartseal/ledger/embedded";
 import {
   destroyRecord,
   type ProviderStores,
@@ -19,6 +18,7 @@ import {
 } from "@chartseal/sharing";
 import { removeSmallFile } from "../home/files.ts";
 import { type Home, openHome } from "../home/home.ts";
+import { takeOwnHome } from "../services/home-lock.ts";
 import { openObjectStores } from "../services/provider-stores.ts";
 import { openForReading, type ReadSession } from "../services/session.ts";
 import { demandWitnessed } from "./verify.ts";
@@ -44,7 +44,7 @@ type Stores = Omit<ProviderStores, "keys" | "special" | "answered">;
 /** @throws ChartsealError `home-missing`, `home-busy`, `chain-altered` where members or tombstones know a longer chain */
 export async function collect(folder: string, options: CollectOptions): Promise<Collected> {
   const home = openHome(folder);
-  const lock = await takeHomeLock(folder, options.waitMs);
+  const lock = await takeOwnHome(folder, options.waitMs);
   try {
     const session = await openForReading(folder);
     try {

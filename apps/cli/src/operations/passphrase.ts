@@ -3,9 +3,9 @@
  * passphrase opens, the services' last: a crash in between is made good by running it again.
  */
 import { ChartsealError, hasCode } from "@chartseal/crypto";
-import { takeHomeLock } from "@chartseal/ledger/embedded";
 import { type Home, listMembers, memberFolder } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
+import { takeOwnHome } from "../services/home-lock.ts";
 
 export interface PassphraseChanged {
   /** Whose keys the new passphrase opens: members' names, and `service`. */
@@ -25,7 +25,7 @@ export async function changePassphrase(
   },
 ): Promise<PassphraseChanged> {
   const { old, next, member } = options;
-  const lock = await takeHomeLock(home.paths.root, options.waitMs);
+  const lock = await takeOwnHome(home.paths.root, options.waitMs);
   try {
     if (member !== undefined) {
       const vault = await KeyVault.open(memberFolder(home, member), old);

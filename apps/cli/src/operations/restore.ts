@@ -17,7 +17,7 @@ import {
   toHex,
 } from "@chartseal/crypto";
 import { emptyKey, encodeTransaction, entries, ledgerRules, signAdmission } from "@chartseal/ledger";
-import { takeHomeLock, verifyEmbedded } from "@chartseal/ledger/embedded";
+import { verifyEmbedded } from "@chartseal/ledger/embedded";
 import {
   currentBody,
   headerName,
@@ -30,6 +30,7 @@ import { type ObjectStore, StorageError } from "@chartseal/storage";
 import { readJson, writeJson } from "../home/files.ts";
 import { type Home, homeExists, openHome } from "../home/home.ts";
 import { type HomePaths, homePaths } from "../home/paths.ts";
+import { takeOwnHome } from "../services/home-lock.ts";
 import { openObjectStores, openTombstones } from "../services/provider-stores.ts";
 import { type OwnSession, openForReading, openSession, type ReadSession } from "../services/session.ts";
 import { copyHome, draftBeside } from "./backup.ts";
@@ -73,7 +74,7 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
   const pairing = await loadPairing();
   await checkBackup(source, pairing);
   const lock =
-    isReplaced && existsSync(homePaths(folder).config) ? await takeHomeLock(folder, options.waitMs) : null;
+    isReplaced && existsSync(homePaths(folder).config) ? await takeOwnHome(folder, options.waitMs) : null;
   const draft = draftBeside(folder, "restore");
   try {
     const loss = await lossOf(options, source, isReplaced ? homePaths(folder) : undefined);

@@ -7,7 +7,7 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ChartsealError, fromHex, isFamily, loadPairing, type Pairing, toHex } from "@chartseal/crypto";
-import { type Ledger, ledgerRules } from "@chartseal/ledger";
+import { type Head, type Ledger, ledgerRules } from "@chartseal/ledger";
 import { type HomeLock, openEmbedded, openEmbeddedReader, takeHomeLock } from "@chartseal/ledger/embedded";
 import {
   type Admitter,
@@ -74,6 +74,8 @@ export interface OwnSession extends Session {
   readonly provider: StorageProvider;
   /** A hospital whose keys are in this home's vault. */
   hospital(name: string): Promise<HospitalNamespace | undefined>;
+  /** Opens the present quarter's signing periods of the home's hospitals, where they are behind. */
+  rollPeriods(): Promise<void>;
 }
 
 /** For what is done with the services' own keys alone. @throws ChartsealError `home-busy` where a server has them */
@@ -114,12 +116,14 @@ export interface SessionOptions {
   /** Names of members whose keys the command uses; checked to exist by the caller. */
   readonly members?: readonly string[];
   readonly waitMs: number;
+  /** The home's lock, where the caller took it already; it is the session's from then on. */
+  readonly lock?: HomeLock;
 }
 
 /** @throws ChartsealError `passphrase-wrong`, `home-busy`, `chain-altered` */
 export async function openSession(home: Home, options: SessionOptions): Promise<OwnSession> {
   const { passphrase, members = [], waitMs } = options;
-  const lock = await takeHomeLock(home.paths.root, waitMs);
+  const lock = options.lock ?? (await takeHomeLock(home.paths.root, waitMs));
   try {
     const opened = options.vaults ?? openVaults(home, passphrase, members);
     const [pairing, vaults] = await Promise.all([loadPairing(), opened]);
@@ -153,15 +157,9 @@ async function assemble(
   const surroundings: Surroundings = { pairing, ledger, now };
   const stores = await openProviderStores(home.paths, { vault, pairing });
   const provider = new StorageProvider({ surroundings, identity: await loadProvider(vault), stores });
-  const members: SessionMember[] = [];
+  let members: readonly SessionMember[];
   try {
-    for (const [at, name] of parts.members.entries()) {
-      const memberVault = memberVaults[at]!;
-      await demandSameChain(home, ledger, name);
-      const keys = await loadMemberKeys(memberVault, pairing, ledger);
-      const save = () => saveMemberKeys(memberVault, pairing, keys);
-      members.push({ name, keys, vault: memberVault, save });
-    }
+    members = await openMembers(home, { pairing, ledger, names: parts.members, vaults: memberVaults });
     await finishInterrupted(home, provider);
     await provider.dropEnded();
   } catch (error) {
@@ -170,7 +168,7 @@ async function assemble(
   }
   const close = async (): Promise<void> => {
     try {
-      for (const name of parts.members) await rememberHead(home, ledger, name);
+      rememberHead(home, await ledger.head(), parts.members);
     } finally {
       await ledger.close();
       rmSync(unfinishedMark(home), { force: true });
@@ -196,14 +194,36 @@ async function assemble(
     hospital: namespace,
     close,
   };
+  const roll = () => rollPeriods(surroundings, namespace);
   try {
-    await rollPeriods(surroundings, namespace);
+    await roll();
   } catch (error) {
     await ledger.close();
     throw error;
   }
   const nodes = lazyNodes(surroundings, home, vault);
-  return { ...session, addNamespace, validators: [validatorSeed], nodes };
+  return { ...session, addNamespace, validators: [validatorSeed], nodes, rollPeriods: roll };
+}
+
+/** Members' keys from their vaults, for a ledger that extends what each has seen. @throws ChartsealError `chain-altered` */
+export async function openMembers(
+  home: Home,
+  parts: {
+    readonly pairing: Pairing;
+    readonly ledger: Ledger;
+    readonly names: readonly string[];
+    readonly vaults: readonly KeyVault[];
+  },
+): Promise<SessionMember[]> {
+  const { pairing, ledger, names, vaults } = parts;
+  const members: SessionMember[] = [];
+  for (const [at, name] of names.entries()) {
+    const vault = vaults[at]!;
+    await demandSameChain(home, ledger, name);
+    const keys = await loadMemberKeys(vault, pairing, ledger);
+    members.push({ name, keys, vault, save: () => saveMemberKeys(vault, pairing, keys) });
+  }
+  return members;
 }
 
 /** A hospital's keys are in the vault before the ledger knows them. */
@@ -323,7 +343,10 @@ async function demandSameChain(home: Home, ledger: Ledger, name: string): Promis
   });
 }
 
-async function rememberHead(home: Home, ledger: Ledger, name: string): Promise<void> {
-  const { height, hash } = await ledger.head();
-  if (height > 0) writeJson(headFile(home, name), { height, hash: toHex(hash) } satisfies SeenHead);
+/** The head that these members have verified from now on. */
+export function rememberHead(home: Home, { height, hash }: Head, names: readonly string[]): void {
+  if (height === 0) return;
+  for (const name of names) {
+    writeJson(headFile(home, name), { height, hash: toHex(hash) } satisfies SeenHead);
+  }
 }

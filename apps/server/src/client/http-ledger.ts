@@ -83,6 +83,11 @@ export class HttpLedger implements Ledger {
     return this.#rules.genesis;
   }
 
+  /** The newest head that this client has verified, without asking for a newer one. */
+  get verifiedHead(): Head {
+    return this.#verified.head;
+  }
+
   async head(): Promise<Head> {
     return (await this.#ask("/head", {})).head;
   }

@@ -2,6 +2,7 @@
 export { fromProblem, type Problem, problemType, statusOf, toProblem } from "../problem.ts";
 export { contentDigest, type RequestSigner, signatureTag, signRequest } from "../signature/message.ts";
 export { Connection, type ConnectionOptions } from "./connection.ts";
+export { type HomeClient, homeClient, isServerOf, tokenSigner } from "./home-services.ts";
 export { HttpAuthorityNode, type HttpAuthorityNodeOptions } from "./http-authority.ts";
 export { HttpIdentity, type HttpIdentityOptions } from "./http-identity.ts";
 export { HttpLedger, type HttpLedgerOptions } from "./http-ledger.ts";

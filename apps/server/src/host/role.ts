@@ -13,7 +13,8 @@ export type RoleApp = FastifyInstance<
 >;
 
 export interface Role {
-  readonly name: RoleName;
+  /** `home` is no choice of the configuration: a server that runs on a home has it. */
+  readonly name: RoleName | "home";
   /** Registers the role's routes; their paths are below `/v1/NAME`. Every route says in `config.access` who may ask. */
   register(app: RoleApp): void;
   /** What GET /health says of it, machine-readable and without secrets. What it throws is shown by its code. */

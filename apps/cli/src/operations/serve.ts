@@ -1,0 +1,159 @@
+/**
+ * serve: the home's services over HTTP, until the process is told to stop. The server is the home's one writer; commands
+ * on the home find it by DIR/run/server.json and go through it (CONTRACT, Locking).
+ */
+import { readFileSync, realpathSync } from "node:fs";
+import { ChartsealError, ed25519KeyPairFromSeed, isFamily, randomBytes } from "@chartseal/crypto";
+import { signAdmission } from "@chartseal/ledger";
+import type { HostConfig, HostConfigInput, Role, RoleName } from "@chartseal/server";
+import { type Hospital, listNamespaces, readAccount } from "@chartseal/sharing";
+import { removeServerFile, writeServerFile } from "../services/server-file.ts";
+import type { OwnSession } from "../services/session.ts";
+
+export interface ServeOptions {
+  readonly config: HostConfig;
+  readonly version: string;
+  readonly log: { write(line: string): void };
+  readonly logLevel: "error" | "warn" | "info" | "debug";
+}
+
+export interface Serving {
+  readonly address: string;
+  readonly port: number;
+  readonly roles: readonly RoleName[];
+  /** Lets what is under way finish, then lets the home go. */
+  stop(): Promise<void>;
+}
+
+/** How often the services look after what time alone brings: new signing periods, what the ledger says must go. */
+const dutyMs = 60_000;
+
+/** What a file and the options say together; options win. @throws ChartsealError `input-invalid` */
+export async function serveConfig(options: {
+  readonly file?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly roles?: readonly string[];
+}): Promise<HostConfig> {
+  const { parseConfig } = await import("@chartseal/server");
+  const { file, host, port, roles } = options;
+  const given = file === undefined ? {} : readConfigFile(file);
+  const listen = { ...(given.listen as object), ...(host === undefined ? {} : { host }) };
+  return parseConfig({
+    roles: ["ledger", "provider", "namespace"],
+    ...given,
+    listen: { ...listen, ...(port === undefined ? {} : { port }) },
+    ...(roles === undefined ? {} : { roles: roles as HostConfigInput["roles"] }),
+  } as HostConfigInput);
+}
+
+function readConfigFile(file: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, "utf8"));
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>;
+  } catch {
+    // Falls through: no file, or no JSON.
+  }
+  throw new ChartsealError("input-invalid", `the configuration ${file} is no readable JSON object`, {
+    data: { file },
+  });
+}
+
+/** Starts the host on an opened home; the session is the host's from then on, and closed when it stops. */
+export async function startServing(session: OwnSession, options: ServeOptions): Promise<Serving> {
+  const { chooseRoles, startHost } = await import("@chartseal/server");
+  const { home, ledger, now } = session;
+  const { config, version, log, logLevel } = options;
+  const token = randomBytes(32);
+  const { home: own, ...made } = await rolesOf(session, token);
+  const host = await startHost({
+    config,
+    roles: [...chooseRoles(config.roles, made), own],
+    version,
+    localKey: ed25519KeyPairFromSeed(token).publicKey,
+    accountKey: async (account) => (await readAccount(ledger, account))?.publicKey,
+    now,
+    log,
+    logLevel,
+  });
+  const server = { address: host.url, token, pid: process.pid };
+  writeServerFile(home.paths, server);
+  const duties = lookAfter(session, log);
+  return {
+    address: host.url,
+    port: host.port,
+    roles: config.roles,
+    async stop() {
+      // No command comes any more; those under way are finished.
+      removeServerFile(home.paths, server);
+      await duties.stop();
+      await host.close();
+      await session.close();
+    },
+  };
+}
+
+/** Every role that this home can play, and the one for its own commands. */
+async function rolesOf(
+  session: OwnSession,
+  token: Uint8Array,
+): Promise<Partial<Record<RoleName, Role>> & { readonly home: Role }> {
+  const { homeRole, ledgerRole, namespaceRole, providerRole } = await import("@chartseal/server");
+  const { home, ledger, provider, nodes, now, validatorSeed, addNamespace } = session;
+  const namespace = hospitalsOf(session);
+  return {
+    ledger: ledgerRole({ ledger }),
+    provider: providerRole({ provider, now }),
+    namespace: namespaceRole({ namespace, names: () => listNamespaces(ledger) }),
+    home: homeRole({
+      token,
+      folder: realpathSync(home.paths.root),
+      nodes,
+      namespace,
+      addNamespace,
+      admit: async (body) => signAdmission(validatorSeed, body),
+    }),
+  };
+}
+
+/** One of each hospital: two would take each other's numbers. */
+function hospitalsOf({ namespace }: OwnSession): (name: string) => Promise<Hospital | undefined> {
+  const known = new Map<string, Hospital>();
+  return async (name) => {
+    const found = known.get(name) ?? (await namespace(name));
+    if (found !== undefined && !known.has(name)) known.set(name, found);
+    return known.get(name);
+  };
+}
+
+/** Runs the duties again and again; what fails is logged and tried again. */
+function lookAfter(session: OwnSession, log: ServeOptions["log"]): { stop(): Promise<void> } {
+  let running: Promise<void> = Promise.resolve();
+  const round = async (): Promise<void> => {
+    try {
+      await session.rollPeriods();
+      await session.provider.follow();
+    } catch (error) {
+      const code = error instanceof ChartsealError ? error.code : "defect";
+      const level = isFamily(error, "unavailable") ? 40 : 50;
+      log.write(`${JSON.stringify({ level, time: Date.now(), msg: "a duty failed", code })}\n`);
+    }
+  };
+  const timer = setInterval(() => {
+    running = running.then(round);
+  }, dutyMs);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await running;
+    },
+  };
+}
+
+/** Resolves when the process is told to stop. */
+export function untilStopped(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+  });
+}

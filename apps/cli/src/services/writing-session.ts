@@ -1,0 +1,31 @@
+/**
+ * How a command comes to write: through the server where one runs on the home, else as the home's one writer. A busy home
+ * is waited for; a server that begins meanwhile is taken.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { hasCode } from "@chartseal/crypto";
+import type { Home } from "../home/home.ts";
+import { findServer } from "./server-file.ts";
+import { openSession, type Session, type SessionOptions } from "./session.ts";
+
+const stepMs = 25;
+
+/** @throws ChartsealError `passphrase-wrong`, `home-busy`, `chain-altered` */
+export async function openForWriting(home: Home, options: SessionOptions): Promise<Session> {
+  const { waitMs, ...rest } = options;
+  const startedMs = performance.now();
+  for (;;) {
+    const server = await findServer(home.paths);
+    if (server !== undefined) {
+      const { openServedSession } = await import("./served-session.ts");
+      return await openServedSession(home, server, options);
+    }
+    try {
+      return await openSession(home, { ...rest, waitMs: 0 });
+    } catch (error) {
+      const waited = performance.now() - startedMs;
+      if (!hasCode(error, "home-busy") || waited >= waitMs) throw error;
+      await sleep(Math.min(stepMs, Math.max(1, waitMs - waited)));
+    }
+  }
+}
