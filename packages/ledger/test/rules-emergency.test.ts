@@ -179,6 +179,28 @@ test("past its end nothing is given, and nothing had to happen: key, issue, read
   expect(at(endMs)).toEqual(["emergency-over", "emergency-over", "emergency-over", "emergency-over"]);
 });
 
+test("a declaration is confirmed before its end, in its era, and before anybody took it back", () => {
+  const fresh = (): World => {
+    const world = base.fork();
+    clinicians(world);
+    world.do(doctor, declarationOf(world, [ownRecord(world, "record")]));
+    return world;
+  };
+  const late = fresh();
+  late.timestampMs = load(late.state, entries.emergency, emergencyId)!.endMs;
+  expect(late.verdict(late.signed(stranger, confirmationOf(late)))).toBe("emergency-over");
+  const taken = fresh();
+  taken.do(doctor, { kind: "end-emergency", emergencyId });
+  expect(taken.verdict(taken.signed(stranger, confirmationOf(taken)))).toBe("emergency-over");
+  const raised = fresh();
+  raiseEra(raised);
+  expect(raised.verdict(raised.signed(stranger, confirmationOf(raised)))).toBe("emergency-void");
+  const revoked = fresh();
+  revokeOf(revoked, doctor);
+  expect(revoked.verdict(revoked.signed(stranger, confirmationOf(revoked)))).toBe("emergency-attribute");
+  expect(fresh().verdict(fresh().signed(stranger, confirmationOf(fresh())))).toBe("applied");
+});
+
 test("its end is after now and no further ahead than the consortium's lifetime", () => {
   const world = base.fork();
   clinicians(world);

@@ -33,6 +33,8 @@ export interface LogEntry {
   readonly requestId?: Uint8Array;
   readonly purpose?: string;
   readonly proof?: string;
+  /** Id of the emergency, or of the appointment as proxy, that the request stood on. */
+  readonly grantId?: Uint8Array;
   /** The reader's account, where the receipt opened or the request named it. */
   readonly reader?: Uint8Array;
   /** Why a receipt told nothing: the provider's fault. */
@@ -138,7 +140,8 @@ async function describe(
     const purpose = action.purpose === null ? {} : { purpose: action.purpose };
     const named = (await readRequest(ledger, action.requestId))?.account;
     const reader = named == null ? {} : { reader: named };
-    return { ...base, requestId: action.requestId, proof: action.proof, ...purpose, ...reader };
+    const grant = action.emergencyId === null ? {} : { grantId: action.emergencyId };
+    return { ...base, requestId: action.requestId, proof: action.proof, ...grant, ...purpose, ...reader };
   }
   if (action.kind === "refuse") return { ...base, requestId: action.requestId, code: action.code };
   if (action.kind !== "receipt") return base;

@@ -3,17 +3,20 @@
  * every way in which a piece is missing at nodes, ledger or provider. What the ledger alone refuses is in
  * packages/ledger/test/rules-emergency.test.ts.
  */
-import { equalBytes, randomBytes, toHex } from "@chartseal/crypto";
+import { emergencyAttribute, equalBytes, randomBytes, toHex } from "@chartseal/crypto";
 import { entries } from "@chartseal/ledger";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   accessLog,
   askTransform,
+  checkIssuance,
   endEmergency,
   identityOf,
   listEmergencies,
+  listKeys,
   newIdentitySeeds,
   obtainSpecialKey,
+  proveIssuance,
   readEmergency,
   readEntry,
   recordsToRekey,
@@ -78,7 +81,12 @@ describe("two clinicians, while the owner is out of reach,", () => {
     expect(steps.map(({ event }) => event)).toEqual(["granted", "transformed"]);
     expect(steps[1]).toMatchObject({ purpose: "BTG", reader: first.account });
     expect(steps[1]?.fault).toBeUndefined();
-    expect(steps[0]).toMatchObject({ proof: "emergency", purpose: "BTG", reader: first.account });
+    expect(steps[0]).toMatchObject({
+      proof: "emergency",
+      purpose: "BTG",
+      reader: first.account,
+      grantId: grant.grantId,
+    });
     await endEmergency(world, { by: owner, emergencyId: grant.grantId });
   });
 
@@ -227,7 +235,7 @@ describe("is refused when a piece is missing:", () => {
     const granted = await request(world, { member: reader, recordId, grant });
     await world.hospitals.get("cedars")!.revoke(cara.account, [listed]);
     await failure("emergency-missing", () => askTransform(world, { member: reader, granted }));
-    await world.provider.follow();
+    // Asked once more, the provider looks what else is over.
     expect(world.stores.special.idsOf(grant.grantId)).toEqual([]);
   });
 
@@ -239,6 +247,8 @@ describe("is refused when a piece is missing:", () => {
     await replaceKey(world, { member: dora, next });
     const moved = movedTo(world, dora, next);
     await world.collect(moved);
+    await world.provider.follow();
+    expect(world.stores.special.idsOf(grant.grantId)).toEqual([]);
     // Whoever found the old device has its keys and the secret of the emergency.
     await failure("signature-invalid", () => reading(world, { member: dora, grant, key, recordId }));
     await failure("revoked", () => reading(world, { member: moved, grant, key, recordId }));
@@ -259,6 +269,7 @@ describe("is refused when a piece is missing:", () => {
     putBack();
     expect(world.stores.special.idsOf(grant.grantId)).toHaveLength(1);
     await failure("emergency-missing", () => askTransform(world, { member: reader, granted }));
+    putBack();
     await world.newProvider().follow();
     expect(world.stores.special.idsOf(grant.grantId)).toEqual([]);
     const next = await inForce(world, scene);
@@ -272,6 +283,24 @@ describe("is refused when a piece is missing:", () => {
 });
 
 describe("the keys of an account and of its emergencies", () => {
+  test("all stand in the account's list, which is proved whole, with what each rested on", async () => {
+    const grant = await inForce(world, scene);
+    await keyFor(world, first, grant);
+    const keys = await listKeys(world.ledger, first.account);
+    const special = keys.filter(({ mode }) => mode === "emergency");
+    expect(special.at(-1)).toMatchObject({
+      keyId: expect.any(Uint8Array),
+      live: false,
+      attributes: [emergencyAttribute(toHex(owner.account))],
+      vouches: [{ height: expect.any(Number) }],
+    });
+    expect(keys.filter(({ live }) => live)).toHaveLength(1);
+    const proof = await proveIssuance(world.ledger, first.account);
+    const { faults, keys: proved } = await checkIssuance(proof, { genesis: world.ledger.genesis });
+    expect(faults).toEqual([]);
+    expect(proved).toEqual(keys);
+  });
+
   test("are deleted apart: a renewed account key leaves the emergency's, the emergency's end leaves the account's", async () => {
     const grant = await inForce(world, scene);
     const key = await keyFor(world, first, grant);

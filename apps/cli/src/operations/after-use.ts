@@ -3,7 +3,7 @@
  * the owner's records in emergencies, each stage once, and rekeys them when one is over.
  */
 import { join } from "node:path";
-import { toHex } from "@chartseal/crypto";
+import { ChartsealError, toHex } from "@chartseal/crypto";
 import { listEmergencies, recordsToRekey, rekeyAfterEmergencies } from "@chartseal/sharing";
 import { readJson, writeJson } from "../home/files.ts";
 import { memberFolder } from "../home/home.ts";
@@ -46,8 +46,20 @@ function noticeOf(name: string, line: EmergencyLine): string {
   return `Notice for ${name}: ${said[status] ?? status}\n${reading}`;
 }
 
-/** New headers for the owners' records that a key of an emergency could have opened. */
+/**
+ * New headers for the owners' records that a key of an emergency could have opened. The command's own work is done by now:
+ * what fails here is said and is no failure of the command, and the next one tries again.
+ */
 export async function rekeyForOwners(session: Session, output: Output): Promise<void> {
+  try {
+    await rekeyAll(session, output);
+  } catch (error) {
+    if (!(error instanceof ChartsealError) || error.family === "defect") throw error;
+    output.warn(`records wait to be rekeyed after an emergency: ${error.code}: ${error.message}`);
+  }
+}
+
+async function rekeyAll(session: Session, output: Output): Promise<void> {
   for (const { name, keys } of session.members) {
     if (keys.recoveryKey === null) continue;
     const waiting = await recordsToRekey(session, keys.account);

@@ -15,7 +15,7 @@ import {
 } from "@chartseal/ledger";
 import { judged, judgingMs } from "../judged.ts";
 import type { Reveal } from "../parties.ts";
-import { readEntry } from "../state.ts";
+import { type Reader, readEntry } from "../state.ts";
 import type { ProviderSelf } from "./self.ts";
 import type { CustodyKey } from "./stores.ts";
 
@@ -51,7 +51,7 @@ export async function judgeSpecial(
   });
 }
 
-/** Deletes the keys of what is over, and of a grant in force all but its present one. */
+/** Deletes the keys of what is over, those of a replaced account key, and of a grant in force all but its present one. */
 export async function followSpecial({ surroundings, identity, stores }: ProviderSelf): Promise<void> {
   const { ledger } = surroundings;
   for (const grantId of await stores.special.accounts()) {
@@ -64,7 +64,9 @@ export async function followSpecial({ surroundings, identity, stores }: Provider
     const live = await readEntry(ledger, entries.specialKey, grantId);
     // None yet: one may be on its way to the ledger.
     if (live === undefined) continue;
-    if (equalBytes(live.provider, identity.account)) await stores.special.settle(grantId, live.keyId);
+    const isMine = equalBytes(live.provider, identity.account);
+    if (isMine && (await holds(ledger, (state) => demandSpecialKey(state, grantId))))
+      await stores.special.settle(grantId, live.keyId);
     else await stores.special.remove(grantId);
   }
 }
@@ -74,8 +76,13 @@ async function isInForce(
   grant: { readonly mode: SpecialMode; readonly grantId: Uint8Array },
 ): Promise<boolean> {
   const timestampMs = await judgingMs(surroundings);
+  return await holds(surroundings.ledger, (state) => demandGrant(state, { ...grant, timestampMs }));
+}
+
+/** Whether the ledger's rule refuses nothing at the head. */
+async function holds(ledger: Reader, rule: Parameters<typeof judged>[1]): Promise<boolean> {
   try {
-    await judged(surroundings.ledger, (state) => demandGrant(state, { ...grant, timestampMs }));
+    await judged(ledger, rule);
     return true;
   } catch (error) {
     if (error instanceof ChartsealError && error.family === "refused") return false;

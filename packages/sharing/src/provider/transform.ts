@@ -11,6 +11,7 @@ import {
   decapsulate,
   equalBytes,
   type G1,
+  hasCode,
   headerBytesMax,
   type Policy,
   parsePolicy,
@@ -40,7 +41,7 @@ import { checkHeader } from "./header-check.ts";
 import { demandSize, leafSource } from "./payload.ts";
 import { type RevealPlace, sealReceipt, verifyReveal } from "./reveal.ts";
 import type { ProviderAtWork, ProviderSelf } from "./self.ts";
-import { judgeSpecial, specialModeOf } from "./special.ts";
+import { followSpecial, judgeSpecial, specialModeOf } from "./special.ts";
 import { type CustodyKey, headerName } from "./stores.ts";
 
 interface Granted {
@@ -80,6 +81,9 @@ export async function transform(self: ProviderAtWork, reveal: Reveal): Promise<T
     return await answer(self, reveal, place);
   } catch (error) {
     await recordRefusal(self, reveal, error);
+    if (hasCode(error, "emergency-missing") || hasCode(error, "proxy-missing")) {
+      await self.inTurn(() => followSpecial(self));
+    }
     throw error;
   }
 }
