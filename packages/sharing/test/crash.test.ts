@@ -9,6 +9,7 @@ import {
   accessLog,
   deposit,
   erase,
+  obtainSpecialKey,
   type Provider,
   readEntry,
   readList,
@@ -16,9 +17,14 @@ import {
   renewTransformKey,
   requireRecord,
   retrieve,
+  retrieveSpecially,
+  type SpecialSecret,
   type Surroundings,
+  setSettings,
+  specialKeyOf,
 } from "../src/index.ts";
 import { headerName } from "../src/provider/stores.ts";
+import { inForce } from "./scene.ts";
 import { Fate, mortal, mortalStores } from "./stores.ts";
 import { failure, type Member, readOut, source, World } from "./world.ts";
 
@@ -204,3 +210,48 @@ test("a transform that died leaves a grant that its reader can still use, and bi
     },
   });
 });
+
+test("an emergency's key is the ledger's or none, and its clinician opens with the secret at hand or with a new one", async () => {
+  await setSettings(world, {
+    changes: { emergencyAttributes: [policy] },
+    admittedBy: [world.validatorSeed],
+  });
+  const second = await world.member(policy);
+  const { recordId } = await world.byOwner(ana, { policy: "surgeon@cedars" });
+  let kept: SpecialSecret | undefined;
+  const saved = async (secret: SpecialSecret): Promise<void> => {
+    kept = secret;
+  };
+  const deaths = await dieEverywhere({
+    before: async () => {
+      const scene = { owner: ana, first: ben, second, records: [recordId] };
+      return (await inForce(world, scene, { attribute: policy })).grantId;
+    },
+    act: (process, grantId) =>
+      obtainSpecialKey(
+        { ...process, nodes: world.nodes },
+        { member: ben, grant: { mode: "emergency", grantId }, saved },
+      ),
+    after: async (grantId, came) => {
+      const grant = { mode: "emergency", grantId } as const;
+      const lying = world.stores.special.idsOf(grantId);
+      const live = await readEntry(world.ledger, entries.specialKey, grantId);
+      if (live !== undefined) expect(lying).toEqual([live.keyId]);
+      const held = kept === undefined ? undefined : await specialKeyOf(world.ledger, grant, kept);
+      expect(held !== undefined).toBe(live !== undefined);
+      if (came) expect(held).toBeDefined();
+      const key = held ?? (await obtainSpecialKey(world, { member: ben, grant, saved }));
+      expect(await readOut(await retrieveSpecially(world, { member: ben, grant, key, recordId }))).toBe(
+        "a record",
+      );
+      expect(world.stores.special.idsOf(grantId)).toEqual([key.keyId]);
+      expect(await reads(await normal())).toBe("a record");
+    },
+  });
+  expect(deaths).toBeGreaterThanOrEqual(3);
+});
+
+/** A record that the account's own key opens, whatever becomes of its special keys. */
+async function normal(): Promise<Uint8Array> {
+  return (await world.byAuthor(ben, ana, { namespace: "cedars", policy })).recordId;
+}

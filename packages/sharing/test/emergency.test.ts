@@ -95,7 +95,7 @@ describe("two clinicians, while the owner is out of reach,", () => {
     const status = async () => (await readEmergency(world, grantId)).status;
     expect((await listEmergencies(world, owner.account)).at(-1)?.id).toEqual(grantId);
     expect(await status()).toBe("declared");
-    await confirmed(world, scene, grantId);
+    await confirmed(world, scene, { emergencyId: grantId });
     expect(await status()).toBe("in-force");
     await endEmergency(world, { by: first, emergencyId: grantId });
     expect(await readEmergency(world, grantId)).toMatchObject({
@@ -174,7 +174,7 @@ describe("is refused when a piece is missing:", () => {
     const reader = { ...first, transformKeyId: key.keyId, recoveryKey: key.recoveryKey };
     const granted = await request(world, { member: reader, recordId, grant });
     // The grant itself lives for ten minutes: the emergency's end is made to fall inside of them.
-    const short = await inForce(world, scene, 60_000);
+    const short = await inForce(world, scene, { aheadMs: 60_000 });
     const shortKey = await keyFor(world, first, short);
     const late = { ...first, transformKeyId: shortKey.keyId, recoveryKey: shortKey.recoveryKey };
     const lateGranted = await request(world, { member: late, recordId, grant: short });
@@ -335,7 +335,7 @@ describe("the keys of an account and of its emergencies", () => {
   });
 
   test("the emergency's goes when time alone has ended it, with no block to say so", async () => {
-    const grant = await inForce(world, scene, 60_000);
+    const grant = await inForce(world, scene, { aheadMs: 60_000 });
     await keyFor(world, first, grant);
     await world.provider.dropEnded();
     expect(world.stores.special.idsOf(grant.grantId)).toHaveLength(1);
@@ -348,7 +348,7 @@ describe("afterwards", () => {
   test("the owner's next use rekeys all of the owner's records once, and an emergency without a key none", async () => {
     world.advance(hourMs);
     await rekeyAfterEmergencies(world, owner);
-    const grant = await inForce(world, scene, 60_000);
+    const grant = await inForce(world, scene, { aheadMs: 60_000 });
     expect(await recordsToRekey(world, owner.account)).toEqual([]);
     await keyFor(world, first, grant);
     expect(await recordsToRekey(world, owner.account)).toEqual([]);
@@ -366,8 +366,8 @@ describe("afterwards", () => {
     expect(equalBytes(after.headerHash, before.headerHash)).toBe(false);
     expect(await recordsToRekey(world, owner.account)).toEqual([]);
     expect(await readOut(await retrieve(world, { member: owner, recordId }))).toBe("allergic to penicillin");
-    const unused = await inForce(world, scene, 60_000);
-    const alone = await declared(world, scene, 60_000);
+    const unused = await inForce(world, scene, { aheadMs: 60_000 });
+    const alone = await declared(world, scene, { aheadMs: 60_000 });
     world.advance(60_000);
     expect(await readEmergency(world, unused.grantId)).toMatchObject({ status: "over", keyIssued: false });
     expect((await readEmergency(world, alone)).status).toBe("lapsed");

@@ -37,27 +37,38 @@ export interface Scene {
   readonly records: readonly Uint8Array[];
 }
 
-export async function declared(world: World, scene: Scene, aheadMs = hourMs): Promise<Uint8Array> {
+interface Terms {
+  readonly aheadMs?: number;
+  /** The listed one that both hold. */
+  readonly attribute?: string;
+}
+
+export async function declared(world: World, scene: Scene, terms: Terms = {}): Promise<Uint8Array> {
   const { owner, first, records } = scene;
+  const { aheadMs = hourMs, attribute = listed } = terms;
   const declaration = {
     owner: owner.account,
     records,
     reason: "cannot be asked, case 4711",
     endMs: world.now() + aheadMs,
-    attribute: listed,
+    attribute,
   };
   return (await declareEmergency(world, { clinician: first, declaration })).emergencyId;
 }
 
-export async function confirmed(world: World, { second }: Scene, emergencyId: Uint8Array): Promise<void> {
+export async function confirmed(
+  world: World,
+  { second }: Scene,
+  { emergencyId, attribute = listed }: { readonly emergencyId: Uint8Array; readonly attribute?: string },
+): Promise<void> {
   const { identifier: declaration } = await readDeclaration(world.ledger, emergencyId);
-  await confirmEmergency(world, { clinician: second, emergencyId, declaration, attribute: listed });
+  await confirmEmergency(world, { clinician: second, emergencyId, declaration, attribute });
 }
 
 /** An emergency in force. */
-export async function inForce(world: World, scene: Scene, aheadMs = hourMs): Promise<GrantName> {
-  const grantId = await declared(world, scene, aheadMs);
-  await confirmed(world, scene, grantId);
+export async function inForce(world: World, scene: Scene, terms: Terms = {}): Promise<GrantName> {
+  const grantId = await declared(world, scene, terms);
+  await confirmed(world, scene, { emergencyId: grantId, ...terms });
   return { mode: "emergency", grantId };
 }
 
