@@ -17,6 +17,7 @@ import {
   type LinkStore,
   nonceOf,
   parseMapping,
+  revokedByHand,
   signLinkWish,
   syncLink,
   type Vouching,
@@ -72,11 +73,13 @@ beforeEach(async () => {
   world = await World.create();
   await world.hospital("cedars");
   store = new MemoryLinks();
-  const byHand = async (account: Uint8Array, attributes: readonly string[]) => {
-    const link = await store.get(toHex(account));
-    if (link !== undefined) await store.put(grantedByHand(link, attributes));
-  };
-  hospital = new HospitalNamespace(world.surroundings, world.hospitalParts.get("cedars")!, { byHand });
+  const noting =
+    (note: typeof grantedByHand) => async (account: Uint8Array, attributes: readonly string[]) => {
+      const link = await store.get(toHex(account));
+      if (link !== undefined) await store.put(note(link, attributes));
+    };
+  const hands = { granted: noting(grantedByHand), revoked: noting(revokedByHand) };
+  hospital = new HospitalNamespace(world.surroundings, world.hospitalParts.get("cedars")!, hands);
   world.hospitals.set("cedars", hospital);
   vouching = { surroundings: world, hospital, store, mapping: parseMapping(document, "cedars") };
   bob = await world.member();
@@ -282,10 +285,10 @@ describe("the namespace follows", () => {
     await sync();
     says({ groups: ["doctors"] });
     expect(await sync()).toMatchObject({ vouched: ["doctor@cedars"], withheld: [] });
-    await hospital.revoke(bob.account, ["staff@cedars"]);
-    await sync();
+    await hospital.revoke(bob.account, []);
+    expect(await sync()).toMatchObject({ vouched: [], withheld: all });
     await hospital.vouch(bob.account, ["staff@cedars"]);
-    expect(await sync()).toMatchObject({ withheld: [], revoked: [] });
+    expect(await sync()).toMatchObject({ withheld: ["cardiology@cedars", "doctor@cedars"], revoked: [] });
     expect(await isVouched(world.ledger, bob.account, "staff@cedars")).toBe(true);
   });
 });
@@ -303,7 +306,7 @@ describe("a process that dies", () => {
       hospital: {
         name: "cedars",
         vouchMapped: (account, attributes) => step(() => hospital.vouchMapped(account, attributes)),
-        revoke: (account, attributes) => step(() => hospital.revoke(account, attributes)),
+        revokeMapped: (account, attributes) => step(() => hospital.revokeMapped(account, attributes)),
       },
       store: {
         get: (account) => store.get(account),

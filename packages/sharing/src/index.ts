@@ -78,6 +78,7 @@ export { generateCommitteeKeys, type NodeIdentity, type NodeShares } from "./key
 export { collectBaseKey, enrol, isKeyBehind, refreshSigningKeys, renewTransformKey } from "./member.ts";
 export {
   attributesInForce,
+  type Hands,
   HospitalNamespace,
   listNamespaces,
   namespaceExists,
@@ -235,6 +236,7 @@ export {
   type LinkStore,
   type LinkWish,
   nonceOf,
+  revokedByHand,
   signLinkWish,
   verifyLinkWish,
 } from "./vouching/link.ts";

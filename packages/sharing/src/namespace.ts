@@ -78,22 +78,26 @@ export async function registerNamespace(
   return secret;
 }
 
+/** What a hospital does by hand, and not because of a claim. */
+export interface Hands {
+  granted(account: Uint8Array, attributes: readonly string[]): Promise<void>;
+  revoked(account: Uint8Array, attributes: readonly string[]): Promise<void>;
+}
+
 export class HospitalNamespace implements Hospital {
   readonly #surroundings: Surroundings;
   readonly #identity: Identity;
   readonly #secret: NamespaceSecret;
   readonly #writer: AccountWriter;
-  readonly #byHand: (account: Uint8Array, attributes: readonly string[]) => Promise<void>;
+  readonly #hands: Hands | undefined;
 
   constructor(
     surroundings: Surroundings,
     own: { identity: Identity; secret: NamespaceSecret },
-    options: {
-      /** Told of a grant by hand before it is made, so that it is kept apart from what claims bring (vouching/). */
-      readonly byHand?: (account: Uint8Array, attributes: readonly string[]) => Promise<void>;
-    } = {},
+    /** Told of what is done by hand before it is done, so that it is kept apart from what claims bring (vouching/). */
+    hands?: Hands,
   ) {
-    this.#byHand = options.byHand ?? (async () => {});
+    this.#hands = hands;
     this.#surroundings = surroundings;
     this.#identity = own.identity;
     this.#secret = own.secret;
@@ -110,7 +114,7 @@ export class HospitalNamespace implements Hospital {
 
   /** Vouches by hand for attributes of this namespace; what an identity provider brought is by hand from then on too. */
   async vouch(account: Uint8Array, attributes: readonly string[]): Promise<Submitted> {
-    await this.#byHand(account, attributes);
+    await this.#hands?.granted(account, attributes);
     return await this.vouchMapped(account, attributes);
   }
 
@@ -165,8 +169,20 @@ export class HospitalNamespace implements Hospital {
     });
   }
 
-  /** Ends vouches; no attributes: all of this namespace. The ledger opens the next period of each in the same block. */
+  /** Ends vouches by hand; no attributes: all of this namespace. The next period of each opens in the same block. */
   async revoke(account: Uint8Array, attributes: readonly string[]): Promise<Submitted> {
+    if (this.#hands !== undefined) await this.#hands.revoked(account, await this.#meant(account, attributes));
+    return await this.revokeMapped(account, attributes);
+  }
+
+  async #meant(account: Uint8Array, attributes: readonly string[]): Promise<readonly string[]> {
+    if (attributes.length > 0) return attributes;
+    const standing = await attributesInForce(this.#surroundings.ledger, account);
+    return standing.filter((attribute) => namespaceOf(attribute) === this.name);
+  }
+
+  /** Ends vouches because a claim ended. */
+  async revokeMapped(account: Uint8Array, attributes: readonly string[]): Promise<Submitted> {
     return await this.#writer.submit({
       kind: "revoke",
       namespace: this.name,

@@ -5,15 +5,17 @@
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { ChartsealError } from "@chartseal/crypto";
+import { ChartsealError, toHex } from "@chartseal/crypto";
 import type { OidcSettings } from "@chartseal/oidc";
 import {
   grantedByHand,
+  type Hands,
   type Link,
   type LinkStore,
   type Mapping,
   mappingJson,
   parseMapping,
+  revokedByHand,
 } from "@chartseal/sharing";
 import type { KeyVault } from "../home/key-vault.ts";
 
@@ -75,12 +77,12 @@ export function openLinks(vault: KeyVault, namespace: string): LinkStore {
   };
 }
 
-/** For a hospital of this home: what a hand grants is kept apart from what claims bring. */
-export async function noteByHand(
-  links: LinkStore,
-  account: string,
-  attributes: readonly string[],
-): Promise<void> {
-  const link = await links.get(account);
-  if (link !== undefined) await links.put(grantedByHand(link, attributes));
+/** What is done by hand at a hospital of this home is kept apart from what claims bring. */
+export function handsOf(links: LinkStore): Hands {
+  const noting =
+    (note: typeof grantedByHand) => async (account: Uint8Array, attributes: readonly string[]) => {
+      const link = await links.get(toHex(account));
+      if (link !== undefined) await links.put(note(link, attributes));
+    };
+  return { granted: noting(grantedByHand), revoked: noting(revokedByHand) };
 }

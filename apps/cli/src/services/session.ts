@@ -30,7 +30,7 @@ import {
 import { readJson, writeJson } from "../home/files.ts";
 import { type Home, memberFolder, openHome } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
-import { noteByHand, openLinks } from "./identity-store.ts";
+import { handsOf, openLinks } from "./identity-store.ts";
 import {
   dropPendingKey,
   loadMemberKeys,
@@ -178,9 +178,7 @@ async function assemble(
   const namespace = async (name: string): Promise<HospitalNamespace | undefined> => {
     const own = await loadNamespace(vault, name);
     if (own === undefined) return undefined;
-    const byHand = (account: Uint8Array, attributes: readonly string[]): Promise<void> =>
-      noteByHand(openLinks(vault, name), toHex(account), attributes);
-    return new HospitalNamespace(surroundings, own, { byHand });
+    return new HospitalNamespace(surroundings, own, handsOf(openLinks(vault, name)));
   };
   const addNamespace = (name: string) => registerNew(surroundings, { vault, validatorSeed, name });
   const session = {

@@ -46,7 +46,7 @@ export function decide(link: Link, facts: Facts): Plan {
     const match = mapped.get(attribute);
     const before = openGround({ grounds }, attribute);
     if (before !== undefined) {
-      const after = changed(before, { ...facts, stands, match });
+      const after = changed(before, { ...facts, stands, match, isWithheld: withheld.has(attribute) });
       grounds[grounds.indexOf(before)] = after.ground;
       if (after.act === "vouch") vouch.push(attribute);
       if (after.act === "revoke") revoke.push(attribute);
@@ -64,7 +64,11 @@ export function decide(link: Link, facts: Facts): Plan {
 /** What becomes of one ground. */
 function changed(
   ground: Ground,
-  facts: Facts & { readonly stands: boolean; readonly match: Match | undefined },
+  facts: Facts & {
+    readonly stands: boolean;
+    readonly match: Match | undefined;
+    readonly isWithheld: boolean;
+  },
 ): { readonly ground: Ground; readonly act?: "vouch" | "revoke" } {
   const { stands, match, nowMs } = facts;
   const { end } = ground;
@@ -81,7 +85,7 @@ function changed(
       ? { ground: { ...ground, end: ended }, act: "revoke" }
       : { ground: { ...ground, end: ended } };
   }
-  const planned = ground.vouch === null && !ground.byHand;
+  const planned = ground.vouch === null && !ground.byHand && !facts.isWithheld;
   if (stands || planned) {
     return { ground: { ...ground, match }, ...(stands ? {} : { act: "vouch" as const }) };
   }

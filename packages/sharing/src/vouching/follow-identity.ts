@@ -51,7 +51,7 @@ export interface Vouching {
   readonly hospital: {
     readonly name: string;
     vouchMapped(account: Uint8Array, attributes: readonly string[]): Promise<Submitted>;
-    revoke(account: Uint8Array, attributes: readonly string[]): Promise<Submitted>;
+    revokeMapped(account: Uint8Array, attributes: readonly string[]): Promise<Submitted>;
   };
   readonly store: LinkStore;
   readonly mapping: Mapping;
@@ -194,7 +194,7 @@ async function carryOut(vouching: Vouching, link: Link, said: Said): Promise<Lin
   const plan = decide(link, { said, standing, nowMs: now() });
   await store.put(plan.link);
   if (plan.vouch.length > 0) await hospital.vouchMapped(account, plan.vouch);
-  if (plan.revoke.length > 0) await hospital.revoke(account, plan.revoke);
+  if (plan.revoke.length > 0) await hospital.revokeMapped(account, plan.revoke);
   const grounds: Ground[] = [];
   for (const ground of plan.link.grounds) grounds.push(await settled(ledger, account, ground));
   await store.put({ ...plan.link, grounds });

@@ -125,11 +125,16 @@ export interface LinkStore {
 /** What a link says of an attribute that a hospital grants by hand: from then on the end of a claim does not end it. */
 export function grantedByHand(link: Link, attributes: readonly string[]): Link {
   const grounds = link.grounds.map((ground) => {
-    return ground.end === null && attributes.includes(ground.attribute)
-      ? { ...ground, byHand: true }
-      : ground;
+    const isOpen = ground.end?.done !== true && attributes.includes(ground.attribute);
+    // A revocation that was only planned is not wanted any more.
+    return isOpen ? { ...ground, byHand: true, end: null } : ground;
   });
   return { ...link, grounds, withheld: link.withheld.filter((one) => !attributes.includes(one)) };
+}
+
+/** What a link says of an attribute that a hospital revokes by hand: it stays away although the claim is there. */
+export function revokedByHand(link: Link, attributes: readonly string[]): Link {
+  return { ...link, withheld: [...new Set([...link.withheld, ...attributes])].sort() };
 }
 
 /** The last ground of an attribute that has not ended for good. */
