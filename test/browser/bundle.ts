@@ -2,12 +2,12 @@
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
 
-const page = fileURLToPath(new URL("./page.ts", import.meta.url));
 const names = { entryFileNames: "[name].js", chunkFileNames: "[name].js" };
 const conditions = ["chartseal-source", "browser", "import", "module", "default"];
 
-/** Built files by name: `page.js`, `worker.js`, and what the bundler adds. */
-export async function bundle(): Promise<ReadonlyMap<string, string>> {
+/** Built files by name: the page as `page.js`, `worker.js` where it has one, and what the bundler adds. */
+export async function bundle(source = "./page.ts"): Promise<ReadonlyMap<string, string>> {
+  const page = fileURLToPath(new URL(source, import.meta.url));
   const output = await build({
     root: fileURLToPath(new URL(".", import.meta.url)),
     configFile: false,
@@ -18,7 +18,7 @@ export async function bundle(): Promise<ReadonlyMap<string, string>> {
       write: false,
       target: "es2024",
       modulePreload: false,
-      rolldownOptions: { input: page, output: names },
+      rolldownOptions: { input: { page }, output: names },
     },
     worker: { format: "es", rolldownOptions: { output: names } },
   });

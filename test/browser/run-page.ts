@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Devtools } from "./devtools.ts";
 
 const policy =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
@@ -21,6 +22,8 @@ export interface PageRun {
   readonly files: ReadonlyMap<string, string>;
   /** What GET /job gives. */
   readonly job: unknown;
+  /** A virtual authenticator for WebAuthn (DevTools protocol); the page is then at `localhost`, a name that has one. */
+  readonly authenticator?: object;
 }
 
 export interface PageResult {
@@ -30,7 +33,7 @@ export interface PageResult {
 }
 
 /** The page's answer. @throws Error with what the browser said, where none comes in 90 s */
-export async function runPage({ chromium, files, job }: PageRun): Promise<PageResult> {
+export async function runPage({ chromium, files, job, authenticator }: PageRun): Promise<PageResult> {
   const profile = await mkdtemp(join(tmpdir(), "chartseal-browser-"));
   const answer = Promise.withResolvers<string>();
   const requested: string[] = [];
@@ -50,18 +53,25 @@ export async function runPage({ chromium, files, job }: PageRun): Promise<PageRe
       "--no-first-run",
       "--enable-logging=stderr",
       `--user-data-dir=${profile}`,
-      `http://127.0.0.1:${port}/`,
+      ...(authenticator === undefined ? [`http://127.0.0.1:${port}/`] : ["--remote-debugging-port=0"]),
     ],
     { stdio: ["ignore", "ignore", "pipe"] },
   );
   let said = "";
+  const devtools = Promise.withResolvers<string>();
   browser.stderr.setEncoding("utf8").on("data", (text: string) => {
     said = (said + text).slice(-10_000);
+    const address = /DevTools listening on (ws:\S+)/.exec(said)?.[1];
+    if (address !== undefined) devtools.resolve(address);
   });
   const ended = new Promise<void>((resolve) => browser.once("close", () => resolve()));
   const refuse = (why: string) => answer.reject(new Error(`${why}\n${said}`));
   browser.once("error", (error) => refuse(error.message));
   browser.once("exit", (status) => refuse(`the browser ended with ${status}`));
+  if (authenticator !== undefined) {
+    const page = `http://localhost:${port}/`;
+    devtools.promise.then((address) => openWith(address, { authenticator, page })).catch(answer.reject);
+  }
   const late = setTimeout(() => refuse(`no answer in ${answerMsMax} ms`), answerMsMax);
   try {
     return { answer: JSON.parse(await answer.promise), requested };
@@ -74,6 +84,17 @@ export async function runPage({ chromium, files, job }: PageRun): Promise<PageRe
     // The browser's own children may still write for a moment.
     await rm(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
+}
+
+/** Opens the page in a tab that has the authenticator. */
+async function openWith(
+  address: string,
+  { authenticator, page }: { readonly authenticator: object; readonly page: string },
+): Promise<void> {
+  const tab = await (await Devtools.connect(address)).tab();
+  await tab("WebAuthn.enable");
+  await tab("WebAuthn.addVirtualAuthenticator", { options: authenticator });
+  await tab("Page.navigate", { url: page });
 }
 
 async function listening(server: Server): Promise<AddressInfo> {

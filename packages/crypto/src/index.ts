@@ -187,6 +187,22 @@ export {
   hpkeSeal,
 } from "./hpke.ts";
 export { hkdf, hkdfExpand, hkdfExtract } from "./kdf.ts";
+export {
+  addPasskey,
+  type KeySlots,
+  newKeySlots,
+  newPrfInput,
+  openNamed,
+  openWithPasskey,
+  openWithPassphrase,
+  type PasskeySlot,
+  type PrfResult,
+  parseKeySlots,
+  passkeysMax,
+  removeSlot,
+  replacePassphrase,
+  sealNamed,
+} from "./key-slots.ts";
 export { countingPairing, type OperationCounts } from "./pairing/counting.ts";
 export { loadPairing, openPairing, type TableBounds } from "./pairing/mcl.ts";
 export {

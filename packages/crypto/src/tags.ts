@@ -67,6 +67,7 @@ export const tagTable = {
   },
   keys: {
     "sealed-file": "HKDF info: the key of one sealed key file",
+    "passkey-slot": "HKDF info: the key that seals a vault's key, from a passkey's PRF",
   },
   sharing: {
     reveal: "Ed25519: who reads, shown to the provider",
