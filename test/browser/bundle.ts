@@ -5,9 +5,15 @@ import { build } from "vite";
 const names = { entryFileNames: "[name].js", chunkFileNames: "[name].js" };
 const conditions = ["chartseal-source", "browser", "import", "module", "default"];
 
+/** The two pages that tests open. */
+const pages = {
+  library: new URL("./page.ts", import.meta.url),
+  passkey: new URL("./passkey-page.ts", import.meta.url),
+};
+
 /** Built files by name: the page as `page.js`, `worker.js` where it has one, and what the bundler adds. */
-export async function bundle(source = "./page.ts"): Promise<ReadonlyMap<string, string>> {
-  const page = fileURLToPath(new URL(source, import.meta.url));
+export async function bundle(which: keyof typeof pages = "library"): Promise<ReadonlyMap<string, string>> {
+  const page = fileURLToPath(pages[which]);
   const output = await build({
     root: fileURLToPath(new URL(".", import.meta.url)),
     configFile: false,

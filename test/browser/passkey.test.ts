@@ -34,7 +34,7 @@ describeTool("chromium", "a passkey in Chromium", (chromium) => {
     const passphrase = "correct horse";
     const { slots, key } = await newKeySlots(passphrase);
     const job: PasskeyJob = { slots, passphrase };
-    const run = await runPage({ chromium, files: await bundle("./passkey-page.ts"), job, authenticator });
+    const run = await runPage({ chromium, files: await bundle("passkey"), job, authenticator });
     const answer = run.answer as PasskeyAnswer | { readonly error: string };
     if ("error" in answer) throw new Error(answer.error);
     expect(answer.prf).toBe(true);
