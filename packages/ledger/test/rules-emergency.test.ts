@@ -353,6 +353,13 @@ test("a request for the key is of this epoch, to a registered provider, proves i
   expect(verdict({})).toBe("applied");
   expect(verdict({ epoch: 2 })).toBe("epoch-wrong");
   expect(verdict({ provider: hospital.account })).toBe("provider-unknown");
+  // Another registered provider, which holds nothing of what is named, is no place for the key.
+  const { publicKey, hpkeKey } = stranger;
+  const elsewhere = world.fork();
+  elsewhere.submit(elsewhere.admitted(stranger, { kind: "register-provider", publicKey, hpkeKey }));
+  const changes = { provider: stranger.account };
+  const bystander = specialKeyRequest(elsewhere, doctor, { mode, changes });
+  expect(elsewhere.verdict(elsewhere.signed(doctor, bystander))).toBe("provider-unknown");
   // d names the emergency: a proof made for another one, or for another provider, is none.
   const other = specialKeyRequest(world, doctor, { mode, changes: { requestId: sha256(utf8("other")) } });
   expect(verdict({ proof: other.proof })).toBe("key-proof-invalid");

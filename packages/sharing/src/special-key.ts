@@ -44,15 +44,15 @@ export interface SpecialKey {
   readonly recoveryKey: Scalar;
 }
 
-/** The key that the secret finishes, where the ledger shows it as the grant's own. */
+/** The key that the secret finishes, where the ledger shows it as the grant's own, with this provider. */
 export async function specialKeyOf(
-  ledger: Reader,
+  { ledger, provider }: { readonly ledger: Reader; readonly provider: Pick<Provider, "account"> },
   { grantId }: GrantName,
   { requestId, recoveryKey }: SpecialSecret,
 ): Promise<SpecialKey | undefined> {
   const key = await readEntry(ledger, entries.specialKey, grantId);
   if (key === undefined || !equalBytes(key.requestId, requestId)) return undefined;
-  return { keyId: key.keyId, recoveryKey };
+  return equalBytes(key.provider, provider.account) ? { keyId: key.keyId, recoveryKey } : undefined;
 }
 
 /**
@@ -79,7 +79,7 @@ export async function obtainSpecialKey(
     use: (answers) => provider.takeIssue({ requestId, answers }),
   });
   // Which key is the grant's the ledger says, not the provider.
-  const key = await specialKeyOf(ledger, grant, secret);
+  const key = await specialKeyOf(surroundings, grant, secret);
   if (key !== undefined) return key;
   throw new ChartsealError("issue-invalid", `the provider has not made the ${grant.mode}'s key`, {
     data: { account: member.account },

@@ -237,7 +237,7 @@ test("an emergency's key is the ledger's or none, and its clinician opens with t
       const lying = world.stores.special.idsOf(grantId);
       const live = await readEntry(world.ledger, entries.specialKey, grantId);
       if (live !== undefined) expect(lying).toEqual([live.keyId]);
-      const held = kept === undefined ? undefined : await specialKeyOf(world.ledger, grant, kept);
+      const held = kept === undefined ? undefined : await specialKeyOf(world, grant, kept);
       expect(held !== undefined).toBe(live !== undefined);
       if (came) expect(held).toBeDefined();
       const key = held ?? (await obtainSpecialKey(world, { member: ben, grant, saved }));

@@ -130,9 +130,10 @@ function addConfirm(group: Command): void {
       };
       const value = await writing(globals, { members: [options.as], check }, async (session) => {
         const id = emergencyId();
-        const line = emergencyLine(session.home, await readEmergency(session, id));
-        const { identifier } = await readDeclaration(session.ledger, id);
-        globals.output.note(emergencyText(line));
+        const { identifier, action } = await readDeclaration(session.ledger, id);
+        // The text is that of the bytes whose identifier is signed, not what the state says of them.
+        const declared = { ...(await readEmergency(session, id)), ...action, declaration: identifier };
+        globals.output.note(emergencyText(emergencyLine(session.home, declared)));
         const member = memberOf(session, options.as);
         const attribute = await attributeOf(session, member, options.attribute);
         const declaration = options.declaration === undefined ? identifier : fromHex(options.declaration, 32);

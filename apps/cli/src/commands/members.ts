@@ -71,8 +71,9 @@ function addMemberGroup(group: Command): void {
       const { member, kit, appointed } = await writing(globals, { check }, async (session) => {
         const guardian = guardianOf(session, options);
         const made = await addMember(session, { name, passphrase: await passphrase() });
+        const kit = await makePaperKit(session, made.keys);
         const appointed = guardian && (await appointGuardian(session, made.keys, guardian));
-        return { member: made.member, kit: await makePaperKit(session, made.keys), appointed };
+        return { member: made.member, kit, appointed };
       });
       globals.output.notice(kit.page);
       const warning = waysWarning(name, kit.ways);

@@ -16,7 +16,7 @@ export async function specialKeyFor(
 ): Promise<SpecialKey> {
   const kept = await member.vault.load(fileOf(grant));
   const secret = kept === undefined ? undefined : secretOf(kept);
-  const held = secret === undefined ? undefined : await specialKeyOf(session.ledger, grant, secret);
+  const held = secret === undefined ? undefined : await specialKeyOf(session, grant, secret);
   if (held !== undefined) return held;
   return await obtainSpecialKey(session, {
     member: member.keys,

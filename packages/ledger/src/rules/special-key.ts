@@ -24,6 +24,7 @@ export const requestSpecialKey: Rule<"request-special-key"> = (setting, action) 
   demand(providerOf(state, provider) !== undefined, "provider-unknown");
   const grant = demandGrant(state, { mode, grantId, timestampMs: block.timestampMs });
   demandReader(grant, account);
+  demandKeeper(setting, grant, provider);
   demand(attributes.length === 1 && attributes[0] === grant.attribute, "attributes-invalid");
   const point = block.pairing.g1.decode(blinded, { identity: "reject" });
   const { chainId } = block;
@@ -50,6 +51,16 @@ export const requestSpecialKey: Rule<"request-special-key"> = (setting, action) 
 
 function demandReader({ mode, reader }: SpecialGrant, account: Uint8Array): void {
   demand(equalBytes(account, reader), mode === "emergency" ? "emergency-reader" : "proxy-missing");
+}
+
+/** An emergency's key is for a provider that holds a record which it names, and for no bystander. */
+function demandKeeper({ state }: Setting, { records }: SpecialGrant, provider: Uint8Array): void {
+  if (records === undefined) return;
+  const keeps = records.some((recordId) => {
+    const record = load(state, entries.record, recordId);
+    return record !== undefined && equalBytes(record.provider, provider);
+  });
+  demand(keeps, "provider-unknown");
 }
 
 /** The key of that request is made: it is the grant's one key from here on. Who and how many nodes was checked. */
