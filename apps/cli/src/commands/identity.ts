@@ -1,9 +1,10 @@
 /** namespace oidc, link, unlink, sync, and why: attributes that follow a hospital's identity provider. */
 import { createInterface } from "node:readline";
 import { ChartsealError } from "@chartseal/crypto";
-import { listNamespaces, parseMapping } from "@chartseal/sharing";
+import { type LinkReport, listNamespaces, parseMapping } from "@chartseal/sharing";
 import { type Command, InvalidArgumentError } from "commander";
-import { homeFolder, openHome, requireMember } from "../home/home.ts";
+import { type Home, homeFolder, openHome, requireMember } from "../home/home.ts";
+import type { KeyVault } from "../home/key-vault.ts";
 import { readPassphrase } from "../home/passphrase.ts";
 import {
   checkWhy,
@@ -25,7 +26,18 @@ import { readGiven } from "../operations/ledger.ts";
 import { exitCodes } from "../output.ts";
 import { type Globals, globalsOf } from "../program-globals.ts";
 import { passphraseOption, reading, writing } from "../run.ts";
-import { memberOf, openSession, openVaults, ownSession, type ReadSession } from "../services/session.ts";
+import type { LoopbackRedirect } from "../services/loopback.ts";
+import { findServer } from "../services/server-file.ts";
+import {
+  memberOf,
+  type OwnSession,
+  openSession,
+  openVaults,
+  ownSession,
+  type ReadSession,
+  refreshKeys,
+} from "../services/session.ts";
+import { openForWriting } from "../services/writing-session.ts";
 import { commaList, example } from "./shared.ts";
 
 const secretVariable = "CHARTSEAL_OIDC_CLIENT_SECRET";
@@ -66,7 +78,6 @@ function addSet(group: Command): void {
     )
     .action(async (name: string, options: SetOptions) => {
       const globals = globalsOf(command);
-      const check = (session: ReadSession): Promise<void> => requireNamespace(session, name);
       const settings = async (): Promise<Parameters<typeof setIdentityProvider>[2]> => {
         const { defaultScopes } = await import("@chartseal/oidc");
         const { issuer, clientId, scopes } = options;
@@ -75,14 +86,17 @@ function addSet(group: Command): void {
         const mapping = parseMapping(jsonOf(options.mapping), name);
         return { oidc: { issuer, clientId, clientSecret, scopes: asked }, mapping };
       };
-      const given = async (session: ReadSession): Promise<void> => {
-        await check(session);
+      const check = async (session: ReadSession): Promise<void> => {
+        await requireNamespace(session, name);
         const { checkSettings } = await import("@chartseal/oidc");
         checkSettings((await settings()).oidc);
       };
-      const value = await writing(globals, { check: given }, async (session) =>
-        setIdentityProvider(ownSession(session), name, await settings()),
-      );
+      const set = async (vault: KeyVault): Promise<unknown> =>
+        setIdentityProvider(vault, name, await settings());
+      const value = await ownOrServed(globals, check, {
+        own: ({ vault }) => set(vault),
+        served: ({ vault }) => set(vault),
+      });
       globals.output.value(value, `${name} follows ${options.issuer}.`);
     });
   example(
@@ -119,9 +133,10 @@ function addShow(group: Command): void {
     .action(async (name: string) => {
       const globals = globalsOf(command);
       const check = (session: ReadSession): Promise<void> => requireIdentityProvider(session, name);
-      const value = await writing(globals, { check }, (session) =>
-        showIdentityProvider(ownSession(session), name),
-      );
+      const value = await ownOrServed(globals, check, {
+        own: ({ vault }) => showIdentityProvider(vault, name),
+        served: ({ vault }) => showIdentityProvider(vault, name),
+      });
       globals.output.value(value, JSON.stringify(value, null, 2));
     });
   example(command, "chartseal namespace oidc show cedars");
@@ -153,53 +168,134 @@ function secondsOf(text: string): number {
   throw new InvalidArgumentError("a whole number of seconds.");
 }
 
-/** The login first, while the home is nobody's; then the link, as its one writer. */
+interface LinkOptions {
+  readonly namespace: string;
+  readonly as: string;
+  readonly paste?: boolean;
+  readonly timeout: number;
+}
+
 async function linked(
   globals: Globals,
-  home: ReturnType<typeof openHome>,
-  options: {
-    readonly namespace: string;
-    readonly as: string;
-    readonly paste?: boolean;
-    readonly timeout: number;
-  },
+  home: Home,
+  options: LinkOptions,
 ): Promise<{ readonly value: unknown; readonly text: string }> {
-  const { namespace, as: member, paste = false, timeout } = options;
-  const logged = await reading(globals, async (session) => {
+  const { namespace, as: member } = options;
+  await reading(globals, async (session) => {
     await requireIdentityProvider(session, namespace);
     requireMember(home, member);
-    const passphrase = await readPassphrase(passphraseOption(globals));
-    const vaults = await openVaults(home, passphrase, [member]);
-    const login = await logIn(session, {
+  });
+  const passphrase = await readPassphrase(passphraseOption(globals));
+  const vaults = await openVaults(home, passphrase, [member]);
+  const server = await findServer(home.paths);
+  server?.close();
+  const report = await (server === undefined ? linkedHere : linkedThere)(globals, home, {
+    ...options,
+    passphrase,
+    vaults,
+  });
+  const { vouched } = report;
+  const brought = vouched.length === 0 ? "nothing new" : vouched.join(", ");
+  const text = `${member} is linked at ${namespace}; it brought ${brought}.`;
+  return { value: reportValue(home, report), text };
+}
+
+type Linking = LinkOptions & { readonly passphrase: string; readonly vaults: readonly KeyVault[] };
+
+/** Tells the user where to log in, and gives the address that the browser came back to. */
+async function come(
+  globals: Globals,
+  { paste = false, timeout }: LinkOptions,
+  begun: { readonly url: string; readonly state: string; readonly redirect: LoopbackRedirect },
+): Promise<URL> {
+  globals.output.notice(`Open this address and log in:\n${begun.url}`);
+  if (paste) return await pasted();
+  return await begun.redirect.wait({ state: begun.state, timeoutMs: timeout * 1000 });
+}
+
+/** The login first, while the home is nobody's; then the link, as its one writer. */
+async function linkedHere(globals: Globals, home: Home, linking: Linking): Promise<LinkReport> {
+  const { namespace, as: member, vaults, passphrase } = linking;
+  const login = await reading(globals, (session) =>
+    logIn(session, {
       namespace,
       member,
       vaults,
-      come: async (begun, redirect) => {
-        globals.output.notice(`Open this address and log in:\n${begun.url}`);
-        return paste
-          ? await pasted()
-          : await redirect.wait({ state: begun.state, timeoutMs: timeout * 1000 });
-      },
-    });
-    return { login, passphrase, vaults };
-  });
-  const { login, passphrase, vaults } = logged;
-  const session = await openSession(home, {
-    passphrase,
-    vaults: Promise.resolve(vaults),
-    members: [member],
-    waitMs: globals.waitMs,
-  });
+      come: ({ url, state }, redirect) => come(globals, linking, { url, state, redirect }),
+    }),
+  );
+  const opened = { passphrase, vaults: Promise.resolve(vaults), members: [member], waitMs: globals.waitMs };
+  const session = await openSession(home, opened);
   try {
-    const report = await linkMember(session, memberOf(session, member), login);
-    const brought = report.vouched.length === 0 ? "nothing new" : report.vouched.join(", ");
-    return {
-      value: reportValue(session, report),
-      text: `${member} is linked at ${namespace}; it brought ${brought}.`,
-    };
+    return await linkMember(session, memberOf(session, member), login);
   } finally {
     await session.close();
   }
+}
+
+/** Through the server that runs on the home: it is the namespace, this command the member with its browser. */
+async function linkedThere(globals: Globals, home: Home, linking: Linking): Promise<LinkReport> {
+  const { namespace, as: name, vaults, passphrase } = linking;
+  const opened = { passphrase, vaults: Promise.resolve(vaults), members: [name], waitMs: globals.waitMs };
+  const session = await openForWriting(home, opened);
+  const server = await findServer(home.paths);
+  const { HttpIdentity } = await import("@chartseal/server/client");
+  const { LoopbackRedirect } = await import("../services/loopback.ts");
+  const redirect = await LoopbackRedirect.open();
+  try {
+    if (server === undefined) throw new ChartsealError("provider-unreachable", "the server has stopped");
+    const member = memberOf(session, name);
+    const { chainId } = session.ledger;
+    const { connection } = server;
+    const identity = new HttpIdentity({ connection, namespace, member: member.keys, chainId });
+    const report = await identity.link({
+      redirectUri: redirect.redirectUri,
+      come: ({ url, state }) => come(globals, linking, { url, state, redirect }),
+    });
+    await refreshKeys(session, member);
+    return report as unknown as LinkReport;
+  } finally {
+    await redirect.close();
+    server?.close();
+    await session.close();
+  }
+}
+
+/** The server that runs on the home, for what the operator asks of a namespace; the passphrase was given and is right. */
+interface Served {
+  readonly home: Home;
+  readonly vault: KeyVault;
+  ask(namespace: string, what: string, member: string | undefined): Promise<Record<string, unknown>>;
+}
+
+/** As the home's one writer, or through the server that runs on it. */
+async function ownOrServed<T>(
+  globals: Globals,
+  check: (session: ReadSession) => Promise<void>,
+  work: {
+    readonly own: (session: OwnSession) => Promise<T>;
+    readonly served: (server: Served) => Promise<T>;
+  },
+): Promise<T> {
+  const home = openHome(homeFolder(globals.home));
+  await reading(globals, check);
+  const server = await findServer(home.paths);
+  if (server === undefined) return await writing(globals, {}, (session) => work.own(ownSession(session)));
+  try {
+    const [vault] = await openVaults(home, await readPassphrase(passphraseOption(globals)), []);
+    const ask: Served["ask"] = async (namespace, what, member) => {
+      const account = member === undefined ? {} : { account: requireMember(home, member).account };
+      const target = `/v1/namespace/${namespace}/identity/${what}`;
+      return await server.connection.json({ target, json: account });
+    };
+    return await work.served({ home, vault: vault!, ask });
+  } finally {
+    server.close();
+  }
+}
+
+function servedReport({ home }: Served, report: object): Record<string, unknown> {
+  return reportValue(home, report as LinkReport);
 }
 
 /** One line of standard input: the address that the browser ended at. @throws ChartsealError `input-invalid` */
@@ -228,9 +324,10 @@ function addUnlink(group: Command): void {
         await requireIdentityProvider(session, name);
         requireMember(session.home, member);
       };
-      const value = await writing(globals, { check }, (session) =>
-        unlinkMember(ownSession(session), name, member),
-      );
+      const value = await ownOrServed(globals, check, {
+        own: (session) => unlinkMember(session, name, member),
+        served: async (server) => servedReport(server, await server.ask(name, "unlink", member)),
+      });
       globals.output.value(value, `${member} is no longer linked at ${name}.`);
     });
   example(command, "chartseal namespace unlink cedars --member bob");
@@ -247,9 +344,13 @@ function addSync(group: Command): void {
         await requireIdentityProvider(session, name);
         if (member !== undefined) requireMember(session.home, member);
       };
-      const links = await writing(globals, { check }, (session) =>
-        syncNamespace(ownSession(session), name, member),
-      );
+      const links = await ownOrServed(globals, check, {
+        own: (session) => syncNamespace(session, name, member),
+        served: async (server) => {
+          const { links: found } = await server.ask(name, "sync", member);
+          return (found as LinkReport[]).map((one) => servedReport(server, one));
+        },
+      });
       globals.output.value({ namespace: name, links }, links.map(syncLine).join("\n") || "Nobody is linked.");
       if (links.some(({ outcome }) => outcome === "unreachable")) process.exitCode = exitCodes.unavailable;
     });

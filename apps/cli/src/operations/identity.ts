@@ -21,7 +21,7 @@ import {
   type Why,
   whyOf,
 } from "@chartseal/sharing";
-import { findMember, memberNameOf, requireMember } from "../home/home.ts";
+import { findMember, type Home, memberNameOf, requireMember } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
 import {
   hasIdentityProvider,
@@ -67,13 +67,13 @@ export function settingsValue(
  * @throws ChartsealError `input-invalid`
  */
 export async function setIdentityProvider(
-  session: OwnSession,
+  vault: KeyVault,
   namespace: string,
   settings: { readonly oidc: OidcSettings; readonly mapping: Mapping },
 ): Promise<unknown> {
   const { checkSettings } = await import("@chartseal/oidc");
   checkSettings(settings.oidc);
-  const links = await followed(session, namespace);
+  const links = await followed(vault, namespace);
   const { issuer, clientId } = settings.oidc;
   if (links.some((link) => link.issuer !== issuer || link.clientId !== clientId)) {
     throw new ChartsealError("input-invalid", "members are linked through another provider or client", {
@@ -81,13 +81,13 @@ export async function setIdentityProvider(
       hint: "End those links first: chartseal namespace unlink.",
     });
   }
-  await saveIdentitySettings(session.vault, namespace, settings);
+  await saveIdentitySettings(vault, namespace, settings);
   return settingsValue(namespace, settings, links.length);
 }
 
-export async function showIdentityProvider(session: OwnSession, namespace: string): Promise<unknown> {
-  const settings = await settingsOf(session.vault, namespace);
-  return settingsValue(namespace, settings, (await followed(session, namespace)).length);
+export async function showIdentityProvider(vault: KeyVault, namespace: string): Promise<unknown> {
+  const settings = await settingsOf(vault, namespace);
+  return settingsValue(namespace, settings, (await followed(vault, namespace)).length);
 }
 
 async function settingsOf(vault: KeyVault, namespace: string): Promise<IdentitySettings> {
@@ -96,7 +96,7 @@ async function settingsOf(vault: KeyVault, namespace: string): Promise<IdentityS
   throw new ChartsealError("input-invalid", `${namespace} has no identity provider`);
 }
 
-async function followed({ vault }: OwnSession, namespace: string): Promise<Link[]> {
+async function followed(vault: KeyVault, namespace: string): Promise<Link[]> {
   const store = openLinks(vault, namespace);
   const links: Link[] = [];
   for (const account of await store.accounts()) {
@@ -172,11 +172,8 @@ export async function linkMember(
 }
 
 /** A link's report as scripts see it. */
-export function reportValue(
-  session: ReadSession,
-  { account, ...report }: LinkReport,
-): Record<string, unknown> {
-  return { member: memberNameOf(session.home, account) ?? null, account, ...report };
+export function reportValue(home: Home, { account, ...report }: LinkReport): Record<string, unknown> {
+  return { member: memberNameOf(home, account) ?? null, account, ...report };
 }
 
 /** A namespace's links as a service of this process. */
@@ -200,7 +197,7 @@ export async function syncNamespace(
 ): Promise<Record<string, unknown>[]> {
   const only = member === undefined ? undefined : requireMember(session.home, member).account;
   const reports = await (await identityOf(session, namespace)).sync(only);
-  return reports.map((report) => reportValue(session, report));
+  return reports.map((report) => reportValue(session.home, report));
 }
 
 /** @throws ChartsealError `input-invalid` for a member that is not linked */
@@ -211,7 +208,7 @@ export async function unlinkMember(
 ): Promise<Record<string, unknown>> {
   const { account } = requireMember(session.home, member);
   const report = await (await identityOf(session, namespace)).unlink(account);
-  if (report !== undefined) return reportValue(session, report);
+  if (report !== undefined) return reportValue(session.home, report);
   throw new ChartsealError("input-invalid", `${member} is not linked at ${namespace}`);
 }
 

@@ -5,10 +5,13 @@
 import { readFileSync, realpathSync } from "node:fs";
 import { ChartsealError, ed25519KeyPairFromSeed, isFamily, randomBytes } from "@chartseal/crypto";
 import { signAdmission } from "@chartseal/ledger";
+import type { NamespaceIdentity } from "@chartseal/oidc";
 import type { HostConfig, HostConfigInput, Role, RoleName } from "@chartseal/server";
 import { type Hospital, listNamespaces, readAccount } from "@chartseal/sharing";
+import { hasIdentityProvider } from "../services/identity-store.ts";
 import { removeServerFile, writeServerFile } from "../services/server-file.ts";
 import type { OwnSession } from "../services/session.ts";
+import { identityOf } from "./identity.ts";
 
 export interface ServeOptions {
   readonly config: HostConfig;
@@ -66,7 +69,8 @@ export async function startServing(session: OwnSession, options: ServeOptions): 
   const { home, ledger, now } = session;
   const { config, version, log, logLevel } = options;
   const token = randomBytes(32);
-  const { home: own, ...made } = await rolesOf(session, token);
+  const identities = identitiesOf(session);
+  const { home: own, ...made } = await rolesOf(session, token, identities);
   const host = await startHost({
     config,
     roles: [...chooseRoles(config.roles, made), own],
@@ -79,7 +83,7 @@ export async function startServing(session: OwnSession, options: ServeOptions): 
   });
   const server = { address: host.url, token, pid: process.pid };
   writeServerFile(home.paths, server);
-  const duties = lookAfter(session, log);
+  const duties = lookAfter({ session, identities, log });
   return {
     address: host.url,
     port: host.port,
@@ -98,6 +102,7 @@ export async function startServing(session: OwnSession, options: ServeOptions): 
 async function rolesOf(
   session: OwnSession,
   token: Uint8Array,
+  identities: Identities,
 ): Promise<Partial<Record<RoleName, Role>> & { readonly home: Role }> {
   const { homeRole, ledgerRole, namespaceRole, providerRole } = await import("@chartseal/server");
   const { home, ledger, provider, nodes, now, validatorSeed, addNamespace } = session;
@@ -105,7 +110,11 @@ async function rolesOf(
   return {
     ledger: ledgerRole({ ledger }),
     provider: providerRole({ provider, now }),
-    namespace: namespaceRole({ namespace, names: () => listNamespaces(ledger) }),
+    namespace: namespaceRole({
+      namespace,
+      names: () => listNamespaces(ledger),
+      identity: identities.of,
+    }),
     home: homeRole({
       token,
       folder: realpathSync(home.paths.root),
@@ -127,28 +136,77 @@ function hospitalsOf({ namespace }: OwnSession): (name: string) => Promise<Hospi
   };
 }
 
+/** The identity providers that hospitals of this home follow. */
+interface Identities {
+  readonly of: (namespace: string) => Promise<NamespaceIdentity | undefined>;
+  /** Reads everybody's claims. @returns what failed, by namespace; nothing follows from it */
+  sync(): Promise<ReadonlyMap<string, unknown>>;
+}
+
+/** One service a hospital: it holds the logins that are under way, and does one thing at a time. */
+function identitiesOf(session: OwnSession): Identities {
+  const known = new Map<string, Promise<NamespaceIdentity>>();
+  const of = async (name: string): Promise<NamespaceIdentity | undefined> => {
+    if (!hasIdentityProvider(session.home.paths.service, name)) return undefined;
+    const found = known.get(name) ?? identityOf(session, name);
+    known.set(name, found);
+    return await found;
+  };
+  const sync = async (): Promise<ReadonlyMap<string, unknown>> => {
+    const failed = new Map<string, unknown>();
+    for (const name of await listNamespaces(session.ledger)) {
+      try {
+        await (await of(name))?.sync();
+      } catch (error) {
+        failed.set(name, error);
+      }
+    }
+    return failed;
+  };
+  return { of, sync };
+}
+
 /** Runs the duties again and again; what fails is logged and tried again. */
-function lookAfter(session: OwnSession, log: ServeOptions["log"]): { stop(): Promise<void> } {
+function lookAfter(looked: {
+  readonly session: OwnSession;
+  readonly identities: Identities;
+  readonly log: ServeOptions["log"];
+}): { stop(): Promise<void> } {
+  const { session, identities, log } = looked;
   let running: Promise<void> = Promise.resolve();
+  const tell = (error: unknown, about: object): void => {
+    const code = error instanceof ChartsealError ? error.code : "defect";
+    const level = isFamily(error, "unavailable") ? 40 : 50;
+    log.write(`${JSON.stringify({ level, time: Date.now(), msg: "a duty failed", code, ...about })}\n`);
+  };
   const round = async (): Promise<void> => {
     try {
       await session.rollPeriods();
       await session.provider.follow();
     } catch (error) {
-      const code = error instanceof ChartsealError ? error.code : "defect";
-      const level = isFamily(error, "unavailable") ? 40 : 50;
-      log.write(`${JSON.stringify({ level, time: Date.now(), msg: "a duty failed", code })}\n`);
+      tell(error, {});
     }
   };
-  const timer = setInterval(() => {
-    running = running.then(round);
-  }, dutyMs);
+  const follow = async (): Promise<void> => {
+    for (const [namespace, error] of await identities.sync()) tell(error, { namespace });
+  };
+  const every = (milliseconds: number, duty: () => Promise<void>): NodeJS.Timeout =>
+    setInterval(() => {
+      running = running.then(duty).catch((error: unknown) => tell(error, {}));
+    }, milliseconds);
+  const timers = [every(dutyMs, round), every(identityMs(), follow)];
   return {
     async stop() {
-      clearInterval(timer);
+      for (const timer of timers) clearInterval(timer);
       await running;
     },
   };
+}
+
+/** How often claims are read again: every ten minutes, or as CHARTSEAL_IDENTITY_SECONDS says. */
+function identityMs(): number {
+  const seconds = Number(process.env.CHARTSEAL_IDENTITY_SECONDS ?? "600");
+  return Number.isInteger(seconds) && seconds >= 1 && seconds <= 86_400 ? seconds * 1000 : 600_000;
 }
 
 /** Resolves when the process is told to stop. */
