@@ -6,17 +6,21 @@ import { randomBytes, toHex } from "@chartseal/crypto";
 import { decodeTransaction, encodeTransaction, ledgerRules, signAdmission } from "@chartseal/ledger";
 import {
   AccountWriter,
+  endEmergency,
   type Identity,
   identityOf,
   MemoryNodeStore,
   NodeDriver,
   newIdentitySeeds,
+  obtainSpecialKey,
   readAccount,
   readNodes,
   retrieve,
+  setSettings,
 } from "@chartseal/sharing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { failure, type Member, World } from "../../../packages/sharing/test/world.ts";
+import { confirmed, declared, keyFor, reading } from "../../../packages/sharing/test/scene.ts";
+import { failure, type Member, readOut, World } from "../../../packages/sharing/test/world.ts";
 import { Connection, HttpAuthorityNode, HttpLedger, type Transport } from "../src/client/index.ts";
 import { nodeTransport } from "../src/client/node-transport.ts";
 import { authorityRole, driveNode, type Host, ledgerRole, parseConfig, startHost } from "../src/index.ts";
@@ -165,6 +169,36 @@ describe("three authority hosts", () => {
     world.nodes = await committee([served[0]!, served[2]!]);
     await world.renew(ben);
     await served[1]!.start();
+  });
+
+  test("issue for an emergency with one of them gone: not before it is confirmed, not after its end", async () => {
+    await setSettings(world, {
+      changes: { emergencyAttributes: [policy] },
+      admittedBy: [world.validatorSeed],
+    });
+    const [owner, second] = [await world.member(), await world.member(policy)];
+    const named = await world.byOwner(owner, { policy: "surgeon@cedars", text: "named" });
+    const scene = { owner, first: ben, second, records: [named.recordId] };
+    const grantId = await declared(world, scene, { attribute: policy });
+    const grant = { mode: "emergency", grantId } as const;
+    await failure("emergency-missing", () => keyFor(world, ben, grant));
+    await confirmed(world, scene, { emergencyId: grantId, attribute: policy });
+    await served[0]!.stop();
+    world.nodes = await committee(served.slice(1));
+    const key = await keyFor(world, ben, grant);
+    const opened = await reading(world, { member: ben, grant, key, recordId: named.recordId });
+    expect(await readOut(opened)).toBe("named");
+    // Asked for in time, and answered by nobody after the end: each node looks at the ledger for itself.
+    let pending: Uint8Array | undefined;
+    const saved = async ({ requestId }: { requestId: Uint8Array }): Promise<void> => {
+      pending = requestId;
+    };
+    const nobody = { ...world.surroundings, provider: world.provider, nodes: [] };
+    await failure("ledger-unreachable", () => obtainSpecialKey(nobody, { member: ben, grant, saved }));
+    await endEmergency(world, { by: owner, emergencyId: grantId });
+    for (const node of world.nodes) await failure("emergency-missing", () => node.answer(pending!));
+    await served[0]!.start();
+    world.nodes = await committee([served[0]!, served[2]!]);
   });
 
   test("refresh, and reshare to five of which two register over HTTP", async () => {
