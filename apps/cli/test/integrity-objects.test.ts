@@ -155,10 +155,7 @@ describe("verify", () => {
     expect((await verify()).ok).toBe(true);
     flip(object(address), 300_000);
     const database = new DatabaseSync(join(home(), "ledger", "ledger.sqlite"));
-    const row = database
-      .prepare("SELECT substr(header, 77, 32) AS root FROM blocks ORDER BY height DESC")
-      .get();
-    database.prepare("DELETE FROM nodes WHERE hash = ?").run(row?.root as Uint8Array);
+    database.exec("DELETE FROM nodes WHERE id = (SELECT root FROM blocks ORDER BY height DESC LIMIT 1)");
     database.close();
     const { findings, records } = await verify();
     expect(records).toBe(2);

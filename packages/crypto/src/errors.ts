@@ -45,6 +45,7 @@ export const errorCodes = {
   "ledger-unreachable": ["unavailable", "The ledger cannot be reached."],
   "identity-unreachable": ["unavailable", "The namespace's identity provider cannot be reached."],
   "home-busy": ["unavailable", "Another process is using this home."],
+  "home-outdated": ["unavailable", "This home was written by an earlier version and must be migrated first."],
   "rate-limited": ["unavailable", "Too many requests from one place or key; later they are answered."],
   "runtime-too-old": ["unavailable", "The Node.js that runs this is too old."],
 } as const satisfies Record<string, readonly [ErrorFamily, string]>;

@@ -14,7 +14,7 @@ import {
   headOf,
 } from "./block.ts";
 import { type AppliedTransaction, executeBlock, genesisHead, type Rules } from "./machine.ts";
-import { MemoryNodes, type NodeSource, type StoredNode } from "./state-tree.ts";
+import { MemoryNodes, type NodeSource, type StateUpdate } from "./state-tree.ts";
 
 /** One line of `ledger export` (CONTRACT): byte strings are lower-case hex. */
 export interface ExportLine {
@@ -49,8 +49,19 @@ export interface ChainReport {
 
 /** Nodes of a replay: the latest state in memory, or a store that must hold every node already. */
 export interface ReplayNodes extends NodeSource {
-  add(nodes: readonly StoredNode[]): void;
+  /** Takes the tree of the genesis, then of each block. */
+  add(update: StateUpdate): void;
   forget(hashes: readonly Uint8Array[]): void;
+}
+
+/** The latest state and no more. */
+function inMemory(): ReplayNodes {
+  const nodes = new MemoryNodes();
+  return {
+    load: (hash) => nodes.load(hash),
+    add: ({ added }) => nodes.add(added),
+    forget: (hashes) => nodes.forget(hashes),
+  };
 }
 
 export function exportLine(block: Block): ExportLine {
@@ -118,12 +129,12 @@ export class ChainCheck {
   /** False after a block that could not be read: the next one's links say nothing new. */
   #linked = true;
 
-  constructor(rules: Rules, nodes: ReplayNodes = new MemoryNodes()) {
+  constructor(rules: Rules, nodes: ReplayNodes = inMemory()) {
     this.#rules = rules;
     this.#nodes = nodes;
     const { head, update } = genesisHead(rules);
     this.#head = head;
-    this.#guard(0, () => nodes.add(update.added));
+    this.#guard(0, () => nodes.add(update));
   }
 
   find(height: number, field: string, detail: string, data: ErrorData = {}): void {
@@ -179,7 +190,7 @@ export class ChainCheck {
       this.#replaying = false;
       return undefined;
     }
-    this.#nodes.add(executed.update.added);
+    this.#nodes.add(executed.update);
     this.#nodes.forget(executed.update.replaced);
     this.#stateCheckedTo = header.height;
     return executed.results;

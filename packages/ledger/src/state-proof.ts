@@ -9,6 +9,8 @@ import { type CborValue, ChartsealError, decode, encode, equalBytes, sha256 } fr
 import type { StateKind } from "./state.ts";
 import {
   bitAt,
+  type Child,
+  childOf,
   emptyRoot,
   innerHash,
   isEmptyHash,
@@ -40,16 +42,16 @@ export function proveState(
 ): ProvedValue {
   const path = statePath(kind, key);
   const siblings: Uint8Array[] = [];
-  let at = root;
-  while (!isEmptyHash(at)) {
-    const node = nodes.load(at);
+  let next: Child = { hash: root, at: undefined };
+  while (!isEmptyHash(next.hash)) {
+    const node = nodes.load(next.hash, next.at);
     if (node.type === "leaf") {
       if (equalBytes(node.path, path)) return { value: node.value, proof: encode([siblings, null]) };
       return { value: null, proof: encode([siblings, [node.path, sha256(node.value)]]) };
     }
-    const goesLeft = bitAt(path, siblings.length) === 0;
-    siblings.push(goesLeft ? node.right : node.left);
-    at = goesLeft ? node.left : node.right;
+    const side = bitAt(path, siblings.length);
+    siblings.push(side === 0 ? node.right : node.left);
+    next = childOf(node, side);
     if (siblings.length > 256)
       throw new ChartsealError("chain-altered", "the state tree is deeper than it can be");
   }

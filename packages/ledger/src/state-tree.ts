@@ -3,7 +3,7 @@
  *
  * path = SHA-256("…/state-key" ‖ kind u8 ‖ u64 size ‖ key); leaf D(0x00 ‖ path ‖ SHA-256(value)), node
  * D(0x01 ‖ left ‖ right), D = double SHA-256. An empty subtree is 32 zero bytes, a subtree with one leaf is that leaf at
- * any depth, so a tree of n keys is about log2 n deep and never more than 256. Nodes are stored under their hash and
+ * any depth, so a tree of n keys is about log2 n deep and never more than 256. Nodes name each other by hash and are
  * never changed: every old root stays readable and provable, and a damaged node shows when it is loaded.
  */
 import {
@@ -34,13 +34,21 @@ export interface StateInner {
   readonly type: "inner";
   readonly left: Uint8Array;
   readonly right: Uint8Array;
+  /** Where the source says that the children lie, if it says so. Never hashed, so never believed: see `load`. */
+  readonly leftAt?: number | undefined;
+  readonly rightAt?: number | undefined;
 }
 
 export type StateNode = StateLeaf | StateInner;
 
-/** Where nodes come from. @throws ChartsealError `chain-altered` where a node is missing or damaged */
+/** Where nodes come from. */
 export interface NodeSource {
-  load(hash: Uint8Array): StateNode;
+  /**
+   * The node of that hash. `at` is what the source itself said of its place, absent for a root; a wrong place may hide
+   * the node and never passes off another.
+   * @throws ChartsealError `chain-altered` where it is missing or damaged
+   */
+  load(hash: Uint8Array, at?: number): StateNode;
 }
 
 export interface StoredNode {
@@ -48,9 +56,14 @@ export interface StoredNode {
   readonly node: StateNode;
 }
 
-/** What an update gives: the new root, the nodes it needs stored, and the nodes that only the old root still needs. */
+/**
+ * What an update gives: the new root, the nodes it needs stored, children before their parents, and the nodes that only
+ * the old root still needs. A child that was there before keeps its place; without one it is in `added` or was the root.
+ */
 export interface StateUpdate {
   readonly root: Uint8Array;
+  /** The root's place, where that node was there before. */
+  readonly rootAt: number | undefined;
   readonly added: readonly StoredNode[];
   readonly replaced: readonly Uint8Array[];
 }
@@ -86,7 +99,7 @@ export function encodeNode(node: StateNode): Uint8Array {
   return concat(leafPrefix, Uint8Array.of(node.kind), u32(node.key.length), node.key, node.value);
 }
 
-/** Reads a stored node and checks that it has that hash. @throws ChartsealError `chain-altered` */
+/** Reads a stored node, checks that it has that hash, and keeps the record. @throws ChartsealError `chain-altered` */
 export function decodeNode(expected: Uint8Array, record: Uint8Array): StateNode {
   const found = record[0] === 1 ? decodeInner(record) : decodeLeaf(record);
   if (found === undefined || !equalBytes(found.hash, expected)) {
@@ -97,7 +110,7 @@ export function decodeNode(expected: Uint8Array, record: Uint8Array): StateNode 
 
 function decodeInner(record: Uint8Array): StoredNode | undefined {
   if (record.length !== 65) return undefined;
-  const node: StateInner = { type: "inner", left: record.slice(1, 33), right: record.slice(33) };
+  const node: StateInner = { type: "inner", left: record.subarray(1, 33), right: record.subarray(33) };
   return { hash: innerHash(node.left, node.right), node };
 }
 
@@ -105,7 +118,7 @@ function decodeLeaf(record: Uint8Array): StoredNode | undefined {
   if (record.length < 6 || record[0] !== 0) return undefined;
   const keySize = new DataView(record.buffer, record.byteOffset).getUint32(2);
   if (keySize > stateKeyBytesMax || record.length < 6 + keySize) return undefined;
-  return storedLeaf(record[1] ?? 0, record.slice(6, 6 + keySize), record.slice(6 + keySize));
+  return storedLeaf(record[1] ?? 0, record.subarray(6, 6 + keySize), record.subarray(6 + keySize));
 }
 
 function storedLeaf(kind: StateKind, key: Uint8Array, value: Uint8Array): StoredNode {
@@ -144,24 +157,35 @@ export function readState(
   key: Uint8Array,
 ): Uint8Array | undefined {
   const path = statePath(kind, key);
-  let at = root;
-  for (let depth = 0; !isEmptyHash(at); depth++) {
-    const node = nodes.load(at);
+  let next: Child = { hash: root, at: undefined };
+  for (let depth = 0; !isEmptyHash(next.hash); depth++) {
+    const node = nodes.load(next.hash, next.at);
     if (node.type === "leaf") return equalBytes(node.path, path) ? node.value : undefined;
     if (depth >= 256) throw new ChartsealError("chain-altered", "the state tree is deeper than it can be");
-    at = bitAt(path, depth) === 0 ? node.left : node.right;
+    next = childOf(node, bitAt(path, depth));
   }
   return undefined;
+}
+
+export interface Child {
+  readonly hash: Uint8Array;
+  readonly at: number | undefined;
+}
+
+export function childOf(node: StateInner, side: 0 | 1): Child {
+  return side === 0 ? { hash: node.left, at: node.leftAt } : { hash: node.right, at: node.rightAt };
 }
 
 /** Every entry under a root, in the order of paths; memory grows with the depth only. */
 export function* walkState(nodes: NodeSource, root: Uint8Array): Generator<StateLeaf> {
   if (isEmptyHash(root)) return;
-  const waiting = [root];
-  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-    const node = nodes.load(at);
+  const waiting: Child[] = [{ hash: root, at: undefined }];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const node = nodes.load(next.hash, next.at);
     if (node.type === "leaf") yield node;
-    else for (const child of [node.right, node.left]) if (!isEmptyHash(child)) waiting.push(child);
+    else
+      for (const side of [1, 0] as const)
+        if (!isEmptyHash(childOf(node, side).hash)) waiting.push(childOf(node, side));
     if (waiting.length > 257)
       throw new ChartsealError("chain-altered", "the state tree is deeper than it can be");
   }
@@ -173,13 +197,15 @@ interface PathChange {
   readonly leaf: StoredNode | undefined;
 }
 
-/** A subtree while it is built: nothing, one leaf, or an inner node; the node is unset where it was not looked at. */
-interface Subtree {
-  readonly hash: Uint8Array;
+/**
+ * A subtree while it is built: nothing, one leaf, or an inner node. The node is unset where it was not looked at, the
+ * place where it is new.
+ */
+interface Subtree extends Child {
   readonly node: StateNode | undefined;
 }
 
-const emptySubtree: Subtree = { hash: emptyRoot, node: undefined };
+const emptySubtree: Subtree = { hash: emptyRoot, at: undefined, node: undefined };
 
 /**
  * Applies many changes at once, so that they share the work on the upper levels: O(changes · log n) hashes.
@@ -200,39 +226,48 @@ export function updateState(
     assert(!equalBytes(byPath[i - 1]!.path, byPath[i]!.path), "a key changes once in an update");
   }
   const update = new Update(nodes);
-  const result = update.at({ hash: root, node: undefined }, 0, byPath);
-  return update.finish(result.hash);
+  return update.finish(update.at({ hash: root, at: undefined, node: undefined }, 0, byPath));
 }
 
 class Update {
   readonly #nodes: NodeSource;
   readonly #added = new Map<string, StoredNode>();
-  readonly #replaced = new Map<string, Uint8Array>();
+  /** What was there before on the ways of the changes; some of it comes out as it went in. */
+  readonly #replaced = new Map<string, Child>();
 
   constructor(nodes: NodeSource) {
     this.#nodes = nodes;
   }
 
-  finish(root: Uint8Array): StateUpdate {
+  finish(top: Subtree): StateUpdate {
+    const rootAt = this.#placeOf(top);
     for (const text of this.#added.keys()) if (this.#replaced.delete(text)) this.#added.delete(text);
-    return { root, added: [...this.#added.values()], replaced: [...this.#replaced.values()] };
+    const replaced = [...this.#replaced.values()].map(({ hash }) => hash);
+    return { root: top.hash, rootAt, added: [...this.#added.values()], replaced };
+  }
+
+  /** Where a part of the new tree lies already. Its way was gone down before, so that it is in `replaced` by now. */
+  #placeOf({ hash, at }: Subtree): number | undefined {
+    return at ?? this.#replaced.get(byteText(hash))?.at;
   }
 
   /** The subtree at `depth` after the changes, which all lie below it and are sorted. */
   at(before: Subtree, depth: number, changes: readonly PathChange[]): Subtree {
     if (changes.length === 0) return before;
     if (isEmptyHash(before.hash)) return this.#build(depth, puts(changes));
-    const node = before.node ?? this.#nodes.load(before.hash);
-    this.#replaced.set(byteText(before.hash), before.hash);
+    const node = before.node ?? this.#nodes.load(before.hash, before.at);
+    this.#replaced.set(byteText(before.hash), { hash: before.hash, at: before.at });
     if (node.type === "leaf") {
       const stays = !changes.some((change) => equalBytes(change.path, node.path));
       return this.#build(depth, stays ? insert(puts(changes), { hash: before.hash, node }) : puts(changes));
     }
     assert(depth < 256, "the state tree is at most 256 deep");
     const middle = firstRight(changes, depth);
-    const left = this.at({ hash: node.left, node: undefined }, depth + 1, changes.slice(0, middle));
-    const right = this.at({ hash: node.right, node: undefined }, depth + 1, changes.slice(middle));
-    return this.#join(left, right);
+    const [left, right] = [childOf(node, 0), childOf(node, 1)];
+    return this.#join(
+      this.at({ ...left, node: undefined }, depth + 1, changes.slice(0, middle)),
+      this.at({ ...right, node: undefined }, depth + 1, changes.slice(middle)),
+    );
   }
 
   /** The subtree of exactly these leaves, sorted by path. */
@@ -253,16 +288,17 @@ class Update {
     const lone = isEmptyHash(left.hash) ? right : isEmptyHash(right.hash) ? left : undefined;
     if (lone !== undefined) {
       if (isEmptyHash(lone.hash)) return emptySubtree;
-      const node = lone.node ?? this.#nodes.load(lone.hash);
-      if (node.type === "leaf") return { hash: lone.hash, node };
+      const node = lone.node ?? this.#nodes.load(lone.hash, lone.at);
+      if (node.type === "leaf") return { hash: lone.hash, at: lone.at, node };
     }
-    const node: StateInner = { type: "inner", left: left.hash, right: right.hash };
+    const places = { leftAt: this.#placeOf(left), rightAt: this.#placeOf(right) };
+    const node: StateInner = { type: "inner", left: left.hash, right: right.hash, ...places };
     return this.#keep({ hash: innerHash(left.hash, right.hash), node });
   }
 
   #keep(stored: StoredNode): Subtree {
     this.#added.set(byteText(stored.hash), stored);
-    return stored;
+    return { ...stored, at: undefined };
   }
 }
 

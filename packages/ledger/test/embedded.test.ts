@@ -68,8 +68,9 @@ function killInsideCommit(): void {
   database.pragma("journal_mode = TRUNCATE");
   database.pragma("cache_size = 2");
   database.exec("BEGIN IMMEDIATE");
-  const insert = database.prepare("INSERT INTO nodes (hash, node) VALUES (?, ?)");
-  for (let i = 0; i < 2_000; i++) insert.run(sha256(Uint8Array.of(i >> 8, i & 255)), new Uint8Array(65));
+  database.exec("UPDATE nodes SET node = zeroblob(65)");
+  const insert = database.prepare("INSERT INTO nodes (node) VALUES (?)");
+  for (let i = 0; i < 2_000; i++) insert.run(new Uint8Array(65));
   cpSync(directory, aside, { recursive: true });
   database.exec("ROLLBACK");
   database.close();
@@ -354,11 +355,19 @@ describe("a damaged store", () => {
       "UPDATE transactions SET position = 1 - position WHERE height = 4",
       "UPDATE transactions SET height = 9223372036854775807 WHERE height = 4",
       "INSERT INTO transactions VALUES (zeroblob(32), 1, 0)",
+      "UPDATE blocks SET root = NULL WHERE height = 4",
+      "UPDATE blocks SET root = root - 1 WHERE height = 8",
+      "UPDATE blocks SET root = 1e300 WHERE height = 8",
+      "UPDATE blocks SET root = 'text' WHERE height = 8",
+      "DELETE FROM meta WHERE name = 'genesis-node'",
       "UPDATE nodes SET node = zeroblob(65)",
+      "UPDATE nodes SET left_id = right_id, right_id = left_id WHERE left_id IS NOT NULL",
+      "UPDATE nodes SET left_id = NULL",
       "DELETE FROM nodes",
       "DROP TABLE nodes",
       "CREATE TRIGGER t AFTER INSERT ON blocks BEGIN DELETE FROM blocks; END",
-      "PRAGMA user_version = 2",
+      "PRAGMA user_version = 1",
+      "PRAGMA user_version = 3",
     ];
     for (const sql of damages) {
       const database = new Database(path());
@@ -377,14 +386,31 @@ describe("a damaged store", () => {
 
   it("with any single node missing is found by the check, though nothing may read that node", async () => {
     const database = new Database(path(), { readonly: true });
-    const hashes = database.prepare("SELECT hash FROM nodes").pluck().all() as Uint8Array[];
+    const ids = database.prepare("SELECT id FROM nodes").pluck().all() as number[];
     database.close();
-    for (let i = 0; i < hashes.length; i += Math.ceil(hashes.length / 12)) {
+    for (let i = 0; i < ids.length; i += Math.ceil(ids.length / 12)) {
       const writable = new Database(path());
-      writable.prepare("DELETE FROM nodes WHERE hash = ?").run(hashes[i]);
+      writable.prepare("DELETE FROM nodes WHERE id = ?").run(ids[i]);
       writable.close();
       const report = await check();
       expect(report.ok).toBe(false);
+      restore();
+    }
+  });
+
+  it("with any single way to a node gone astray is found by the check, also where no block went that way again", async () => {
+    const database = new Database(path(), { readonly: true });
+    const ways = ["left_id", "right_id"].flatMap((side) => {
+      const rows = database.prepare(`SELECT id FROM nodes WHERE ${side} IS NOT NULL`).pluck().all();
+      return (rows as number[]).map((id) => ({ side, id }));
+    });
+    database.close();
+    expect(ways.length).toBeGreaterThan(50);
+    for (const { side, id } of ways.filter((_, at) => at % 5 === 0)) {
+      const writable = new Database(path());
+      writable.prepare(`UPDATE nodes SET ${side} = ${side} - 1 WHERE id = ?`).run(id);
+      writable.close();
+      expect([side, id, (await check()).ok]).toEqual([side, id, false]);
       restore();
     }
   });

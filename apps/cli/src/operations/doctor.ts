@@ -5,7 +5,7 @@
 import { accessSync, constants, existsSync, statfsSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
-import { ChartsealError, loadPairing, platform, utf8 } from "@chartseal/crypto";
+import { ChartsealError, type ErrorCode, loadPairing, platform, utf8 } from "@chartseal/crypto";
 import { homeExists, homeFolder, listMembers } from "../home/home.ts";
 import { openForReading } from "../services/session.ts";
 
@@ -15,6 +15,8 @@ export interface Check {
   /** Nothing works without it. */
   readonly required: boolean;
   readonly detail: string;
+  /** What it failed with. */
+  readonly code?: ErrorCode;
 }
 
 export interface DoctorReport {
@@ -90,12 +92,16 @@ async function tried(name: string, work: () => Promise<string>): Promise<Check> 
   try {
     return { name, ok: true, required: true, detail: await work() };
   } catch (error) {
-    return {
-      name,
-      ok: false,
-      required: true,
-      detail: error instanceof Error ? error.message : String(error),
-    };
+    const { message, hint, code } =
+      error instanceof ChartsealError
+        ? error
+        : {
+            message: error instanceof Error ? error.message : String(error),
+            hint: undefined,
+            code: undefined,
+          };
+    const detail = hint === undefined ? message : `${message}. ${hint}`;
+    return { name, ok: false, required: true, detail, ...(code !== undefined && { code }) };
   }
 }
 

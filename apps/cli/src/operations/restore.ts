@@ -10,6 +10,7 @@ import {
   concat,
   decodeHeader,
   fromHex,
+  hasCode,
   headerBytesMax,
   loadPairing,
   namespaceOf,
@@ -172,6 +173,8 @@ async function openDamaged(folder: string): Promise<ReadSession | undefined> {
   try {
     return await openForReading(folder);
   } catch (error) {
+    // An older format is no damage: what it holds must not count as nothing.
+    if (hasCode(error, "home-outdated")) throw error;
     if (error instanceof ChartsealError && error.family !== "defect") return undefined;
     throw error;
   }

@@ -6,6 +6,8 @@ import { setImmediate as breathe } from "node:timers/promises";
 import { ChartsealError, equalBytes, isFamily } from "@chartseal/crypto";
 import { ChainCheck, type ChainReport, type ReplayNodes } from "../chain-check.ts";
 import { type AppliedTransaction, genesisHead, type Rules } from "../machine.ts";
+import { byteText } from "../state.ts";
+import { isEmptyHash, type StateNode, type StateUpdate } from "../state-tree.ts";
 import { type Connection, openForReading } from "./connection.ts";
 import { type EmbeddedOptions, rulesFrom } from "./open.ts";
 import { Store } from "./store.ts";
@@ -34,25 +36,52 @@ export async function verifyEmbedded(options: EmbeddedOptions): Promise<ChainRep
 }
 
 async function checkStore(store: Store, rules: Rules): Promise<ChainReport> {
-  const nodes: ReplayNodes = {
-    load: (hash) => store.load(hash),
-    // A replayed node must be in the file already; read past the cache, so that the file itself is what is checked.
-    add: (added) => {
-      for (const { hash } of added) store.loadStored(hash);
-    },
-    forget: () => {},
-  };
+  const nodes = new StoredReplay(store);
   const check = new ChainCheck(rules, nodes);
   if (!equalBytes(store.genesis().stateRoot, genesisHead(rules).head.stateRoot)) {
     check.find(0, "stateRoot", "the stored root of the genesis is not what the chain began with");
   }
   const last = store.height();
   for (let height = 1; height <= last; height++) {
+    nodes.height = height;
     checkHeight(store, check, height);
     if (height % blocksAtOnce === 0) await breathe();
   }
   checkWhole(store, check, last);
   return check.report();
+}
+
+/** The nodes of a replay, every one of which must be in the file already, where the tree of the block leads to it. */
+class StoredReplay implements ReplayNodes {
+  readonly #store: Store;
+  /** Of the block that is replayed; the genesis before all. */
+  height = 0;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  load(hash: Uint8Array, at?: number): StateNode {
+    return this.#store.tree(this.height - 1).load(hash, at);
+  }
+
+  /** Goes down from the stored root; read past the cache, so that the file itself is what is checked. */
+  add({ root, rootAt, added }: StateUpdate): void {
+    const made = new Map(added.map(({ hash, node }) => [byteText(hash), node]));
+    const seen = (hash: Uint8Array, before: number | undefined, stored: number | undefined): void => {
+      if (isEmptyHash(hash)) return;
+      const node = made.get(byteText(hash));
+      // What was there before was checked when it was made; another way to it must lead to the same.
+      if (node === undefined && stored === before && before !== undefined) return;
+      const found = this.#store.loadStored(hash, stored);
+      if (node?.type !== "inner" || found.type !== "inner") return;
+      seen(node.left, node.leftAt, found.leftAt);
+      seen(node.right, node.rightAt, found.rightAt);
+    };
+    seen(root, rootAt, this.#store.rootAt(this.height));
+  }
+
+  forget(): void {}
 }
 
 /** What no single block shows: the database's own structure, and that the index holds no more than the chain. */

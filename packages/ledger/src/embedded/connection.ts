@@ -32,7 +32,7 @@ export function ledgerFile(directory: string): string {
 
 /**
  * The writer's connection. With `create`, the file must hold nothing yet.
- * @throws ChartsealError `home-exists`, `home-missing` (no such DIR), `chain-altered`
+ * @throws ChartsealError `home-exists`, `home-missing` (no such DIR), `chain-altered`, `home-outdated`
  */
 export function openForWriting(directory: string, create: boolean): Connection {
   const path = ledgerFile(directory);
@@ -52,7 +52,7 @@ export function openForWriting(directory: string, create: boolean): Connection {
   });
 }
 
-/** A reader's connection. @throws ChartsealError `home-missing`, `chain-altered`, `home-busy` */
+/** A reader's connection. @throws ChartsealError `home-missing`, `chain-altered`, `home-busy`, `home-outdated` */
 export function openForReading(directory: string): Connection {
   requireFile(directory);
   for (let attempts = 0; attempts < 100; attempts++) {

@@ -86,12 +86,16 @@ export class EmbeddedLedger implements Ledger {
   }
 
   async read(kind: StateKind, key: Uint8Array): Promise<Uint8Array | undefined> {
-    return readState(this.#parts.store, this.#now().stateRoot, kind, key);
+    const { store } = this.#parts;
+    const { height, stateRoot } = this.#now();
+    return store.together(() => readState(store.tree(height), stateRoot, kind, key));
   }
 
   async prove(kind: StateKind, key: Uint8Array, height?: number): Promise<ProvedState> {
+    const { store } = this.#parts;
     const { header, commit } = this.#required(height ?? this.#now().height);
-    return { ...proveState(this.#parts.store, header.stateRoot, kind, key), header, commit };
+    const proved = store.together(() => proveState(store.tree(header.height), header.stateRoot, kind, key));
+    return { ...proved, header, commit };
   }
 
   async transaction(identifier: Uint8Array): Promise<FoundTransaction | undefined> {
@@ -212,22 +216,23 @@ export class EmbeddedLedger implements Ledger {
     const { store, rules, writer } = this.#parts;
     assert(writer !== undefined, "only a writer commits");
     const { publicKey, seed } = ed25519KeyPairFromSeed(writer.proposerSeed);
-    const builder = new BlockBuilder(store, this.#head, rules, {
-      timestampMs: writer.now(),
-      proposer: publicKey,
-    });
     const accepted: Waiting[] = [];
     const answers: (() => void)[] = [];
-    for (const waiting of batch) {
-      try {
-        builder.add(waiting.transaction);
-        accepted.push(waiting);
-      } catch (reason) {
-        answers.push(() => waiting.reject(reason));
+    // Thousands of nodes are read here, each under a lock of its own otherwise. Other readers read on meanwhile.
+    const executed = store.together(() => {
+      const next = { timestampMs: writer.now(), proposer: publicKey };
+      const builder = new BlockBuilder(store.tree(this.#head.height), this.#head, rules, next);
+      for (const waiting of batch) {
+        try {
+          builder.add(waiting.transaction);
+          accepted.push(waiting);
+        } catch (reason) {
+          answers.push(() => waiting.reject(reason));
+        }
       }
-    }
-    if (accepted.length === 0) return answers;
-    const executed = builder.finish();
+      return accepted.length === 0 ? undefined : builder.finish();
+    });
+    if (executed === undefined) return answers;
     const signature = signBlock(this.chainId, executed.header.height, executed.hash, seed);
     store.append(executed, [{ publicKey, signature }], writer.stage);
     this.#head = headOf(executed);

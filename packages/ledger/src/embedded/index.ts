@@ -2,6 +2,7 @@
 export { verifyEmbedded } from "./check.ts";
 export { EmbeddedLedger } from "./engine.ts";
 export { type HomeLock, takeHomeLock, tryHomeLock } from "./lock.ts";
+export { type Migrated, type MigrateOptions, type MigrateStage, migrateEmbedded } from "./migrate.ts";
 export {
   type EmbeddedOptions,
   type EmbeddedWriterOptions,

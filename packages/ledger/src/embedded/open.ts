@@ -34,7 +34,7 @@ export interface EmbeddedWriterOptions extends EmbeddedOptions {
 
 /**
  * The ledger for its one writer.
- * @throws ChartsealError `home-busy`, `home-exists`, `home-missing`, `chain-altered`, `ledger-unreachable`
+ * @throws ChartsealError `home-busy`, `home-exists`, `home-missing`, `chain-altered`, `home-outdated`, …
  */
 export async function openEmbedded(options: EmbeddedWriterOptions): Promise<EmbeddedLedger> {
   const { directory, create, proposerSeed, now, stage = () => {} } = options;
@@ -60,7 +60,7 @@ export async function openEmbedded(options: EmbeddedWriterOptions): Promise<Embe
 
 /**
  * The ledger for reading: beside a writer too, waiting for none and changing no byte below DIR.
- * @throws ChartsealError `home-missing`, `chain-altered`, `home-busy` while the store is being repaired
+ * @throws ChartsealError `home-missing`, `chain-altered`, `home-outdated`, `home-busy` while the store is being repaired
  */
 export function openEmbeddedReader(options: EmbeddedOptions & { readonly pollMs?: number }): EmbeddedLedger {
   const { directory, pollMs = 250 } = options;
@@ -94,8 +94,7 @@ function isStuck(store: Store): boolean {
 }
 
 function createIn(store: Store, rules: Rules, tables: () => void): void {
-  const { head, update } = genesisHead(rules);
-  store.create({ genesis: rules.genesis, stateRoot: head.stateRoot }, update.added, tables);
+  store.create(rules.genesis, genesisHead(rules).update, tables);
 }
 
 /** The rules of the stored genesis; one that is not understood is damage here. */

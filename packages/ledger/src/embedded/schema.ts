@@ -1,23 +1,39 @@
 /**
- * The tables of DIR/ledger/ledger.sqlite, format 1. A rollback journal and not a write-ahead log, so that a reader
+ * The tables of DIR/ledger/ledger.sqlite, format 2. A rollback journal and not a write-ahead log, so that a reader
  * changes no byte (docs/decisions/embedded-store.md). Rows are written once and never changed.
+ *
+ * State nodes lie in the order in which they were made, children first, and know the rows of their children; a block
+ * knows the row of its root. Format 1 kept them under their hashes; `migrate.ts` makes a format 2 of it.
  */
 import { ChartsealError } from "@chartseal/crypto";
 import type Database from "better-sqlite3";
 
 /** "CSLG": tells this file from any other SQLite database. */
 const applicationId = 0x43534c47;
-const formatVersion = 1;
+export const formatVersion = 2;
 
-const tables = [
+/** What has not changed since format 1. */
+const unchanged = [
   "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
-  "CREATE TABLE blocks (height INTEGER PRIMARY KEY, header BLOB NOT NULL, hash BLOB NOT NULL, transactions BLOB NOT NULL, seal BLOB NOT NULL)",
   "CREATE TABLE transactions (identifier BLOB PRIMARY KEY, height INTEGER NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID",
-  "CREATE TABLE nodes (hash BLOB PRIMARY KEY, node BLOB NOT NULL) WITHOUT ROWID",
 ] as const;
 
+/** The tables of every format that there was. */
+const formats: Readonly<Record<number, readonly string[]>> = {
+  1: [
+    ...unchanged,
+    "CREATE TABLE blocks (height INTEGER PRIMARY KEY, header BLOB NOT NULL, hash BLOB NOT NULL, transactions BLOB NOT NULL, seal BLOB NOT NULL)",
+    "CREATE TABLE nodes (hash BLOB PRIMARY KEY, node BLOB NOT NULL) WITHOUT ROWID",
+  ],
+  [formatVersion]: [
+    ...unchanged,
+    "CREATE TABLE blocks (height INTEGER PRIMARY KEY, header BLOB NOT NULL, hash BLOB NOT NULL, transactions BLOB NOT NULL, seal BLOB NOT NULL, root INTEGER)",
+    "CREATE TABLE nodes (id INTEGER PRIMARY KEY, node BLOB NOT NULL, left_id INTEGER, right_id INTEGER)",
+  ],
+};
+
 export function createSchema(database: Database.Database): void {
-  for (const table of tables) database.exec(table);
+  for (const table of formats[formatVersion]!) database.exec(table);
   database.pragma(`application_id = ${applicationId}`);
   database.pragma(`user_version = ${formatVersion}`);
 }
@@ -40,14 +56,25 @@ export function isBlank(database: Database.Database): boolean {
 }
 
 /**
- * That the tables are exactly ours: a trigger or a view would run with every statement.
+ * The format of the tables, which are exactly ours: a trigger or a view would run with every statement.
  * @throws ChartsealError `chain-altered`
  */
-export function checkSchema(database: Database.Database): void {
+export function formatOf(database: Database.Database): number {
   const found = database.prepare("SELECT sql FROM sqlite_schema").pluck().all();
   const id = database.pragma("application_id", { simple: true });
-  const version = database.pragma("user_version", { simple: true });
-  const same = found.length === tables.length && tables.every((table) => found.includes(table));
-  if (same && id === applicationId && version === formatVersion) return;
+  const version = Number(database.pragma("user_version", { simple: true }));
+  const tables = formats[version];
+  const same = found.length === tables?.length && tables.every((table) => found.includes(table));
+  if (same && id === applicationId) return version;
   throw new ChartsealError("chain-altered", "the ledger's store is not one that this program made");
+}
+
+/** That the tables are those of the present format. @throws ChartsealError `chain-altered`, `home-outdated` */
+export function checkSchema(database: Database.Database): void {
+  const format = formatOf(database);
+  if (format === formatVersion) return;
+  throw new ChartsealError("home-outdated", "the ledger was written by an earlier version of this program", {
+    data: { format, current: formatVersion },
+    hint: "Run chartseal migrate once; it keeps the old file beside the new one.",
+  });
 }

@@ -1,16 +1,24 @@
 /**
- * The embedded engine's store over SQLite: blocks, state nodes and two indexes, in one file. A block and all that it
- * changes are one transaction; when `append` returns, it is on the disk. Every row is read strictly and checked against
- * its hash, so that damage is `chain-altered` and never a wrong answer or a stack trace.
+ * The embedded engine's store over SQLite: blocks, state nodes and an index of transactions, in one file. A block and all
+ * that it changes are one transaction; when `append` returns, it is on the disk. Every row is read strictly and checked
+ * against its hash, so that damage is `chain-altered` and never a wrong answer or a stack trace. Row numbers of nodes are
+ * hashed by nothing: they say where to look, and what is found there must have the hash that was asked for.
  *
  * A reader beside a writer needs no long transaction: rows are never changed, so what hangs on one head is a snapshot.
  */
-import { type CborValue, ChartsealError, decode, encode } from "@chartseal/crypto";
+import { assert, type CborValue, ChartsealError, decode, encode } from "@chartseal/crypto";
 import type Database from "better-sqlite3";
 import { type Block, type Commit, decodeHeader, encodeHeader } from "../block.ts";
 import type { ExecutedBlock } from "../machine.ts";
 import { byteText } from "../state.ts";
-import { decodeNode, encodeNode, type NodeSource, type StateNode, type StoredNode } from "../state-tree.ts";
+import {
+  decodeNode,
+  encodeNode,
+  isEmptyHash,
+  type NodeSource,
+  type StateNode,
+  type StateUpdate,
+} from "../state-tree.ts";
 import { storeError } from "./sqlite-errors.ts";
 
 /** Instants of a commit at which a test can make it fail. */
@@ -25,7 +33,13 @@ export interface Genesis {
   readonly stateRoot: Uint8Array;
 }
 
-export class Store implements NodeSource {
+/** A node with the row that it was put into. */
+interface PlacedNode {
+  readonly text: string;
+  readonly node: StateNode;
+}
+
+export class Store {
   #database: Database.Database;
   #young = new Map<string, StateNode>();
   #old = new Map<string, StateNode>();
@@ -105,21 +119,40 @@ export class Store implements NodeSource {
     return rows.length === 1 && rows[0] === "ok" ? [] : rows;
   }
 
-  load(hash: Uint8Array): StateNode {
+  /** Many reads under one lock of the file: short ones, since a commit waits for them. */
+  together<T>(work: () => T): T {
+    return run(() => this.#database.transaction(work).deferred());
+  }
+
+  /** The state tree after a block, or with 0 the genesis'. */
+  tree(height: number): NodeSource {
+    return { load: (hash, at) => this.#load(hash, () => at ?? this.rootAt(height)) };
+  }
+
+  /** The row of a state root; undefined for the empty state, and where the block is missing. */
+  rootAt(height: number): number | undefined {
+    if (height > 0) return place(this.#row("SELECT root FROM blocks WHERE height = ?", height)?.root);
+    return place(this.#row("SELECT value FROM meta WHERE name = 'genesis-node'")?.value);
+  }
+
+  #load(hash: Uint8Array, at: () => number | undefined): StateNode {
     const text = byteText(hash);
     const young = this.#young.get(text);
     if (young !== undefined) return young;
     const old = this.#old.get(text);
-    if (old === undefined) return this.loadStored(hash);
+    if (old === undefined) return this.loadStored(hash, at());
     this.#remember(text, old);
     return old;
   }
 
   /** A node from the file itself, past the cache. @throws ChartsealError `chain-altered` */
-  loadStored(hash: Uint8Array): StateNode {
-    const row = this.#row("SELECT node FROM nodes WHERE hash = ?", hash);
+  loadStored(hash: Uint8Array, at: number | undefined): StateNode {
+    const sql = "SELECT node, left_id, right_id FROM nodes WHERE id = ?";
+    const row = at === undefined ? undefined : this.#row(sql, at);
     if (row === undefined) throw new ChartsealError("chain-altered", "a node of the state tree is missing");
-    const node = decodeNode(hash, blob(row.node));
+    const found = decodeNode(hash, blob(row.node));
+    const node: StateNode =
+      found.type === "leaf" ? found : { ...found, leftAt: place(row.left_id), rightAt: place(row.right_id) };
     this.#remember(byteText(hash), node);
     return node;
   }
@@ -133,13 +166,14 @@ export class Store implements NodeSource {
   }
 
   /** The first transaction of a new store. */
-  create(genesis: Genesis, nodes: readonly StoredNode[], tables: () => void): void {
+  create(genesis: Uint8Array, update: StateUpdate, tables: () => void): void {
     this.#write(() => {
       tables();
       const meta = this.#statement("INSERT INTO meta (name, value) VALUES (?, ?)");
-      meta.run("genesis", genesis.genesis);
-      meta.run("genesis-root", genesis.stateRoot);
-      this.#putNodes(nodes);
+      meta.run("genesis", genesis);
+      meta.run("genesis-root", update.root);
+      const { rootAt } = this.#putNodes(update, undefined);
+      if (rootAt !== undefined) meta.run("genesis-node", BigInt(rootAt));
     });
   }
 
@@ -147,21 +181,24 @@ export class Store implements NodeSource {
   append(executed: ExecutedBlock, commit: Commit, stage: (stage: CommitStage) => void): void {
     const { header, hash, transactions, results } = executed;
     const seal = encode(commit.map(({ publicKey, signature }) => [publicKey, signature]));
+    let placed: readonly PlacedNode[] = [];
     stage("before-transaction");
     this.#write(() => {
+      const nodes = this.#putNodes(executed.update, this.rootAt(header.height - 1));
+      placed = nodes.placed;
+      stage("inside-transaction");
       const block = this.#statement(
-        "INSERT INTO blocks (height, header, hash, transactions, seal) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO blocks (height, header, hash, transactions, seal, root) VALUES (?, ?, ?, ?, ?, ?)",
       );
-      block.run(header.height, encodeHeader(header), hash, encode(transactions), seal);
+      const root = nodes.rootAt ?? null;
+      block.run(header.height, encodeHeader(header), hash, encode(transactions), seal, root);
       const transaction = this.#statement(
         "INSERT INTO transactions (identifier, height, position) VALUES (?, ?, ?)",
       );
       for (const [index, { identifier }] of results.entries())
         transaction.run(identifier, header.height, index);
-      stage("inside-transaction");
-      this.#putNodes(executed.update.added);
     });
-    for (const { hash, node } of executed.update.added) this.#remember(byteText(hash), node);
+    for (const { text, node } of placed) this.#remember(text, node);
     stage("after-commit");
   }
 
@@ -169,9 +206,35 @@ export class Store implements NodeSource {
     run(() => this.#database.transaction(work).immediate());
   }
 
-  #putNodes(nodes: readonly StoredNode[]): void {
-    const statement = this.#statement("INSERT OR IGNORE INTO nodes (hash, node) VALUES (?, ?)");
-    for (const { hash, node } of nodes) statement.run(hash, encodeNode(node));
+  /**
+   * Puts new nodes behind all others, in the order given: each child's row is known when its parent comes. What was
+   * there before and has no place is the root of `before`, the one node that is never found through another.
+   */
+  #putNodes(
+    { root, rootAt, added }: StateUpdate,
+    before: number | undefined,
+  ): { rootAt: number | undefined; placed: PlacedNode[] } {
+    const insert = this.#statement("INSERT INTO nodes (id, node, left_id, right_id) VALUES (?, ?, ?, ?)");
+    const places = new Map<string, number>();
+    const placeOf = (hash: Uint8Array, at: number | undefined): number | undefined => {
+      if (isEmptyHash(hash)) return undefined;
+      const found = places.get(byteText(hash)) ?? at ?? before;
+      assert(found !== undefined, "a node's children are stored before it");
+      return found;
+    };
+    let last = integer(this.#row("SELECT coalesce(max(id), 0) AS id FROM nodes")?.id);
+    const placed = added.map(({ hash, node }): PlacedNode => {
+      const text = byteText(hash);
+      places.set(text, ++last);
+      if (node.type === "leaf") {
+        insert.run(last, encodeNode(node), null, null);
+        return { text, node };
+      }
+      const [leftAt, rightAt] = [placeOf(node.left, node.leftAt), placeOf(node.right, node.rightAt)];
+      insert.run(last, encodeNode(node), leftAt ?? null, rightAt ?? null);
+      return { text, node: { ...node, leftAt, rightAt } };
+    });
+    return { rootAt: placeOf(root, rootAt), placed };
   }
 
   close(): void {
@@ -201,6 +264,11 @@ function blob(value: unknown, size?: number): Uint8Array {
 function integer(value: unknown): number {
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw damaged();
   return value;
+}
+
+/** A row number, or undefined where there is none. */
+function place(value: unknown): number | undefined {
+  return value === null || value === undefined ? undefined : integer(value);
 }
 
 function decodeTransactions(bytes: Uint8Array): Uint8Array[] {
