@@ -11,6 +11,7 @@ import {
   askTransform,
   checkIssuance,
   endEmergency,
+  type GrantName,
   identityOf,
   listEmergencies,
   listKeys,
@@ -23,6 +24,7 @@ import {
   rekeyAfterEmergencies,
   replaceKey,
   request,
+  requestKey,
   requireRecord,
   retrieve,
   reviewEmergency,
@@ -279,6 +281,58 @@ describe("is refused when a piece is missing:", () => {
     await world.stores.special.put(next.grantId, { ...swapped, keyId: nextKey.keyId });
     const nextGranted = await request(world, { member: nextReader, recordId, grant: next });
     await failure("issue-refused", () => askTransform(world, { member: nextReader, granted: nextGranted }));
+  });
+});
+
+/** Asked for on the ledger and answered by nobody yet. */
+async function asked(member: Member, grant: GrantName): Promise<Uint8Array> {
+  let requestId: Uint8Array | undefined;
+  const saved = async (secret: { requestId: Uint8Array }): Promise<void> => {
+    requestId = secret.requestId;
+  };
+  const nobody = { ...world.surroundings, provider: world.provider, nodes: [] };
+  await failure("ledger-unreachable", () => obtainSpecialKey(nobody, { member, grant, saved }));
+  return requestId!;
+}
+
+describe("answers to a request for a special key", () => {
+  const answersTo = (requestId: Uint8Array) =>
+    Promise.all(world.nodes.slice(0, 2).map((node) => node.answer(requestId)));
+
+  test("make no key of another emergency's request, of the account's own, or of each other's", async () => {
+    const [grant, next] = [await inForce(world, scene), await inForce(world, scene)];
+    const [requestId, nextId] = [await asked(first, grant), await asked(first, next)];
+    const [answers, others] = [await answersTo(requestId), await answersTo(nextId)];
+    const { provider } = world;
+    await failure("issue-invalid", () => provider.takeIssue({ requestId: nextId, answers }));
+    await failure("issue-invalid", () =>
+      provider.takeIssue({ requestId, answers: [answers[0]!, others[1]!] }),
+    );
+    const own = await requestKey(world, {
+      member: first,
+      attributes: [listed],
+      provider: provider.account,
+    });
+    await failure("issue-invalid", () => provider.takeIssue({ requestId: own.requestId, answers }));
+    const ownAnswers = await answersTo(own.requestId);
+    await failure("issue-invalid", () => provider.takeIssue({ requestId, answers: ownAnswers }));
+    expect(world.stores.special.idsOf(grant.grantId)).toEqual([]);
+    expect(world.stores.special.idsOf(next.grantId)).toEqual([]);
+  });
+
+  test("are taken once: sent twice they make nothing, one alone makes nothing, and a node answers no more", async () => {
+    const grant = await inForce(world, scene);
+    const requestId = await asked(first, grant);
+    const answers = await answersTo(requestId);
+    const few = { requestId, answers: answers.slice(1) };
+    await expect(world.provider.takeIssue(few)).rejects.toThrow();
+    await expect(
+      world.provider.takeIssue({ requestId, answers: [answers[0]!, answers[0]!] }),
+    ).rejects.toThrow();
+    const { keyId } = await world.provider.takeIssue({ requestId, answers });
+    await failure("issue-refused", () => world.provider.takeIssue({ requestId, answers }));
+    await failure("issue-refused", () => world.nodes[2]!.answer(requestId));
+    expect(world.stores.special.idsOf(grant.grantId)).toEqual([keyId]);
   });
 });
 

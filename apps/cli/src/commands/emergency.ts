@@ -13,6 +13,7 @@ import {
 } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { requireMember } from "../home/home.ts";
+import { readPassphrase } from "../home/passphrase.ts";
 import {
   checkNote,
   clinicianAttribute,
@@ -25,7 +26,7 @@ import {
 } from "../operations/emergencies.ts";
 import { reviewingNode } from "../operations/reviewing-node.ts";
 import { globalsOf } from "../program-globals.ts";
-import { reading, writing } from "../run.ts";
+import { passphraseOption, reading, writing } from "../run.ts";
 import { memberOf, type ReadSession, type Session, type SessionMember } from "../services/session.ts";
 import { dropSpecialKey } from "../services/special-keys.ts";
 import { endOf, example, wholeNumberOf } from "./shared.ts";
@@ -234,8 +235,11 @@ function addReview(group: Command): void {
       };
       const value = await writing(globals, { members, check }, async (session) => {
         const { outcome, node } = checkReview(options);
+        const passphrase = () => readPassphrase(passphraseOption(globals));
         const by =
-          node === undefined ? memberOf(session, options.as ?? "").keys : await reviewingNode(session, node);
+          node === undefined
+            ? memberOf(session, options.as ?? "").keys
+            : await reviewingNode(session, { node, passphrase });
         const review = { by, emergencyId: parseGrantId(text), outcome, note: options.note };
         const { height } = await reviewEmergency(session, review);
         const reviewer = node === undefined ? "owner" : "authority";
