@@ -1,8 +1,9 @@
-/** A home whose quarter ends while nobody acts: the first writing command of the next one rolls the periods over. */
+/** What happens by itself at next use: periods roll over with the first writing command of a quarter, keys are collected. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { currentPeriod } from "@chartseal/sharing";
+import { entries } from "@chartseal/ledger";
+import { currentPeriod, readEntry } from "@chartseal/sharing";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { openHome } from "../src/home/home.ts";
 import { init } from "../src/operations/init.ts";
@@ -75,4 +76,23 @@ describe("a writing command", () => {
     await (await session()).close();
     expect(await head()).toBe(before);
   });
+});
+
+test("a member's client collects a key for what came since; while no node answers, the earlier key goes on serving", async () => {
+  at(began + quarterMs);
+  const opened = await session(["bob"]);
+  const bob = memberOf(opened, "bob");
+  await refreshKeys(opened, bob);
+  const before = bob.keys.transformKeyId!;
+  await (await opened.namespace("cedars"))!.vouch(bob.keys.account, ["night@cedars"]);
+  await refreshKeys({ ...opened, nodes: [] }, bob);
+  expect(bob.keys.transformKeyId).toEqual(before);
+  expect((await readEntry(opened.ledger, entries.liveKey, bob.keys.account))?.keyId).toEqual(before);
+  await refreshKeys(opened, bob);
+  expect(bob.keys.transformKeyId).not.toEqual(before);
+  const live = (await readEntry(opened.ledger, entries.liveKey, bob.keys.account))!;
+  expect((await readEntry(opened.ledger, entries.keyRequest, live.requestId))?.attributes).toContain(
+    "night@cedars",
+  );
+  await opened.close();
 });

@@ -6,7 +6,15 @@
 
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ChartsealError, fromHex, isFamily, loadPairing, type Pairing, toHex } from "@chartseal/crypto";
+import {
+  ChartsealError,
+  fromHex,
+  hasCode,
+  isFamily,
+  loadPairing,
+  type Pairing,
+  toHex,
+} from "@chartseal/crypto";
 import { type Head, type Ledger, ledgerRules } from "@chartseal/ledger";
 import { type HomeLock, openEmbedded, openEmbeddedReader, takeHomeLock } from "@chartseal/ledger/embedded";
 import {
@@ -196,8 +204,11 @@ async function assemble(
   try {
     await roll();
   } catch (error) {
-    await ledger.close();
-    throw error;
+    // A hospital's damaged key file stops its own periods, and nobody here.
+    if (!isFamily(error, "integrity")) {
+      await ledger.close();
+      throw error;
+    }
   }
   const nodes = lazyNodes(surroundings, home, vault);
   return { ...session, addNamespace, validators: [validatorSeed], nodes, rollPeriods: roll };
@@ -293,11 +304,18 @@ export function memberOf(session: Session, name: string): SessionMember {
 
 /**
  * What a client does at next use: signing keys of current periods, and a new transform key where a hospital has vouched
- * for something since the live one.
+ * for something since the live one. While too few nodes answer, the earlier key goes on serving.
  */
 export async function refreshKeys(session: Session, member: SessionMember): Promise<void> {
   const { keys } = member;
-  if (await isKeyBehind(session.ledger, keys.account)) await renewMemberKey(session, member);
+  if (await isKeyBehind(session.ledger, keys.account)) {
+    try {
+      await renewMemberKey(session, member);
+    } catch (error) {
+      const later = isFamily(error, "unavailable") || hasCode(error, "issue-refused");
+      if (!later || keys.transformKeyId === null) throw error;
+    }
+  }
   if (await refreshSigningKeys(session, { member: keys, namespace: session.namespace })) await member.save();
 }
 
