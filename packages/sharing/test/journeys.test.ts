@@ -142,7 +142,13 @@ describe("a request", () => {
   test("by an account is refused and not recorded where the account is neither owner nor named", async () => {
     const { recordId } = await world.byAuthor(author, ana, { namespace: "cedars", policy });
     const record = await requireRecord(world.ledger, recordId);
-    for (const proof of ["owner", "person", "emergency"] as const) {
+    const codes = {
+      owner: "transaction-refused",
+      person: "policy-unsatisfied",
+      emergency: "emergency-missing",
+      proxy: "proxy-missing",
+    } as const;
+    for (const proof of ["owner", "person", "emergency", "proxy"] as const) {
       const oneTime = ed25519KeyPair();
       const asked = new AccountWriter(world, nurse).submit(
         {
@@ -153,11 +159,11 @@ describe("a request", () => {
           purpose: "ETREAT",
           oneTimeKey: oneTime.publicKey,
           proof,
-          emergencyId: proof === "emergency" ? new Uint8Array(32) : null,
+          emergencyId: proof === "emergency" || proof === "proxy" ? new Uint8Array(32) : null,
         },
         { oneTimeSeed: oneTime.seed },
       );
-      await failure(proof === "person" ? "policy-unsatisfied" : "transaction-refused", () => asked);
+      await failure(codes[proof], () => asked);
     }
     expect(await eventsOf(recordId)).toEqual(["deposited"]);
   });
