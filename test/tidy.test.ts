@@ -15,6 +15,7 @@ import {
   neverMeet,
   orphans,
   purity,
+  serverClients,
 } from "./tidy/import-rules.ts";
 import { importsOf, strip } from "./tidy/scan.ts";
 import {
@@ -38,6 +39,7 @@ const rules: Readonly<Record<string, Rule>> = {
   "packages are entered by their entry points": deepImports,
   "no files load each other in a circle": importCycles,
   "crypto, sharing and the ledger machine know no machine, clock or chance": purity,
+  "a server's clients are small, and a server is reached by them": serverClients,
   "cpabe and abs never meet, nor embedded and comet": neverMeet,
   "somebody imports every file": orphans,
   "files have at most 500 lines": fileLength,
@@ -212,6 +214,30 @@ const planted: readonly (readonly [Rule, string, Record<string, string>, Record<
     "a date made from now",
     { [`${ledger}/a.ts`]: "const x = new Date();" },
     { [`${ledger}/a.ts`]: 'const x = "new Date()";' },
+  ],
+  [
+    serverClients,
+    "a client that loads its server",
+    { "apps/server/src/client/a.ts": 'import { x } from "../roles/ledger/wire.ts";' },
+    { "apps/server/src/client/a.ts": 'import type { X } from "../roles/ledger/wire.ts";' },
+  ],
+  [
+    serverClients,
+    "a client that needs Node",
+    { "apps/server/src/client/a.ts": 'import { x } from "node:http";' },
+    { "apps/server/src/client/node-transport.ts": 'import { x } from "node:http";' },
+  ],
+  [
+    serverClients,
+    "a command line that loads a server before it is told to",
+    { "apps/cli/src/a.ts": 'import { startHost } from "@chartseal/server";' },
+    { "apps/cli/src/a.ts": 'const { startHost } = await import("@chartseal/server");' },
+  ],
+  [
+    serverClients,
+    "a page that loads a server at all",
+    { "apps/portal/src/a.ts": 'const { x } = await import("@chartseal/server");' },
+    { "apps/portal/src/a.ts": 'import { x } from "@chartseal/server/client";' },
   ],
   [
     neverMeet,

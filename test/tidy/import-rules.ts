@@ -164,6 +164,32 @@ export function purity(tree: Tree): Finding[] {
   return findings;
 }
 
+/**
+ * A server's client is small and runs in browsers: it loads no server, and nothing of Node but in its one transport. Who
+ * reaches a server does so by the client; the command line loads a server only when it is told to run one.
+ */
+export function serverClients(tree: Tree): Finding[] {
+  const findings: Finding[] = [];
+  for (const [path, text] of select(tree, /^apps\/server\/src\/(?:client|signature)\//)) {
+    for (const { specifier, typeOnly } of importsOf(text)) {
+      const inside = /\/(?:host|roles)\//.test(resolveRelative(path, specifier) ?? "");
+      const outside = /^(?:fastify|@fastify|zod)/.test(specifier);
+      const node = specifier.startsWith("node:") && !path.endsWith("/node-transport.ts");
+      if (!typeOnly && (inside || outside || node))
+        findings.push({ path, message: `a client may not load ${specifier}` });
+    }
+  }
+  for (const [path, text] of select(tree, /^apps\/(?:cli|portal)\/src\//)) {
+    const server = importsOf(text).some(
+      ({ specifier, typeOnly }) => specifier === "@chartseal/server" && !typeOnly,
+    );
+    const isLazy = !/^import\s(?!type\b)[^;]*?from\s+"@chartseal\/server"/m.test(text);
+    if (server && (path.startsWith("apps/portal/") || !isLazy))
+      findings.push({ path, message: "reaches a server other than by its client" });
+  }
+  return findings;
+}
+
 /** Pairs of folders that know nothing of each other. */
 const strangers = [
   ["packages/crypto/src/cpabe/", "packages/crypto/src/abs/"],

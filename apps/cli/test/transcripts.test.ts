@@ -1,5 +1,5 @@
 /** The transcripts of apps/cli/test/transcripts, played against the built command; the player against planted faults. */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -69,6 +69,41 @@ async function sealSample(session: Session): Promise<string> {
 /** Pages that start without a home. */
 const bare = new Set(["init.txt"]);
 
+/** Pages of commands that go through a server where one runs: the same page, the same output. */
+const served = ["people", "open", "records", "recovery", "emergency", "proxies"];
+
+/** A server on the home of a folder; how to stop it. */
+async function serveHome(folder: string): Promise<() => Promise<void>> {
+  const server = spawn(process.execPath, [join(root, "apps/cli/bin/chartseal.js"), "serve", "--json"], {
+    cwd: folder,
+    env: { ...process.env, CHARTSEAL_HOME: "home", CHARTSEAL_PASSPHRASE: passphrase },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = new Promise<void>((resolve) => server.once("close", () => resolve()));
+  const started = new Promise<void>((resolve) => server.stdout.once("data", () => resolve()));
+  await Promise.race([started, ended]);
+  return async () => {
+    server.kill("SIGTERM");
+    await ended;
+    expect(server.exitCode).toBe(0);
+  };
+}
+
+async function playedServed(page: string): Promise<string[]> {
+  const folder = join(workspace, `${page}-served`);
+  cpSync(join(workspace, "start"), folder, { recursive: true });
+  const stop = await serveHome(folder);
+  try {
+    return playTranscript(
+      parseTranscript(readFileSync(join(pages, `${page}.txt`), "utf8")),
+      folder,
+      variables,
+    );
+  } finally {
+    await stop();
+  }
+}
+
 async function played(page: string): Promise<string[]> {
   const folder = join(workspace, page.replace(/\.txt$/, ""));
   if (bare.has(page)) mkdirSync(folder);
@@ -95,6 +130,10 @@ describe("the built command line does what its transcripts say:", () => {
 
   it.each(names)("%s", { timeout: 600_000 }, async (page) => {
     expect((await played(page)).join("\n\n")).toBe("");
+  });
+
+  it.each(served)("%s.txt, through a server on the home", { timeout: 600_000 }, async (page) => {
+    expect((await playedServed(page)).join("\n\n")).toBe("");
   });
 });
 

@@ -118,7 +118,7 @@ async function rolesOf(
     home: homeRole({
       token,
       folder: realpathSync(home.paths.root),
-      nodes,
+      nodes: async () => nodes,
       namespace,
       addNamespace,
       admit: async (body) => signAdmission(validatorSeed, body),

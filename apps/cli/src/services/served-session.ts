@@ -6,6 +6,7 @@
 import { ChartsealError, equalBytes, fromHex, loadPairing } from "@chartseal/crypto";
 import { accountOf, chainIdOf, decodeGenesis, ledgerRules } from "@chartseal/ledger";
 import { HttpLedger, HttpProvider, homeClient } from "@chartseal/server/client";
+import { readNodes } from "@chartseal/sharing";
 import type { Home } from "../home/home.ts";
 import { takeMembers } from "./home-lock.ts";
 import type { LiveServer } from "./server-file.ts";
@@ -32,7 +33,7 @@ export async function openServedSession(
     const ledger = new HttpLedger({ connection: connection.as("ledger-unreachable"), rules });
     const provider = new HttpProvider({ connection, account: providerOf(home), ledger });
     const { nodes, validator, namespace, addNamespace } = homeClient(connection, {
-      nodes: home.config.nodes,
+      nodes: (await readNodes(ledger)).nodes.length,
     });
     const members = await openMembers(home, { pairing, ledger, names, vaults });
     const close = async (): Promise<void> => {

@@ -15,7 +15,8 @@ export interface HomeServices {
   readonly token: Uint8Array;
   /** The home's folder, as the system resolves it. */
   readonly folder: string;
-  readonly nodes: readonly AuthorityNode[];
+  /** The present committee, which may change while the server runs. */
+  nodes(): Promise<readonly AuthorityNode[]>;
   namespace(name: string): Promise<Hospital | undefined>;
   addNamespace(name: string): Promise<void>;
   /** The validator's vote for what a body asks. */
@@ -43,7 +44,7 @@ export function homeRole(services: HomeServices): Role {
       addVouching(app, services);
       addAdmissions(app, services);
     },
-    health: async () => ({ nodes: services.nodes.length }),
+    health: async () => ({ nodes: (await services.nodes()).length }),
   };
 }
 
@@ -58,10 +59,10 @@ function addHello(app: RoleApp, { token, folder }: HomeServices): void {
   }));
 }
 
-function addNodes(app: RoleApp, { nodes }: HomeServices): void {
+function addNodes(app: RoleApp, services: HomeServices): void {
   const params = z.strictObject({ index: z.coerce.number().int().min(1).max(64) });
-  const nodeOf = (index: number): AuthorityNode => {
-    const node = nodes.find((one) => one.index === index);
+  const nodeOf = async (index: number): Promise<AuthorityNode> => {
+    const node = (await services.nodes()).find((one) => one.index === index);
     if (node !== undefined) return node;
     throw new ChartsealError("input-invalid", "this home has no such authority node", {
       data: { node: index },
@@ -74,7 +75,7 @@ function addNodes(app: RoleApp, { nodes }: HomeServices): void {
     response: { 200: sealed },
   };
   app.post("/nodes/:index/answers", { config: access, schema: answers }, async (request) => {
-    const answer = await nodeOf(request.params.index).answer(fromHex(request.body.requestId, 32));
+    const answer = await (await nodeOf(request.params.index)).answer(fromHex(request.body.requestId, 32));
     return { node: answer.node, sealed: toHex(answer.sealed) };
   });
   const partials = {
@@ -84,7 +85,7 @@ function addNodes(app: RoleApp, { nodes }: HomeServices): void {
     response: { 200: sealed },
   };
   app.post("/nodes/:index/base-partials", { config: access, schema: partials }, async (request) => {
-    const answer = await nodeOf(request.params.index).basePartial(fromHex(request.body.account, 20));
+    const answer = await (await nodeOf(request.params.index)).basePartial(fromHex(request.body.account, 20));
     return { node: answer.node, sealed: toHex(answer.sealed) };
   });
 }
