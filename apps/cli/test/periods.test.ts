@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { openHome } from "../src/home/home.ts";
 import { init } from "../src/operations/init.ts";
 import { addMember, addNamespace, grantAttributes } from "../src/operations/members.ts";
+import { serveConfig, startServing } from "../src/operations/serve.ts";
 import { memberOf, openForReading, openSession, refreshKeys } from "../src/services/session.ts";
 
 const passphrase = "a quarter is ninety days";
@@ -95,4 +96,34 @@ test("a member's client collects a key for what came since; while no node answer
     "night@cedars",
   );
   await opened.close();
+});
+
+test("under serve the next quarter's periods open by the server's timer, with nobody there", async () => {
+  at(began + quarterMs);
+  const own = await session();
+  const { ledger } = own;
+  const log: string[] = [];
+  vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"], now: began + quarterMs });
+  const serving = await startServing(own, {
+    config: await serveConfig({}),
+    version: "0",
+    log: { write: (line) => void log.push(line) },
+    logLevel: "error",
+  });
+  try {
+    const before = await currentPeriod(ledger, "doctor@cedars");
+    vi.setSystemTime(began + 2 * quarterMs);
+    expect(await currentPeriod(ledger, "doctor@cedars")).toBe(before);
+    vi.advanceTimersByTime(60_000);
+    for (let tries = 0; (await currentPeriod(ledger, "doctor@oak")) !== "2027q2" && tries < 100; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    for (const name of ["doctor@cedars", "nurse@cedars", "doctor@oak"]) {
+      expect(await currentPeriod(ledger, name)).toBe("2027q2");
+    }
+  } finally {
+    await serving.stop();
+    vi.useFakeTimers({ toFake: ["Date"] });
+  }
+  expect(log).toEqual([]);
 });
