@@ -28,6 +28,8 @@ describe("status", () => {
       bytes: plaintext.length,
       tombstones: 0,
       recoveries: 0,
+      emergencies: 0,
+      reviews: 0,
     });
     const text = await run(["--home", place.home, "status"], none);
     expect(text.out).toMatch(/^consortium +clinic$/m);
