@@ -1,5 +1,5 @@
 /** Restores that lose a part of the chain: nothing that was revoked or erased comes back, and no loss passes unseen. */
-import { appendFileSync, existsSync, readdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeTransaction } from "@chartseal/ledger";
 import { describe, expect, test } from "vitest";
@@ -50,6 +50,29 @@ describe("a restore of an older state", () => {
     await cli("backup", "--out", at("second"));
     expect((await cli("restore", at("second"))).json()).toMatchObject({ era: 1, lost: null });
   });
+
+  /** The attack: a thief of bob's phone has an older backup restored, in which the phone's keys are still bob's. */
+  test.each(["with the lost ledger", "from tombstones alone"])(
+    "lets no replaced device in again, %s; the member's own folder serves on",
+    async (how) => {
+      await cli("backup", "--out", at("backup"));
+      await cli("keys", "replace", "bob");
+      // What the new key revokes comes after the transaction that gave it.
+      await cli("attributes", "grant", "carol", "doctor@cedars");
+      await cli("keys", "replace", "bob");
+      if (how === "from tombstones alone") rmSync(join(place.home, "ledger"), { recursive: true });
+      const { replaced } = (await cli("restore", at("backup"), "--accept-loss")).json();
+      const refused = await cli("open", place.record, "--as", "bob");
+      expect([refused.code, refused.json().error.code]).toEqual([3, "revoked"]);
+      rmSync(join(place.home, "members", "bob"), { recursive: true });
+      cpSync(join(replaced, "members", "bob"), join(place.home, "members", "bob"), { recursive: true });
+      rmSync(join(place.home, "members", "bob", "head.json"));
+      const opened = await cli("open", place.record, "--as", "bob");
+      expect([opened.code, opened.err]).toEqual([0, ""]);
+      expect((await cli("verify")).json()).toMatchObject({ ok: true });
+    },
+    60_000,
+  );
 
   test("names what is missing: records, accounts, namespaces", async () => {
     await cli("backup", "--out", at("backup"));

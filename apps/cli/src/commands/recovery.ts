@@ -90,7 +90,8 @@ function addStart(group: Command): void {
       const value = await writing(globals, { members, check }, async (session) => {
         if (target === undefined) throw new ChartsealError("defect", "options were not checked");
         const by = kit === undefined ? memberOf(session, guardian!).keys : paperSigner(kit);
-        return await start(session, { target, by, passphrase: await passphraseOf(globals) });
+        const { waitMs } = globals;
+        return await start(session, { target, by, passphrase: await passphraseOf(globals), waitMs });
       });
       globals.output.note(`New key ${value.newKey}: whoever approves it compares it with the member.`);
       globals.output.value(value, recoveryLine(value));
@@ -143,7 +144,7 @@ function addFinish(group: Command): void {
       const globals = globalsOf(command);
       const check = (session: ReadSession): void => checkFinish(session, name);
       const value = await writing(globals, { check }, async (session) =>
-        finish(session, { name, passphrase: await passphraseOf(globals) }),
+        finish(session, { name, passphrase: await passphraseOf(globals), waitMs: globals.waitMs }),
       );
       globals.output.value(value, `${name} has new keys; the old ones are refused.`);
     });

@@ -20,6 +20,7 @@ import { makeFolder, readJson, syncFolder, writeJson } from "../home/files.ts";
 import { checkNewMemberName, findMember, type Home, type MemberFile, memberFolder } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
 import { findRecovering, recoveryFolder } from "../home/recovering.ts";
+import { takeMembers } from "../services/home-lock.ts";
 import { newMember, readStored, type StoredMember, saveMemberKeys } from "../services/member-keys.ts";
 import type { ReadSession, Session, SessionMember } from "../services/session.ts";
 import { completeKeys } from "./keys.ts";
@@ -81,12 +82,39 @@ async function draftOf(
   return keys;
 }
 
+/** One command at a time makes or moves a name's folders, beside a server too. @throws ChartsealError `home-busy` */
+async function alone<T>(session: Session, { name, waitMs }: Turn, work: () => Promise<T>): Promise<T> {
+  const lock = await takeMembers(session.home.paths, [name], waitMs);
+  try {
+    return await work();
+  } finally {
+    lock.release();
+  }
+}
+
+interface Turn {
+  readonly name: string;
+  readonly waitMs: number;
+}
+
 /** By a guardian or the paper kit. A start that a kill hid is found again by the key that it leads to. */
 export async function start(
   session: Session,
-  options: { readonly target: Target; readonly by: Signing; readonly passphrase: string },
+  options: {
+    readonly target: Target;
+    readonly by: Signing;
+    readonly passphrase: string;
+    readonly waitMs: number;
+  },
 ): Promise<ShownRecovery> {
-  const { target, by, passphrase } = options;
+  const { waitMs, target } = options;
+  return await alone(session, { name: target.name, waitMs }, () => started(session, options));
+}
+
+async function started(
+  session: Session,
+  { target, by, passphrase }: Parameters<typeof start>[1],
+): Promise<ShownRecovery> {
   const next = await draftOf(session, target, passphrase);
   const own = async (): Promise<Recovery | undefined> =>
     (await recoveriesTo(session, next)).find((one) => equalBytes(one.by, by.account));
@@ -128,6 +156,13 @@ export function checkFinish({ home }: ReadSession, name: string): void {
 
 /** The new keys take over on the ledger, then their folder takes the member's name, then they collect what they lack. */
 export async function finish(
+  session: Session,
+  options: Turn & { readonly passphrase: string },
+): Promise<Finished> {
+  return await alone(session, options, () => finished(session, options));
+}
+
+async function finished(
   session: Session,
   { name, passphrase }: { readonly name: string; readonly passphrase: string },
 ): Promise<Finished> {
