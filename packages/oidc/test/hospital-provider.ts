@@ -36,6 +36,8 @@ interface Interaction {
 export class HospitalProvider {
   /** Subject → claims. Whoever is not here does not exist, or is disabled. */
   readonly users = new Map<string, Claims>();
+  /** Answers in the provider's place, where it returns true: a provider, or something before it, that is out of order. */
+  fault: ((path: string, response: ServerResponse) => boolean) | undefined;
   /** Who sits at the browser. */
   user = "";
   readonly settings: OidcSettings;
@@ -59,6 +61,7 @@ export class HospitalProvider {
     const provider = await makeProvider(made);
     const answer = provider.callback();
     server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+      if (made.fault?.(request.url ?? "/", response) === true) return;
       if (!request.url?.startsWith("/interaction/")) return answer(request, response);
       interact(made, provider, request, response).catch((error) => {
         response.statusCode = 500;

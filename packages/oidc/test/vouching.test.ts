@@ -244,6 +244,36 @@ describe("the namespace follows", () => {
     expect(await sync()).toMatchObject({ revoked: ["doctor@cedars"] });
   });
 
+  test.each([
+    ["is broken", "/token", 500, "text/html", "<h1>Internal Server Error</h1>"],
+    ["is in maintenance", "/token", 503, "application/json", '{"error":"temporarily_unavailable"}'],
+    ["does not know this client any more", "/token", 401, "application/json", '{"error":"invalid_client"}'],
+    ["forbids this client the grant", "/token", 400, "application/json", '{"error":"unauthorized_client"}'],
+    ["says no word", "/token", 200, "application/json", ""],
+    ["says something else", "/token", 200, "application/json", '{"hello":"world"}'],
+    ["says invalid_grant, but as a success", "/token", 200, "application/json", '{"error":"invalid_grant"}'],
+    ["says more than anybody reads", "/token", 200, "application/json", `{"x":"${"x".repeat(1_100_000)}"}`],
+    ["gives tokens and no claims", "/me", 500, "text/html", "no"],
+    ["refuses its own access token", "/me", 401, "application/json", '{"error":"invalid_token"}'],
+    ["gives no JSON for claims", "/me", 200, "application/json", "<html>"],
+    ["gives somebody else's claims", "/me", 200, "application/json", '{"sub":"u-eve","groups":[]}'],
+    ["has lost its keys", "/jwks", 500, "text/html", "no"],
+  ])("a provider that %s changes nothing", async (_what, path, status, type, body) => {
+    says({ groups: [] });
+    provider = await IdentityProvider.discover(idp.settings, Date.now);
+    idp.fault = (at, response) => {
+      if (!at.startsWith(path)) return false;
+      response.writeHead(status, { "content-type": type }).end(body);
+      return true;
+    };
+    const before = await height();
+    expect(await sync()).toMatchObject({ outcome: "unreachable", vouched: [], revoked: [] });
+    expect(await held()).toEqual(all);
+    expect(await height()).toBe(before);
+    idp.fault = undefined;
+    expect(await sync()).toMatchObject({ outcome: "current", revoked: ["doctor@cedars"] });
+  });
+
   test("a user who is disabled loses all that was mapped", async () => {
     idp.users.delete("u-bob");
     expect(await sync()).toMatchObject({ outcome: "gone", reason: "invalid_grant", revoked: all });
