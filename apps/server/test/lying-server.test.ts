@@ -3,7 +3,7 @@
  * ever gave, and for the fork even the validator's key. The client holds the genesis and what it has verified before.
  */
 import { encode, fromHex, sha256, toHex } from "@chartseal/crypto";
-import type { Ledger } from "@chartseal/ledger";
+import { exportLine, type Ledger } from "@chartseal/ledger";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   countingClock,
@@ -223,6 +223,18 @@ describe("lists", () => {
     await expect(all(client.blocks(1))).rejects.toEqual(altered("merkleRoot"));
     liar.lie = undefined;
     expect(await all(client.blocks(1))).toHaveLength(4);
+  });
+
+  it("blocks of a fork, each signed by the validator, under the true head are refused", async () => {
+    const fork = await ledgerOf({ now: countingClock(1_800_000_000_000) });
+    for (let nonce = 1; nonce <= 4; nonce++) await fork.submit(give(nonce, 1, 1000));
+    const lines = (await all(fork.blocks(1))).map(exportLine);
+    for (const count of [4, 3, 1]) {
+      liar.lie = (answer, target) =>
+        target.includes("/blocks") ? { ...answer, blocks: lines.slice(0, count) } : answer;
+      await expect(all(client.blocks(1, count))).rejects.toEqual(altered());
+      await expect(client.block(1)).rejects.toEqual(altered());
+    }
   });
 
   it("a transaction that is there and is said not to be is missed", async () => {
