@@ -389,7 +389,10 @@ describe("the end", () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     release();
     expect(await waiting).toMatchObject({ status: 200, json: { done: true } });
+    const answered = Date.now();
     await closing;
+    // Not until the client lets the connection go.
+    expect(Date.now() - answered).toBeLessThan(2_000);
     await expect(fetch(`${host.url}/health`)).rejects.toThrow();
   });
 

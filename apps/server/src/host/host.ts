@@ -208,11 +208,14 @@ async function healthOf(role: Role): Promise<z.output<typeof healthOfRole>> {
 
 async function closeApp(app: RoleApp, { config, roles }: HostOptions): Promise<void> {
   const late = setTimeout(() => app.server.closeAllConnections(), config.limits.shutdownMs);
+  // A connection that was at work when the end came is kept by its client when it is done.
+  const idle = setInterval(() => app.server.closeIdleConnections(), 50);
   try {
     for (const role of roles) await role.stop?.();
     await app.close();
   } finally {
     clearTimeout(late);
+    clearInterval(idle);
   }
 }
 
