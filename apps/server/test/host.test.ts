@@ -146,6 +146,12 @@ describe("health and the document", () => {
   it("describes its routes in OpenAPI 3.1", async () => {
     const { json } = await ask(await start(), "/openapi.json");
     expect(json).toMatchObject({ openapi: "3.1.0", info: { title: "Chartseal", version: "1.2.3" } });
+    const stream = (json.paths as Record<string, { post?: object }>)["/v1/ledger/stream"];
+    expect(stream?.post).toMatchObject({
+      requestBody: {
+        content: { "application/octet-stream": { schema: { type: "string", format: "binary" } } },
+      },
+    });
     expect(Object.keys(json.paths as object)).toEqual(
       expect.arrayContaining(["/health", "/v1/ledger/signed"]),
     );

@@ -164,7 +164,7 @@ function registerShared(app: RoleApp, options: HostOptions, names: ReadonlySet<s
   });
   app.register(swagger, {
     openapi: { openapi: "3.1.0", info: { title: "Chartseal", version, description: "See spec/9-http.md." } },
-    transform: jsonSchemaTransform,
+    transform: describeRoute,
   });
   app.register(async (own) => {
     addHealth(own as unknown as RoleApp, roles, version);
@@ -173,6 +173,14 @@ function registerShared(app: RoleApp, options: HostOptions, names: ReadonlySet<s
     );
   });
 }
+
+/** A route's schemas in the document; the body of a stream has none, and is shown as the bytes that it is. */
+const describeRoute: typeof jsonSchemaTransform = (input) => {
+  const described = jsonSchemaTransform(input);
+  if (input.route.config?.streams !== true) return described;
+  const body = { type: "string", format: "binary" };
+  return { ...described, schema: { ...described.schema, consumes: ["application/octet-stream"], body } };
+};
 
 /** Ends a request whose body does not arrive in time. 0: no limit but the connection's. */
 function limitArrival(request: IncomingMessage, reply: ServerResponse, timeoutMs: number): void {
