@@ -35,6 +35,8 @@ export function demandParts(transaction: Transaction): void {
 function partsOf({ authorisation, body }: Transaction): readonly Part[] {
   const { action } = body;
   if (voted.includes(action.kind)) return [];
+  // By a vote alone, or by a node.
+  if (action.kind === "open-committee-change" && authorisation.account === null) return [];
   if (action.kind === "rekey") return ["account", "storageReceipt"];
   if (action.kind === "request-access") return action.proof === "attributes" ? anonymous : named;
   if (action.kind !== "deposit") return ["account"];

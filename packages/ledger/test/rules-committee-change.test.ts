@@ -1,7 +1,9 @@
 /** Refresh and resharing on the ledger: who opens and who speaks, when the new committee counts, who is named. */
 import { keyIsConsistent, toHex, utf8 } from "@chartseal/crypto";
 import { beforeAll, describe, expect, test } from "vitest";
+import { signAdmission } from "../src/authorisation.ts";
 import { committeePastKey, emptyKey, entries, items, lists, load } from "../src/state-kinds.ts";
+import { encodeTransaction } from "../src/transaction.ts";
 import {
   type Change,
   ChangeRun,
@@ -102,6 +104,13 @@ describe("a refresh", () => {
     expect(world.verdict(world.admitted(service, open))).toBe("applied");
     world.timestampMs += roundMs;
     expect(world.verdict(world.signed(nodes[1]!, open))).toBe("applied");
+  });
+
+  test("is opened by a vote alone, signed by no account", () => {
+    const world = base.fork();
+    const body = world.body(opening(refreshed));
+    const admissions = [signAdmission(service.seed, body)];
+    expect(world.verdict(encodeTransaction(body, { admissions }))).toBe("applied");
   });
 
   test("takes no message of the run before, and none of another session", () => {

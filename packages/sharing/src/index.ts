@@ -3,6 +3,12 @@
 export { type AccessLog, accessLog, type LogEntry } from "./access-log.ts";
 export { hadKey, isPresentKey, replacedAt } from "./account-keys.ts";
 export {
+  admitNode,
+  type CommitteeChangeOptions,
+  changeEnded,
+  openCommitteeChange,
+} from "./authority/change.ts";
+export {
   type NamedNode,
   type NodeAccount,
   NodeDriver,

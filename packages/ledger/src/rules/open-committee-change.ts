@@ -22,19 +22,16 @@ import { committeeEpoch, demandCommittee, sessions } from "./committee.ts";
 import { isOverdue, newRun } from "./keygen.ts";
 import { nameNode } from "./node-faults.ts";
 import { openChange, presentAsPast, presentCommittee } from "./present-committee.ts";
-import { type Rule, type Setting, signerOf } from "./setting.ts";
+import type { Rule, Setting } from "./setting.ts";
 
 export const openCommitteeChange: Rule<"open-committee-change"> = (setting, action) => {
   const { state, block, consortium, transaction } = setting;
-  const { account } = signerOf(setting);
   const present = presentCommittee(state, consortium);
-  const voted = action.change === "reshare" || transaction.authorisation.admissions.length > 0;
+  const { account, admissions } = transaction.authorisation;
+  const isPresent = present.nodes.some((one) => account !== null && equalBytes(one, account.account));
+  const voted = action.change === "reshare" || account === null || admissions.length > 0;
   if (voted) demandAdmission(setting);
-  else
-    demand(
-      present.nodes.some((one) => equalBytes(one, account)),
-      "role-missing",
-    );
+  else demand(isPresent, "role-missing");
   demandCommittee(state);
   demandPossible(setting, action);
   const runs = sessions.map((session) => load(state, entries.keygen, utf8(session)) ?? newRun);

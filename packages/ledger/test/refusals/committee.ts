@@ -17,6 +17,7 @@ import {
 } from "@chartseal/crypto";
 import type { ActionOf } from "../../src/actions.ts";
 import { entries, load, save } from "../../src/state-kinds.ts";
+import { encodeTransaction } from "../../src/transaction.ts";
 import { ChangeRun, opening, refreshed, roundMs, spaceOf } from "../committee-run.ts";
 import { doctor, nodes, owner, service, stranger, type World } from "../world.ts";
 import { both, type Case, nobody, someHash } from "./making.ts";
@@ -42,6 +43,7 @@ export const changes: readonly Case[] = [
   ["account-mismatch", "a node under another's key", (w) => w.admitted(doctor, registration(stranger))],
   ["admission-missing", "a node without a vote", (w) => w.signed(nobody, registration(nobody))],
   ["admission-missing", "a resharing without a vote", (w) => w.signed(nodes[0]!, resharing({}))],
+  ["admission-missing", "a refresh by nobody", (w) => encodeTransaction(w.body(opening(refreshed)), {})],
   [
     "role-missing",
     "a refresh that a provider opens",
