@@ -8,6 +8,7 @@ export {
   changeEnded,
   openCommitteeChange,
 } from "./authority/change.ts";
+export { type CommitteeView, viewCommittee } from "./authority/committee-view.ts";
 export {
   type NamedNode,
   type NodeAccount,

@@ -1,6 +1,7 @@
 /** The groups of commands, in the order in which help shows them. */
 import type { Command } from "commander";
 import { addAttributeCommands } from "./attributes.ts";
+import { addAuthorityCommands } from "./authority.ts";
 import { addBenchCommand } from "./bench.ts";
 import { addCareCommands } from "./care.ts";
 import { addCompletionCommand } from "./completion.ts";
@@ -47,6 +48,7 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addPortableCommands,
   addCareCommands,
   addServeCommand,
+  addAuthorityCommands,
   addDemoCommand,
   addBenchCommand,
   addCompletionCommand,

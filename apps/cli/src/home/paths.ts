@@ -15,6 +15,8 @@ export interface HomePaths {
   readonly namespaces: string;
   readonly members: string;
   readonly alerts: string;
+  /** Where authority nodes of other institutions are reached. */
+  readonly authority: string;
   namespace(name: string): string;
   member(name: string): string;
 }
@@ -35,6 +37,7 @@ export function homePaths(root: string): HomePaths {
     namespaces: join(root, "namespaces"),
     members: join(root, "members"),
     alerts: join(provider, "alerts"),
+    authority: join(root, "authority-nodes.json"),
     namespace: (name) => join(root, "namespaces", name),
     member: (name) => join(root, "members", name),
   };

@@ -19,6 +19,7 @@ import { makeFolder, writeJson, writeSmallFile } from "../home/files.ts";
 import { type HomeConfig, homeExists } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
 import { type HomePaths, homePaths } from "../home/paths.ts";
+import { type AuthorityAddress, saveAddresses } from "../services/authority-nodes.ts";
 import { openObjectStores } from "../services/provider-stores.ts";
 import { saveNode, saveProviderSeeds, saveValidatorSeed } from "../services/service-keys.ts";
 
@@ -26,6 +27,8 @@ export interface InitOptions {
   readonly name: string;
   readonly nodes: number;
   readonly threshold: number;
+  /** Nodes of other institutions, who make the keys when this ledger is served; none: `nodes` of this home's own. */
+  readonly authority?: readonly AuthorityAddress[];
   readonly passphrase: string;
   readonly now: () => number;
 }
@@ -99,7 +102,8 @@ async function build(paths: HomePaths, options: InitOptions): Promise<Initialise
   const [pairing, vault] = await Promise.all([loadPairing(), KeyVault.create(paths.service, passphrase)]);
   const validatorSeed = randomBytes(32);
   const providerSeeds = newIdentitySeeds();
-  const nodeSeeds = Array.from({ length: nodes }, newIdentitySeeds);
+  const others = options.authority ?? [];
+  const nodeSeeds = others.length > 0 ? [] : Array.from({ length: nodes }, newIdentitySeeds);
   const publicKey = (seeds: IdentitySeeds): Uint8Array => ed25519KeyPairFromSeed(seeds.seed).publicKey;
   const genesis = encodeGenesis({
     name,
@@ -107,7 +111,7 @@ async function build(paths: HomePaths, options: InitOptions): Promise<Initialise
     parameters: defaultParameters,
     validators: [{ publicKey: ed25519KeyPairFromSeed(validatorSeed).publicKey, stake: 1 }],
     providers: [publicKey(providerSeeds)],
-    nodes: nodeSeeds.map(publicKey),
+    nodes: others.length > 0 ? others.map((one) => one.publicKey) : nodeSeeds.map(publicKey),
     threshold,
   });
   const chainId = toHex(chainIdOf(genesis));
@@ -123,7 +127,8 @@ async function build(paths: HomePaths, options: InitOptions): Promise<Initialise
   });
   try {
     const surroundings: Surroundings = { pairing, ledger, now };
-    await generateKeys(surroundings, { vault, nodeSeeds });
+    if (others.length > 0) saveAddresses({ paths }, others);
+    else await generateKeys(surroundings, { vault, nodeSeeds });
     await registerProvider(surroundings, providerSeeds);
     const { height } = await ledger.head();
     await openObjectStores(paths);

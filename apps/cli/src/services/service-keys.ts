@@ -8,15 +8,17 @@ import {
   ChartsealError,
   decodeNamespaceSecret,
   decodeNodeShare,
+  ed25519KeyPairFromSeed,
   encodeNamespaceSecret,
   encodeNodeShare,
   type NamespaceSecret,
 } from "@chartseal/crypto";
+import { accountOf } from "@chartseal/ledger";
 import {
   type Identity,
   type IdentitySeeds,
   identityOf,
-  type NodeIdentity,
+  type NodeAccount,
   type NodeShares,
 } from "@chartseal/sharing";
 import type { KeyVault } from "../home/key-vault.ts";
@@ -53,22 +55,39 @@ export async function saveNode(
 ): Promise<void> {
   const { seeds, shares, index } = node;
   const parts = [shares.reading, shares.signing, shares.audit].map(encodeNodeShare);
-  await vault.save(`node-${index}.sealed`, [seeds.seed, seeds.hpkeSeed, ...parts]);
+  await vault.save(nodeFile(index), [seeds.seed, seeds.hpkeSeed, ...parts]);
 }
 
+/** A node of the home's own; its shares are in its store (node-store.ts) once the committee has changed. */
 export async function loadNode(
   vault: KeyVault,
   index: number,
-): Promise<{ readonly identity: NodeIdentity; readonly shares: NodeShares }> {
-  const [seed, hpkeSeed, reading, signing, audit] = fields(await vault.load(`node-${index}.sealed`), 5);
-  return {
-    identity: { ...(await identityOf({ seed: seed!, hpkeSeed: hpkeSeed! })), index },
-    shares: {
-      reading: decodeNodeShare(reading!),
-      signing: decodeNodeShare(signing!),
-      audit: decodeNodeShare(audit!),
-    },
+): Promise<{ readonly identity: NodeAccount; readonly first: FirstShares | undefined }> {
+  const value = await vault.load(nodeFile(index));
+  const moved = Array.isArray(value) && value.length === 1;
+  const [seed, hpkeSeed, reading, signing, audit] = fields(value, moved ? 1 : 5);
+  const { publicKey } = ed25519KeyPairFromSeed(seed!);
+  const identity = { account: accountOf(publicKey), seed: seed!, publicKey };
+  if (moved) return { identity, first: undefined };
+  const shares = {
+    reading: decodeNodeShare(reading!),
+    signing: decodeNodeShare(signing!),
+    audit: decodeNodeShare(audit!),
   };
+  return { identity, first: { shares, hpkeSeed: hpkeSeed! } };
+}
+
+/** What `init` left of a node: the shares of the first epoch and the seed of the key that they came under. */
+export interface FirstShares {
+  readonly shares: NodeShares;
+  readonly hpkeSeed: Uint8Array;
+}
+
+const nodeFile = (index: number): string => `node-${index}.sealed`;
+
+/** The node's shares are in its store from here on, and nowhere else: what `init` left must not outlive their epoch. */
+export async function dropFirstShares(vault: KeyVault, index: number, { seed }: NodeAccount): Promise<void> {
+  await vault.save(nodeFile(index), [seed]);
 }
 
 /** A hospital's seeds are saved before its registration, so that a crash between cannot lose a registered key. */

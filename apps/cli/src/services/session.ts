@@ -20,7 +20,6 @@ import { type HomeLock, openEmbedded, openEmbeddedReader, takeHomeLock } from "@
 import {
   type Admitter,
   type AuthorityNode,
-  CommitteeNode,
   type Hospital,
   HospitalNamespace,
   identityOf,
@@ -38,6 +37,7 @@ import {
 import { readJson, writeJson } from "../home/files.ts";
 import { type Home, memberFolder, openHome } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
+import { committeeNodes, type OwnDriver, ownDrivers } from "./authority-nodes.ts";
 import { handsOf, openLinks } from "./identity-store.ts";
 import {
   dropPendingKey,
@@ -47,7 +47,7 @@ import {
   savePendingKey,
 } from "./member-keys.ts";
 import { openProviderStores } from "./provider-stores.ts";
-import { loadNamespace, loadNode, loadProvider, loadValidatorSeed, saveNamespace } from "./service-keys.ts";
+import { loadNamespace, loadProvider, loadValidatorSeed, saveNamespace } from "./service-keys.ts";
 
 /** A home opened for reading: no key, no lock, no byte changed. */
 export interface ReadSession extends Surroundings {
@@ -84,6 +84,8 @@ export interface OwnSession extends Session {
   hospital(name: string): Promise<HospitalNamespace | undefined>;
   /** Opens the present quarter's signing periods of the home's hospitals, where they are behind. */
   rollPeriods(): Promise<void>;
+  /** The home's own authority nodes, for changes of the committee. */
+  readonly drivers: readonly OwnDriver[];
 }
 
 /** For what is done with the services' own keys alone. @throws ChartsealError `home-busy` where a server has them */
@@ -164,7 +166,8 @@ async function assemble(
   });
   const surroundings: Surroundings = { pairing, ledger, now };
   const stores = await openProviderStores(home.paths, { vault, pairing });
-  const provider = new StorageProvider({ surroundings, identity: await loadProvider(vault), stores });
+  const identity = await loadProvider(vault);
+  const provider = new StorageProvider({ surroundings, identity, stores });
   let members: readonly SessionMember[];
   try {
     members = await openMembers(home, { pairing, ledger, names: parts.members, vaults: memberVaults });
@@ -210,8 +213,9 @@ async function assemble(
       throw error;
     }
   }
-  const nodes = lazyNodes(surroundings, home, vault);
-  return { ...session, addNamespace, validators: [validatorSeed], nodes, rollPeriods: roll };
+  const nodes = await committeeNodes({ surroundings, home, vault, asker: identity });
+  const drivers = ownDrivers({ surroundings, home, vault });
+  return { ...session, addNamespace, validators: [validatorSeed], nodes, drivers, rollPeriods: roll };
 }
 
 /** Members' keys from their vaults, for a ledger that extends what each has seen. @throws ChartsealError `chain-altered` */
@@ -279,20 +283,6 @@ async function finishInterrupted(home: Home, provider: StorageProvider): Promise
     }
   }
   writeFileSync(mark, "", { mode: 0o600 });
-}
-
-/** Nodes whose shares are opened when they are first asked. */
-function lazyNodes(surroundings: Surroundings, home: Home, vault: KeyVault): AuthorityNode[] {
-  return Array.from({ length: home.config.nodes }, (_, at) => {
-    const index = at + 1;
-    const load = async (): Promise<CommitteeNode> =>
-      new CommitteeNode(surroundings, await loadNode(vault, index));
-    return {
-      index,
-      answer: async (requestId: Uint8Array) => (await load()).answer(requestId),
-      basePartial: async (account: Uint8Array) => (await load()).basePartial(account),
-    };
-  });
 }
 
 /** The member of that name in a session. */
