@@ -45,6 +45,7 @@ const withShares = ({ identity }: TestNode, index: number, shares: NodeShares): 
 describe("three nodes", () => {
   let ben: Member;
   let recordId: Uint8Array;
+  let copied: Map<string, Uint8Array>;
   let old: { index: number; shares: NodeShares }[];
 
   beforeAll(async () => {
@@ -56,6 +57,7 @@ describe("three nodes", () => {
     ben = await world.member("physician@cedars");
     ({ recordId } = await world.byOwner(ben, { policy: "physician@cedars" }));
     old = await Promise.all(nodes.map(({ driver }) => driver.shares()));
+    copied = new Map(nodes[0]!.store.values);
   });
   afterAll(() => world.close());
 
@@ -99,6 +101,18 @@ describe("three nodes", () => {
     });
     await failure("issue-refused", () => stale.basePartial(ben.account));
     await nodes[0]!.driver.answer(requestId);
+  });
+
+  /** A copy of node 1's store of the first epoch was taken, keys and all, and runs as node 1 while that is down. */
+  test("a node begun from a copy of its store from before finds no way to a share of now", async () => {
+    const copy = new TestNode(world.surroundings, nodes[0]!.identity);
+    for (const [name, value] of copied) copy.store.values.set(name, value);
+    await settleAll([copy]);
+    expect(await copy.driver.status()).toMatchObject({ index: 1, epoch: 2, hasShares: false });
+    await failure("issue-refused", () => copy.driver.basePartial(ben.account));
+    // The rightful node finds a key on the ledger that is not its own, and registers a new one.
+    await settleAll([nodes[0]!]);
+    await nodes[0]!.driver.basePartial(ben.account);
   });
 
   test("a request from before the refresh is answered by nobody", async () => {
@@ -191,7 +205,7 @@ describe("a node", () => {
 
   test("that loses its dealing after its commit is left out and named, and still receives", async () => {
     await begin(3, 2);
-    for (let step = 0; step < 3; step++) await Promise.all(nodes.map(({ driver }) => driver.step()));
+    for (let step = 0; step < 2; step++) await Promise.all(nodes.map(({ driver }) => driver.step()));
     for (const name of kept(nodes[1]!)) if (name.startsWith("dealing")) nodes[1]!.store.values.delete(name);
     await settleLate(world, nodes);
     expect((await faults()).length).toBeGreaterThan(0);

@@ -12,10 +12,11 @@ import {
   reshareCommittee,
   type WantedNode,
 } from "../operations/authority.ts";
-import { ledgerOf, readGenesisFile, serveNode, untilStopped } from "../operations/authority-node.ts";
+import { ledgerOf, readGenesisFile, serveNode } from "../operations/authority-node.ts";
 import { checkNewHome } from "../operations/init.ts";
-import { programVersion } from "../program.ts";
+import { untilStopped } from "../operations/serve.ts";
 import { globalsOf } from "../program-globals.ts";
+import { programVersion } from "../program-version.ts";
 import { passphraseOption, reading, writing } from "../run.ts";
 import type { ReadSession } from "../services/session.ts";
 import { checkDistinct, parseAddress, parseNodeKey, parseUrl } from "./authority-addresses.ts";
@@ -47,7 +48,7 @@ function addInit(group: Command): void {
       const { publicKey, account } = await makeNodeHome(folder, passphrase);
       globals.output.value({ publicKey, account }, `Authority node in ${folder}, public key ${publicKey}`);
     });
-  example(init, "chartseal --home cedars-node authority init");
+  example(init, "chartseal authority init --home cedars-node");
 }
 
 interface ServeOptions {
@@ -86,7 +87,7 @@ function addServe(group: Command): void {
     });
   example(
     serve,
-    "chartseal --home cedars-node authority serve --ledger http://127.0.0.1:8080 --genesis genesis.cbor",
+    "chartseal authority serve --home cedars-node --ledger http://127.0.0.1:8080 --genesis genesis.cbor",
   );
 }
 

@@ -120,10 +120,3 @@ function reporter(log: ServeNodeOptions["log"]): (error: unknown) => void {
     log.write(`${JSON.stringify({ level: 40, time: Date.now(), msg: "the node waits", code, detail })}\n`);
   };
 }
-
-/** Resolves when the process is told to stop. */
-export function untilStopped(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
-  });
-}

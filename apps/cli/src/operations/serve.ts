@@ -84,6 +84,7 @@ export async function startServing(session: OwnSession, options: ServeOptions): 
   const server = { address: host.url, token, pid: process.pid };
   writeServerFile(home.paths, server);
   const duties = lookAfter({ session, identities, log });
+  const nodes = await driveNodes(session, log);
   return {
     address: host.url,
     port: host.port,
@@ -92,6 +93,7 @@ export async function startServing(session: OwnSession, options: ServeOptions): 
       // No command comes any more; those under way are finished.
       removeServerFile(home.paths, server);
       await duties.stop();
+      await nodes.stop();
       await host.close();
       await session.close();
     },
@@ -105,7 +107,7 @@ async function rolesOf(
   identities: Identities,
 ): Promise<Partial<Record<RoleName, Role>> & { readonly home: Role }> {
   const { homeRole, ledgerRole, namespaceRole, providerRole } = await import("@chartseal/server");
-  const { home, ledger, provider, nodes, now, validatorSeed, addNamespace } = session;
+  const { home, ledger, provider, node, now, validatorSeed, addNamespace } = session;
   const namespace = hospitalsOf(session);
   return {
     ledger: ledgerRole({ ledger }),
@@ -118,7 +120,7 @@ async function rolesOf(
     home: homeRole({
       token,
       folder: realpathSync(home.paths.root),
-      nodes: async () => nodes,
+      node,
       namespace,
       addNamespace,
       admit: async (body) => signAdmission(validatorSeed, body),
@@ -207,6 +209,27 @@ function lookAfter(looked: {
 function identityMs(): number {
   const seconds = Number(process.env.CHARTSEAL_IDENTITY_SECONDS ?? "600");
   return Number.isInteger(seconds) && seconds >= 1 && seconds <= 86_400 ? seconds * 1000 : 600_000;
+}
+
+/** The home's own authority nodes take their steps in changes of the committee for as long as the server runs. */
+async function driveNodes(
+  { drivers, ledger }: OwnSession,
+  log: ServeOptions["log"],
+): Promise<{ stop(): Promise<void> }> {
+  const { driveNode } = await import("@chartseal/server");
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const failed = (error: unknown): void => {
+    const code = error instanceof ChartsealError ? error.code : "defect";
+    log.write(`${JSON.stringify({ level: 50, time: Date.now(), msg: "an authority node failed", code })}\n`);
+  };
+  const driving = Promise.all(drivers.map((driver) => driveNode({ driver, ledger, signal, failed })));
+  return {
+    async stop() {
+      stopping.abort();
+      await driving;
+    },
+  };
 }
 
 /** Resolves when the process is told to stop. */

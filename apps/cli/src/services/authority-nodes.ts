@@ -73,6 +73,10 @@ export async function committeeNodes(place: Place): Promise<AuthorityNode[]> {
   return nodes.map((_, at) => new PresentNode(place, at + 1));
 }
 
+export function presentNode(place: Place, index: number): AuthorityNode {
+  return new PresentNode(place, index);
+}
+
 /** The node that has an index when it is asked: the committee may change while a process runs. */
 class PresentNode implements AuthorityNode {
   readonly index: number;

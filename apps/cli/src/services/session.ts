@@ -37,7 +37,7 @@ import {
 import { readJson, writeJson } from "../home/files.ts";
 import { type Home, memberFolder, openHome } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
-import { committeeNodes, type OwnDriver, ownDrivers } from "./authority-nodes.ts";
+import { committeeNodes, type OwnDriver, ownDrivers, presentNode } from "./authority-nodes.ts";
 import { handsOf, openLinks } from "./identity-store.ts";
 import {
   dropPendingKey,
@@ -84,6 +84,8 @@ export interface OwnSession extends Session {
   hospital(name: string): Promise<HospitalNamespace | undefined>;
   /** Opens the present quarter's signing periods of the home's hospitals, where they are behind. */
   rollPeriods(): Promise<void>;
+  /** The present committee's node of that index, also of one that was not there when the session began. */
+  node(index: number): AuthorityNode;
   /** The home's own authority nodes, for changes of the committee. */
   readonly drivers: readonly OwnDriver[];
 }
@@ -213,9 +215,11 @@ async function assemble(
       throw error;
     }
   }
-  const nodes = await committeeNodes({ surroundings, home, vault, asker: identity });
+  const place = { surroundings, home, vault, asker: identity };
+  const nodes = await committeeNodes(place);
+  const node = (index: number) => presentNode(place, index);
   const drivers = ownDrivers({ surroundings, home, vault });
-  return { ...session, addNamespace, validators: [validatorSeed], nodes, drivers, rollPeriods: roll };
+  return { ...session, addNamespace, validators: [validatorSeed], nodes, node, drivers, rollPeriods: roll };
 }
 
 /** Members' keys from their vaults, for a ledger that extends what each has seen. @throws ChartsealError `chain-altered` */

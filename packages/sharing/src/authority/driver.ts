@@ -3,8 +3,8 @@
  * (the first key generation, a refresh, a resharing), and answers requests with its shares of the present epoch. All
  * that it needs to go on stands on the ledger and in its store, so it may die at any instant and be made anew.
  *
- * After a change it erases its old shares and dealings, and changes the key that shares are sealed to: the ledger keeps
- * every envelope, and whoever got the old key later could else open the old shares again.
+ * With a change it renews the key that shares are sealed to, before anything is, and erases old keys, shares and dealings
+ * when the new ones are here: the ledger keeps every envelope, and whoever has a key opens all that was sealed to it.
  */
 import { ChartsealError, equalBytes, hpkeKeyPair } from "@chartseal/crypto";
 import {
@@ -23,7 +23,7 @@ import type { Identity, SealedAnswer, Surroundings } from "../parties.ts";
 import { readAccount, readEntry, readList } from "../state.ts";
 import { AccountWriter, currentBody } from "../submit.ts";
 import { type CommitteeView, sessions, viewCommittee } from "./committee-view.ts";
-import { NodeSecrets, type NodeStore } from "./node-store.ts";
+import { NodeSecrets, type NodeStore, type ReceivingKey } from "./node-store.ts";
 import { nextMessage, type Participant } from "./rounds.ts";
 import { indexIn, shareOf } from "./shares.ts";
 
@@ -79,8 +79,9 @@ export class NodeDriver {
   async step(): Promise<boolean> {
     const view = await viewCommittee(this.#surroundings);
     if (await this.#registerKey(view)) return true;
+    if (await this.#renewKey(view)) return true;
     if (await this.#speak(view)) return true;
-    return (await this.#collectShares(view)) || (await this.#eraseOld(view)) || (await this.#renewKey(view));
+    return (await this.#collectShares(view)) || (await this.#eraseOld(view));
   }
 
   /** Steps until there is nothing to do for now. */
@@ -138,7 +139,7 @@ export class NodeDriver {
     }
     const view = await viewCommittee(this.#surroundings);
     const keys = await this.#secrets.receivingKeys();
-    const newest = keys.at(-1) ?? (await newKey(view));
+    const newest = keys.at(-1) ?? (await newKey(view.present.epoch));
     if (keys.length === 0) await this.#secrets.saveReceivingKeys([newest]);
     const { publicKey, account, seed } = this.#identity;
     const action = { kind: "register-node", publicKey, hpkeKey: newest.publicKey } as const;
@@ -163,21 +164,27 @@ export class NodeDriver {
     return whole ? { reading, signing, audit } : undefined;
   }
 
-  /** The ledger shows the newest of the node's own receiving keys, and the store keeps no older one. */
+  /**
+   * The ledger shows the newest of the node's own receiving keys, and the store keeps no older one that it has no use for.
+   * Where the ledger shows one that is not here, the store is an old copy: its keys are others' by now, and a new one is
+   * made.
+   */
   async #registerKey(view: CommitteeView): Promise<boolean> {
     const registered = await readAccount(this.#surroundings.ledger, this.account);
     if (registered === undefined) return false;
     const keys = await this.#secrets.receivingKeys();
     const newest = keys.at(-1);
-    if (newest === undefined) {
-      await this.#secrets.saveReceivingKeys([await newKey(view)]);
-      return true;
-    }
     const { hpkeKey } = registered;
+    const known = hpkeKey === null || keys.some(({ publicKey }) => equalBytes(publicKey, hpkeKey));
+    if (newest === undefined || !known) {
+      const made = await newKey(view.present.epoch);
+      await this.#secrets.saveReceivingKeys([...keys, made]);
+      return await this.#submit({ kind: "set-hpke-key", hpkeKey: made.publicKey });
+    }
     if (hpkeKey === null || !equalBytes(hpkeKey, newest.publicKey)) {
       return await this.#submit({ kind: "set-hpke-key", hpkeKey: newest.publicKey });
     }
-    if (keys.length === 1) return false;
+    if (keys.length === 1 || !(await this.#isSettled(view))) return false;
     await this.#secrets.saveReceivingKeys([newest]);
     return true;
   }
@@ -204,6 +211,7 @@ export class NodeDriver {
       secrets: this.#secrets,
       roundMs: view.consortium.parameters.keygenRoundMs,
       previous: () => this.#secrets.share(session, view.present.epoch),
+      openedHeight: view.change?.closedHeight === null ? view.change.height : undefined,
     };
   }
 
@@ -228,7 +236,7 @@ export class NodeDriver {
   async #eraseOld(view: CommitteeView): Promise<boolean> {
     const { nodes, epoch } = view.present;
     const isMember = indexIn(nodes, this.account) > 0;
-    const settled = view.hasKeys && (!isMember || (await this.#secrets.holds(epoch, sessions)));
+    const settled = await this.#isSettled(view);
     return await this.#secrets.eraseOne((kind, session, of) => {
       if (kind === "share") return settled && (of < epoch || !isMember);
       const { value } = view.sessions.find((one) => one.session === session)!;
@@ -236,22 +244,32 @@ export class NodeDriver {
     });
   }
 
-  /** Once in an epoch after the first, between two changes. */
+  /** The node has its shares of the present epoch, or is to have none. */
+  async #isSettled({ present, hasKeys }: CommitteeView): Promise<boolean> {
+    if (!hasKeys) return false;
+    return indexIn(present.nodes, this.account) === 0 || (await this.#secrets.holds(present.epoch, sessions));
+  }
+
+  /**
+   * A new receiving key before anything is sealed to this node in a change: whoever has a copy of its store from before
+   * could else open its new shares too. One that missed it makes up for it between two changes.
+   */
   async #renewKey(view: CommitteeView): Promise<boolean> {
-    const { nodes, epoch } = view.present;
     const keys = await this.#secrets.receivingKeys();
     const newest = keys.at(-1);
-    if (newest === undefined || newest.epoch >= epoch || view.change?.closedHeight === null) return false;
-    const isMember = indexIn(nodes, this.account) > 0;
-    if (isMember && !(await this.#secrets.holds(epoch, sessions))) return false;
-    await this.#secrets.saveReceivingKeys([...keys, await newKey(view)]);
+    const change = view.change?.closedHeight === null ? view.change : undefined;
+    const receives = change !== undefined && indexIn(change.nodes, this.account) > 0;
+    const epoch = receives ? change.epoch : view.present.epoch;
+    if (newest === undefined || newest.epoch >= epoch) return false;
+    if (!receives && (change !== undefined || !(await this.#isSettled(view)))) return false;
+    await this.#secrets.saveReceivingKeys([...keys, await newKey(epoch)]);
     return true;
   }
 }
 
-async function newKey({ present }: CommitteeView) {
+async function newKey(epoch: number): Promise<ReceivingKey> {
   const { privateKey: secret, publicKey } = await hpkeKeyPair();
-  return { epoch: present.epoch, secret, publicKey };
+  return { epoch, secret, publicKey };
 }
 
 /** The nodes that the ledger names for what they did. */

@@ -34,7 +34,7 @@ import {
   startDealing,
   toHex,
 } from "@chartseal/crypto";
-import type { Action } from "@chartseal/ledger";
+import { type Action, entries, fromBytes } from "@chartseal/ledger";
 import type { Surroundings } from "../parties.ts";
 import { readAccount } from "../state.ts";
 import { readMessage, type SessionView } from "./committee-view.ts";
@@ -50,6 +50,8 @@ export interface Participant {
   readonly roundMs: number;
   /** The node's share before a resharing. */
   readonly previous: () => Promise<NodeShare | undefined>;
+  /** Block of the change that is under way; undefined in the first key generation. */
+  readonly openedHeight: number | undefined;
 }
 
 /** What this node has to say now in this run, or undefined where it has to wait. */
@@ -96,6 +98,7 @@ async function nextOfDealer(
 ): Promise<Action | undefined> {
   const due = dueOf(self, view, dealer);
   if (due === undefined) return undefined;
+  if (due === "deal" && !isOverdue(self, view) && !(await haveNewKeys(self, view))) return undefined;
   const { run, session } = view;
   const { attempt } = view.value;
   const dealing =
@@ -111,6 +114,23 @@ async function nextOfDealer(
     deal: () => sealedDeal(self, view, dealing),
   };
   return { kind: `keygen-${due}`, session, attempt, message: await messages[due]() };
+}
+
+/** Whether every receiver has renewed its key since the change was opened: nothing is sealed to a key of before. */
+async function haveNewKeys(
+  { surroundings, openedHeight }: Participant,
+  { receivers }: SessionView,
+): Promise<boolean> {
+  if (openedHeight === undefined) return true;
+  const { ledger } = surroundings;
+  const { kind, codec } = entries.account;
+  const renewed = receivers.map(async (account) => {
+    const { value } = await ledger.prove(kind, account, openedHeight);
+    const before = value === null ? null : fromBytes(codec, value).hpkeKey;
+    const now = (await readAccount(ledger, account))?.hpkeKey ?? null;
+    return now !== null && (before === null || !equalBytes(before, now));
+  });
+  return (await Promise.all(renewed)).every(Boolean);
 }
 
 /** The stored dealing, or a new one, stored: whatever was sent before a crash was of the stored one. */

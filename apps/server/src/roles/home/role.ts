@@ -15,8 +15,8 @@ export interface HomeServices {
   readonly token: Uint8Array;
   /** The home's folder, as the system resolves it. */
   readonly folder: string;
-  /** The present committee, which may change while the server runs. */
-  nodes(): Promise<readonly AuthorityNode[]>;
+  /** The node of the present committee that has that index: 1 to 64. */
+  node(index: number): AuthorityNode;
   namespace(name: string): Promise<Hospital | undefined>;
   addNamespace(name: string): Promise<void>;
   /** The validator's vote for what a body asks. */
@@ -44,7 +44,7 @@ export function homeRole(services: HomeServices): Role {
       addVouching(app, services);
       addAdmissions(app, services);
     },
-    health: async () => ({ nodes: (await services.nodes()).length }),
+    health: async () => ({}),
   };
 }
 
@@ -59,15 +59,8 @@ function addHello(app: RoleApp, { token, folder }: HomeServices): void {
   }));
 }
 
-function addNodes(app: RoleApp, services: HomeServices): void {
+function addNodes(app: RoleApp, { node: nodeOf }: HomeServices): void {
   const params = z.strictObject({ index: z.coerce.number().int().min(1).max(64) });
-  const nodeOf = async (index: number): Promise<AuthorityNode> => {
-    const node = (await services.nodes()).find((one) => one.index === index);
-    if (node !== undefined) return node;
-    throw new ChartsealError("input-invalid", "this home has no such authority node", {
-      data: { node: index },
-    });
-  };
   const answers = {
     summary: "A node's answer to a granted key request, sealed to the provider",
     params,
