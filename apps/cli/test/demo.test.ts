@@ -136,3 +136,39 @@ describe("a story that does not hold", () => {
     await expect(stage().refused({ ...step, work: () => Promise.reject(other) })).rejects.toBe(other);
   });
 });
+
+describe("the demo with the authority at three hospitals", () => {
+  it("makes keys over HTTP, loses a process to kill -9 and goes on issuing, and leaves none behind", () => {
+    const { stdout, stderr, status } = spawnSync(
+      process.execPath,
+      [join(root, "node_modules/.bin/chartseal"), "demo", "--processes", "--json"],
+      { encoding: "utf8", cwd: root },
+    );
+    expect(`${status}\n${status === 0 ? "" : stderr}`).toBe("0\n");
+    const apart = JSON.parse(stdout) as Summary & {
+      readonly authority: { readonly processes: readonly string[]; readonly killed: string };
+    };
+    try {
+      expect(apart.ok && apart.acts.every(({ ok }) => ok)).toBe(true);
+      expect(apart.authority).toEqual({ processes: ["cedars", "mercy", "lakeside"], killed: "mercy" });
+      const steps = apart.acts[1]!.steps.map(({ command }) => command);
+      const killed = steps.findIndex((command) => /^kill -9 \d+$/.test(command));
+      const granted = steps.findIndex((command) => command.startsWith("chartseal attributes grant bob"));
+      expect(killed).toBeGreaterThanOrEqual(0);
+      expect(granted).toBeGreaterThan(killed);
+      // Each hospital's folder holds its own node's sealed store; the consortium's home holds no share.
+      for (const hospital of apart.authority.processes) {
+        const names = readdirSync(join(apart.folder, `node-${hospital}`), { recursive: true }).map(String);
+        expect(names.filter((name) => /share-(?:reading|signing|audit)-1\.sealed$/.test(name))).toHaveLength(
+          3,
+        );
+        const running = spawnSync("pgrep", ["-f", join(apart.folder, `node-${hospital}`)]);
+        expect(String(running.stdout)).toBe("");
+      }
+      const own = readdirSync(apart.home, { recursive: true }).map(String);
+      expect(own.filter((name) => /node-|share-/.test(name))).toEqual([]);
+    } finally {
+      rmSync(apart.folder, { recursive: true, force: true });
+    }
+  });
+});

@@ -8,9 +8,13 @@ export function addDemoCommand(program: Command): void {
   const command = program
     .command("demo")
     .description("the whole story in a temporary folder: three hospitals, five patients, eight acts")
-    .action(async () => {
+    .option(
+      "--processes",
+      "each hospital runs its authority node in a process of its own; one is killed halfway",
+    )
+    .action(async ({ processes = false }: { processes?: boolean }) => {
       const { output } = globalsOf(command);
-      const summary = await playDemo(output.json ? process.stderr : process.stdout);
+      const summary = await playDemo(output.json ? process.stderr : process.stdout, { processes });
       if (output.json) output.value(summary, "");
     });
   example(command, "chartseal demo");

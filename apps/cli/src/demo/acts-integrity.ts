@@ -72,6 +72,7 @@ export async function tampering(stage: Stage, world: World, records: Records): P
       const { ok, findings } = await verifyHome(world.homeFolder);
       holds(ok && findings.length === 0, "nothing is found once the bytes are back");
       await world.open();
+      await world.knowCommittee();
     },
   });
 }

@@ -10,10 +10,10 @@ import {
   setRule,
   type Transformed,
 } from "@chartseal/sharing";
-import { init } from "../operations/init.ts";
 import { addMember, addNamespace, grantAttributes } from "../operations/members.ts";
 import { deliver } from "../operations/output-file.ts";
 import { refreshKeys } from "../services/session.ts";
+import { consortium, nodeDies, nodeReturns } from "./acts-authority.ts";
 import { clinicians, hospitals, newcomer, type Patient, patients, recordBytes } from "./cast.ts";
 import { holds, type Stage } from "./stage.ts";
 import { demoPassphrase, type Sealed, sha256Hex, type World } from "./world.ts";
@@ -24,15 +24,7 @@ export type Records = Map<string, Sealed>;
 const list = (items: readonly string[]): string => items.join(", ");
 
 export async function prologue(stage: Stage, world: World): Promise<void> {
-  await stage.step({
-    told: "a ledger, a storage provider, an authority of three nodes of which two issue together",
-    command: "chartseal init --name metro --authority-nodes 3 --threshold 2",
-    work: async () => {
-      const wanted = { name: "metro", nodes: 3, threshold: 2, passphrase: demoPassphrase, now: Date.now };
-      await init(world.homeFolder, wanted);
-      await world.open();
-    },
-  });
+  await consortium(stage, world);
   await stage.step({
     told: `three hospitals, each with keys of its own: ${list(hospitals)}`,
     command: "chartseal namespace add cedars",
@@ -127,6 +119,7 @@ export async function grant(stage: Stage, world: World): Promise<void> {
     command: `chartseal member add ${name}`,
     work: () => enrolAll(world, [name]),
   });
+  await nodeDies(stage, world);
   const granted = await stage.step({
     told: "cedars vouches on the ledger; two of three nodes issue, and nobody holds a whole key",
     command: `chartseal attributes grant ${name} ${attributes.join(" ")}`,
@@ -138,6 +131,7 @@ export async function grant(stage: Stage, world: World): Promise<void> {
     ["his transform key", "with the provider, useless alone"],
     ["his recovery key", "with him, useless alone"],
   ]);
+  await nodeReturns(stage, world);
 }
 
 export async function denied(stage: Stage, world: World, records: Records): Promise<void> {

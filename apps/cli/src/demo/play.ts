@@ -2,10 +2,13 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fallen } from "./acts-authority.ts";
 import { erasure } from "./acts-ending.ts";
 import { tampering } from "./acts-integrity.ts";
 import { ownersRule, revocation } from "./acts-ruling.ts";
 import { denied, deposit, grant, outsourcedOpen, prologue, type Records } from "./acts-sharing.ts";
+import { Authorities } from "./authorities.ts";
+import { hospitals } from "./cast.ts";
 import { type ActTold, duration, Stage } from "./stage.ts";
 import { demoPassphrase, World } from "./world.ts";
 
@@ -20,16 +23,28 @@ export interface DemoSummary {
   readonly passphrase: string;
   readonly report: string;
   readonly records: readonly string[];
+  /** Where the authority's nodes ran in processes of their own: whose they were, and which was killed. */
+  readonly authority?: { readonly processes: readonly string[]; readonly killed: string };
+}
+
+export interface DemoOptions {
+  /** Each hospital runs its authority node in a process of its own; one is killed halfway. */
+  readonly processes?: boolean;
 }
 
 /** Plays everything. @throws ChartsealError `defect` where the story does not hold */
-export async function playDemo(stream: NodeJS.WriteStream): Promise<DemoSummary> {
+export async function playDemo(stream: NodeJS.WriteStream, options: DemoOptions = {}): Promise<DemoSummary> {
   const start = performance.now();
   const stage = new Stage(stream);
-  const world = new World(mkdtempSync(join(tmpdir(), "chartseal-demo-")));
+  const folder = mkdtempSync(join(tmpdir(), "chartseal-demo-"));
+  const apart = options.processes === true;
+  const world = new World(folder, apart ? await Authorities.make(folder, hospitals) : undefined);
+  const processes = apart
+    ? "The authority in three processes, the rest in one"
+    : "One process on this machine";
   stage.line();
   stage.line(`${stage.bold("Chartseal")}  three hospitals, five patients, eight acts`);
-  stage.line(stage.dim("One process on this machine; beside each step, the command that does the same."));
+  stage.line(stage.dim(`${processes}; beside each step, the command that does the same.`));
   let records: Records = new Map();
   try {
     await stage.act("Prologue", "a consortium", () => prologue(stage, world));
@@ -52,7 +67,7 @@ export async function playDemo(stream: NodeJS.WriteStream): Promise<DemoSummary>
       erasure(stage, world, records),
     );
   } finally {
-    await world.close();
+    await world.end();
   }
   const ms = Math.round(performance.now() - start);
   const [first, ...acts] = stage.acts as [ActTold, ...ActTold[]];
@@ -66,6 +81,7 @@ export async function playDemo(stream: NodeJS.WriteStream): Promise<DemoSummary>
     passphrase: demoPassphrase,
     report: join(world.folder, "report.html"),
     records: [...records.values()].map(({ recordId }) => recordId),
+    ...(apart ? { authority: { processes: hospitals, killed: fallen } } : {}),
   };
   ending(stage, summary);
   return summary;
@@ -73,7 +89,7 @@ export async function playDemo(stream: NodeJS.WriteStream): Promise<DemoSummary>
 
 const plural = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
 
-function ending(stage: Stage, { folder, home, ms, acts, records }: DemoSummary): void {
+function ending(stage: Stage, { folder, home, ms, acts, records, authority }: DemoSummary): void {
   const steps = acts.flatMap((act) => act.steps);
   const refused = steps.filter((step) => step.refused !== undefined).length;
 
@@ -97,6 +113,7 @@ function ending(stage: Stage, { folder, home, ms, acts, records }: DemoSummary):
   stage.line(`${stage.bold("Where it is")}  ${stage.dim(folder)}`);
   stage.details([
     ["home/", "the consortium: ledger, provider, keys"],
+    ...(authority === undefined ? [] : [["node-*/, node-*.log", "the hospitals' authority nodes"]]),
     ["clara-history.json", "what bob read"],
     ["report.html, report.json", "what forensics found"],
     ["certificate.json, access-log.jsonl", "the erasure, and who had read"],

@@ -12,6 +12,7 @@ import { openInput, planSeal, type SealPlan, type SealRequest, seal } from "../o
 import { openProviderStores } from "../services/provider-stores.ts";
 import { loadProvider } from "../services/service-keys.ts";
 import { memberOf, openSession, refreshKeys, type Session, type SessionMember } from "../services/session.ts";
+import type { Authorities } from "./authorities.ts";
 import { recordPath } from "./cast.ts";
 
 export const demoPassphrase = "demo";
@@ -27,13 +28,16 @@ export interface Sealed {
 
 export class World {
   readonly folder: string;
+  /** The authority's processes, where its nodes run apart. */
+  readonly authorities: Authorities | undefined;
   readonly members: SessionMember[] = [];
   #session:
     | (Session & { readonly counters: { readonly reader: Counter; readonly provider: Counter } })
     | undefined;
 
-  constructor(folder: string) {
+  constructor(folder: string, authorities?: Authorities) {
     this.folder = folder;
+    this.authorities = authorities;
   }
 
   get homeFolder(): string {
@@ -61,8 +65,7 @@ export class World {
   async open(): Promise<void> {
     const opened = await openSession(this.home, { passphrase: demoPassphrase, waitMs: 0 });
     const counters = { reader: countingPairing(opened.pairing), provider: countingPairing(opened.pairing) };
-    // The committee's keys are decoded once for each pairing: no part of what the story counts.
-    for (const { pairing } of Object.values(counters)) await readCommittee(opened.ledger, pairing);
+    await this.authorities?.serve(opened.ledger);
     const provider = new StorageProvider({
       surroundings: { ...opened, pairing: counters.provider.pairing },
       identity: await loadProvider(opened.vault),
@@ -72,9 +75,22 @@ export class World {
     this.#session = { ...opened, pairing: counters.reader.pairing, provider, members, counters };
   }
 
+  /** The committee's keys are decoded once for each pairing: no part of what the story counts. */
+  async knowCommittee(): Promise<void> {
+    const { ledger } = this.session;
+    for (const { pairing } of Object.values(this.counters)) await readCommittee(ledger, pairing);
+  }
+
   async close(): Promise<void> {
+    await this.authorities?.unserve();
     await this.#session?.close();
     this.#session = undefined;
+  }
+
+  /** After the last act: no process stays behind. */
+  async end(): Promise<void> {
+    await this.close();
+    await this.authorities?.stop();
   }
 
   member(name: string): SessionMember {

@@ -2,7 +2,7 @@
  * One server as its clients see it: JSON out and in, requests signed where a key is given, problems turned back into the
  * errors that they were, and what cannot be reached named by the caller's code.
  */
-import { ChartsealError, type ErrorCode, randomBytes, toHex, utf8 } from "@chartseal/crypto";
+import { ChartsealError, type ErrorCode, hasCode, randomBytes, toHex, utf8 } from "@chartseal/crypto";
 import { fromProblem } from "../problem.ts";
 import { type RequestSigner, signRequest } from "../signature/message.ts";
 import type { HttpResponse, Transport } from "./transport.ts";
@@ -32,6 +32,24 @@ export interface Call {
 }
 
 const answerBytesMaxDefault = 16 * 1024 * 1024;
+/** How long a server's limit is waited out, and how often. */
+const patienceSecondsMax = 5;
+const attemptsMax = 4;
+
+function waitFor(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const given = (): void => {
+      clearTimeout(timer);
+      reject(signal?.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", given);
+      resolve();
+    }, ms);
+    if (signal?.aborted === true) given();
+    else signal?.addEventListener("abort", given, { once: true });
+  });
+}
 
 export class Connection {
   readonly #options: ConnectionOptions;
@@ -47,8 +65,24 @@ export class Connection {
     return new Connection({ ...this.#options, unreachable });
   }
 
-  /** @throws ChartsealError as the server says; the connection's code where it cannot be reached or speaks otherwise */
+  /**
+   * A request that came too soon was not acted on, and is made again when the server says so, if that is soon.
+   * @throws ChartsealError as the server says; the connection's code where it cannot be reached or speaks otherwise
+   */
   async json(call: Call): Promise<Record<string, unknown>> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#jsonOnce(call);
+      } catch (error) {
+        const seconds = hasCode(error, "rate-limited") ? error.data.retryAfterSeconds : undefined;
+        const isSoon = typeof seconds === "number" && seconds <= patienceSecondsMax;
+        if (!isSoon || call.stream !== undefined || attempt === attemptsMax) throw error;
+        await waitFor(1000 * seconds, call.signal);
+      }
+    }
+  }
+
+  async #jsonOnce(call: Call): Promise<Record<string, unknown>> {
     const response = await this.#send(call);
     const text = await this.#text(response, call.answerBytesMax ?? answerBytesMaxDefault);
     const value = parse(text);
