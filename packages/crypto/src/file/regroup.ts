@@ -11,6 +11,8 @@ export type ByteSource = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 export interface PortionReader {
   /** Fills `target` as far as the source goes and says how many bytes there were: fewer only at its end. */
   fill(target: Uint8Array): Promise<number>;
+  /** `size` bytes as they lie in the source's piece, where more than that is left of it; else takes nothing. */
+  takeWithin(size: number): Uint8Array | undefined;
   /** The source's next piece as it is, where nothing is left of the one before and it is wanted; else takes nothing. */
   takePiece(isWanted: (piece: Uint8Array) => boolean): Promise<Uint8Array | undefined>;
   /** True if the source has not one byte more. */
@@ -44,6 +46,12 @@ export function portionReader(source: ByteSource): PortionReader {
         piece = piece.subarray(part.length);
       }
       return filled;
+    },
+    takeWithin(size) {
+      if (piece.length <= size) return undefined;
+      const taken = piece.subarray(0, size);
+      piece = piece.subarray(size);
+      return taken;
     },
     async takePiece(isWanted) {
       if (!(await more()) || !isWanted(piece)) return undefined;

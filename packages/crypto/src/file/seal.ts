@@ -86,8 +86,7 @@ export function sealPayload(options: {
   const reader = portionReader(options.source);
 
   async function* produce(hashes: LeafHashes, summary: (summary: SealedSummary) => void) {
-    // Two buffers in turn: a full chunk is held back until it is known whether it is the last.
-    const ring = new BufferRing(2, chunkBytes);
+    const gathered = new BufferRing(1, chunkBytes);
     // A chunk is hashed when `window` chunks after it are sealed, and the caller has let go of it long before.
     const sealed = lend
       ? new BufferRing(window + 1, 1 + chunkBytes + tagBytes, platform.bulkMemory)
@@ -95,24 +94,25 @@ export function sealPayload(options: {
     let length = 0;
     let index = 0;
     try {
-      let buffer = ring.take();
-      let filled = await reader.fill(buffer);
       for (let last = false; !last; index++) {
-        const next = ring.take();
-        const nextFilled = filled < chunkBytes ? 0 : await reader.fill(next);
-        last = nextFilled === 0;
-        length += filled;
+        // Most chunks are sealed from where they lie. What is at a piece's end is gathered first: the source may use its
+        // memory again when it is asked whether there is more.
+        let plaintext = reader.takeWithin(chunkBytes);
+        if (plaintext === undefined) {
+          const buffer = gathered.take();
+          plaintext = buffer.subarray(0, await reader.fill(buffer));
+          last = plaintext.length < chunkBytes || (await reader.ended());
+        }
+        length += plaintext.length;
         if (length > payloadBytesMax || index >= chunksMax) {
           throw new ChartsealError("input-invalid", "the payload is larger than 1 TiB or 2^22 chunks");
         }
-        const framed = await sealChunk(keys, index, last, buffer.subarray(0, filled), sealed?.take());
+        const framed = await sealChunk(keys, index, last, plaintext, sealed?.take());
         const chunk = framed.subarray(1);
         const hash = bulkHash(framed);
         sealedHere.set(chunk, hash);
         await hashes.push(hash);
         yield chunk;
-        buffer = next;
-        filled = nextFilled;
       }
       const digest = await hashes.digest();
       summary({ length, ciphertextLength: length + tagBytes * index, chunks: index, digest });
