@@ -129,6 +129,8 @@ export const exitOf: Readonly<Record<string, number>> = {
   "passphrase-wrong": 3,
   "recovery-missing": 3,
   "grant-missing": 3,
+  "issue-refused": 3,
+  "transaction-refused": 3,
   "object-missing": 4,
   "object-altered": 4,
   "header-altered": 4,
