@@ -164,7 +164,7 @@ function plotsOf(rows: readonly Row[]): Plot[] {
   const labels = rows.filter((row) => row.part === parts[0]).map((row) => String(row.MiB));
   const ratios = parts.map((part, at): Plot => {
     const value = at === 0 ? cryptoRatioMin : pathRatioMin;
-    const floor = at === 0 ? "AES-256-GCM + SHA-256, one thread" : "copy + SHA-256 + fsync";
+    const floor = at === 0 ? "AES-256-GCM + SHA-256" : "copy + SHA-256 + fsync";
     return {
       title: `Speed against ${floor}`,
       xLabel: `MiB, ${part}`,

@@ -7,21 +7,17 @@ import {
   answerIssue,
   checkAnswer,
   combineAnswers,
-  decapsulate,
   emergencyAttribute,
   type IssueRequest,
   issueDigest,
   proveBlind,
   randomBytes,
-  select,
   toHex,
   transformKeyPair,
 } from "@chartseal/crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
-  checkHeader,
   endEmergency,
-  headerName,
   type Opened,
   open,
   readCommittee,
@@ -30,8 +26,7 @@ import {
   requireRecord,
   type Transformed,
 } from "../src/index.ts";
-import { leafSource } from "../src/provider/payload.ts";
-import { getRange, getWhole } from "../src/streams.ts";
+import { rogueTransform } from "./rogue-provider.ts";
 import { hospitalOf, inForce, keyFor, listed, reading, type Scene } from "./scene.ts";
 import { failure, type Member, readOut, World } from "./world.ts";
 
@@ -54,23 +49,6 @@ beforeAll(async () => {
   scene = { owner, first, second, records: [recordId] };
 });
 afterAll(() => world.close());
-
-/** What a provider gives that asks no ledger and transforms with whatever key it has. */
-async function rogueTransform(key: AttributeKey, id: Uint8Array): Promise<Transformed | undefined> {
-  const { pairing, ledger, stores } = world;
-  const record = await requireRecord(ledger, id);
-  const header = await getWhole(stores.objects, headerName(record.address), 1 << 20);
-  const mpk = (await readCommittee(ledger, pairing)).reading.publicKey;
-  const registered = { ...record, recordId: id, statement: record.current };
-  const { policy, encapsulation } = checkHeader(pairing, { bytes: header, registered, mpk });
-  if (select(policy, new Set(key.k2.keys())) === undefined) return undefined;
-  return {
-    transform: pairing.gt.encode(decapsulate(pairing, { key, policy, encapsulation })),
-    header,
-    leaves: await leafSource(stores, record),
-    payload: (offset, length) => getRange(stores.objects, record.address, { offset, length }),
-  };
-}
 
 async function finish(transformed: Transformed, id: Uint8Array, recoveryKey: bigint): Promise<Opened> {
   const granted = { record: await requireRecord(world.ledger, id), recordId: id };
@@ -106,29 +84,30 @@ test("two clinicians and the provider, with every key that they hold and no node
   const held = [first, second].map(async ({ account, transformKeyId }) => ({
     key: (await world.stores.keys.get(account, transformKeyId!))!.key,
   }));
-  for (const { key } of await Promise.all(held)) expect(await rogueTransform(key, recordId)).toBeUndefined();
+  for (const { key } of await Promise.all(held))
+    expect(await rogueTransform(world, key, recordId)).toBeUndefined();
   // Pooled into one key: parts of two keys under two randomisers are no key of either.
   const [one, two] = await Promise.all(held);
   const pooled = { ...one!.key, k2: new Map([...two!.key.k2, ...one!.key.k2]) };
-  expect(await rogueTransform(pooled, recordId)).toBeUndefined();
+  expect(await rogueTransform(world, pooled, recordId)).toBeUndefined();
   const forged = {
     ...pooled,
     k2: new Map([[emergencyAttribute(toHex(owner.account)), [...pooled.k2.values()][0]!]]),
   };
-  const transformed = await rogueTransform(forged, recordId);
+  const transformed = await rogueTransform(world, forged, recordId);
   await failure("transform-invalid", () => finish(transformed!, recordId, first.recoveryKey!));
 });
 
 test("t − 1 nodes with both clinicians and the provider open nothing", async () => {
   const { key, recoveryKey } = await keyOffTheLedger(1);
-  const transformed = await rogueTransform(key, recordId);
+  const transformed = await rogueTransform(world, key, recordId);
   await failure("transform-invalid", () => finish(transformed!, recordId, recoveryKey));
 });
 
 test("t nodes and the provider need no clinician, no emergency and no trace: this is what t is chosen against", async () => {
   const before = (await requireRecord(world.ledger, recordId)).logCount;
   const { key, recoveryKey } = await keyOffTheLedger(2);
-  const transformed = await rogueTransform(key, recordId);
+  const transformed = await rogueTransform(world, key, recordId);
   expect(await readOut(await finish(transformed!, recordId, recoveryKey))).toBe("named");
   expect((await requireRecord(world.ledger, recordId)).logCount).toBe(before);
 });
@@ -146,7 +125,7 @@ test("a provider that kept an ended emergency's key and its clinician open any r
     [recordId, "named"],
     [other, "not named"],
   ] as const) {
-    const transformed = await rogueTransform(kept, id);
+    const transformed = await rogueTransform(world, kept, id);
     expect(await readOut(await finish(transformed!, id, key.recoveryKey))).toBe(text);
     // Each half alone opens nothing: the provider has no z, and the clinician no transform key.
     await failure("transform-invalid", () => finish(transformed!, id, first.recoveryKey!));
@@ -157,9 +136,9 @@ test("a rekey voids what was transformed before it: an earlier T opens no later 
   const grant = await inForce(world, scene);
   const key = await keyFor(world, first, grant);
   const kept = (await world.stores.special.get(grant.grantId, key.keyId))!.key;
-  const old = await rogueTransform(kept, recordId);
+  const old = await rogueTransform(world, kept, recordId);
   await rekey(world, { owner, recordId });
-  const fresh = await rogueTransform(kept, recordId);
+  const fresh = await rogueTransform(world, kept, recordId);
   const mixed = { ...fresh!, transform: old!.transform };
   await failure("transform-invalid", () => finish(mixed, recordId, key.recoveryKey));
   await endEmergency(world, { by: first, emergencyId: grant.grantId });

@@ -3,20 +3,9 @@
  * without a receipt. The log stays complete in what the ledger took, and says that a grant was not used, or nothing at
  * all. Without the reader, the provider has a transform that nothing finishes; without the provider, the reader has none.
  */
-import { decapsulate } from "@chartseal/crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import {
-  accessLog,
-  checkHeader,
-  headerName,
-  open,
-  readCommittee,
-  request,
-  requireRecord,
-  type Transformed,
-} from "../src/index.ts";
-import { leafSource } from "../src/provider/payload.ts";
-import { getRange, getWhole } from "../src/streams.ts";
+import { accessLog, open, request, requireRecord, type Transformed } from "../src/index.ts";
+import { rogueTransform } from "./rogue-provider.ts";
 import { failure, type Member, readOut, World } from "./world.ts";
 
 let world: World;
@@ -31,21 +20,9 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-/** The heavy part, by a provider that leaves no receipt. */
 async function withoutReceipt(recordId: Uint8Array): Promise<Transformed> {
-  const { pairing, ledger, stores } = world;
-  const record = await requireRecord(ledger, recordId);
-  const bytes = await getWhole(stores.objects, headerName(record.address), 1 << 20);
-  const mpk = (await readCommittee(ledger, pairing)).reading.publicKey;
-  const registered = { ...record, recordId, statement: record.current };
-  const { policy, encapsulation } = checkHeader(pairing, { bytes, registered, mpk });
-  const { key } = (await stores.keys.get(reader.account, reader.transformKeyId!))!;
-  return {
-    transform: pairing.gt.encode(decapsulate(pairing, { key, policy, encapsulation })),
-    header: bytes,
-    leaves: await leafSource(stores, record),
-    payload: (offset, length) => getRange(stores.objects, record.address, { offset, length }),
-  };
+  const { key } = (await world.stores.keys.get(reader.account, reader.transformKeyId!))!;
+  return (await rogueTransform(world, key, recordId))!;
 }
 
 test("a provider and a reader hide a read: the grant shows as not used, the log's proof holds", async () => {
