@@ -11,5 +11,15 @@ export {
   type PutOptions,
   segmentLengthMax,
 } from "./object-store.ts";
+export {
+  allows,
+  isPlacement,
+  isPlaceName,
+  isRegion,
+  type Place,
+  type Placement,
+  regionsMax,
+  shardsMax,
+} from "./place.ts";
 export { StorageError, type StorageErrorCode, storageErrorCodes } from "./storage-error.ts";
 export { openWholeFile, type WholeFile } from "./whole-file.ts";

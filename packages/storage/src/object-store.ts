@@ -8,6 +8,7 @@
  * A name is 1 to 16 segments joined by `/`, each `[a-z0-9][a-z0-9._-]*` of at most 200 characters. No name may be
  * another name's leading segments (`a` and `a/b`): a store of files has no room for both.
  */
+import type { Placement } from "./place.ts";
 import { StorageError } from "./storage-error.ts";
 
 /** Bytes `from` to `toInclusive`, counted from 0, both included: 0 ≤ from ≤ toInclusive < size. */
@@ -19,6 +20,8 @@ export interface ByteRange {
 export interface PutOptions {
   /** Largest size in bytes that is taken; one byte more fails with `too-large` and nothing is stored. */
   readonly sizeMax?: number;
+  /** Over how many places and in which regions; a store of one place ignores it. */
+  readonly placement?: Placement;
 }
 
 /** What is known of a stored object: its size in bytes. */
