@@ -21,6 +21,10 @@ export const transactionBytesMax = 256 * 1024;
 export const policyLengthMax = 32 * 1024;
 /** Most attributes that one vouch, revocation or request for a key names. */
 export const attributesMax = 512;
+/** Most regions that a residency or a placement names. */
+export const regionsMax = 16;
+/** Most shards of a record's payload. */
+export const shardsMax = 16;
 /** Most guardians of one account. */
 export const guardiansMax = 16;
 
@@ -31,6 +35,8 @@ const attribute = text(97, /^[a-z0-9][a-z0-9._:+-]{0,63}@[a-z0-9][a-z0-9-]{0,31}
 const policy = text(policyLengthMax);
 const address = text(512, /^[\x21-\x7e]+$/);
 const purposes = listOf(text(16, /^[A-Z][A-Z0-9]{0,15}$/), 32);
+/** Codes of regions, lower-case. */
+const regions = listOf(text(16, /^[a-z0-9][a-z0-9-]{0,15}$/), regionsMax);
 const session = oneOf("reading", "signing", "audit");
 const note = text(1024);
 const ruleFields = {
@@ -312,6 +318,15 @@ export const actionTable = {
   /** By the proxy, for the owner who appointed it. */
   "set-rule-as-proxy": [112, struct({ proxyId: hash32, ...ruleFields })],
   "revoke-rule-as-proxy": [113, struct({ proxyId: hash32, namespace: namespaceName })],
+  /** By the owner: where sealed records about them may lie. Ascending; none: anywhere. */
+  "set-residency": [120, struct({ regions })],
+  /** By the record's provider: any k of n shards give the payload, and they lie in these regions. Ascending. */
+  "record-placement": [121, struct({ recordId: hash32, version: uint, k: uint, n: uint, regions })],
+  /** By the record's provider: of n shards so many were lost and so many made again, in these regions. */
+  "record-repair": [
+    122,
+    struct({ recordId: hash32, k: uint, n: uint, lost: uint, rebuilt: uint, regions, note: text(256) }),
+  ],
 } as const;
 
 type Table = typeof actionTable;

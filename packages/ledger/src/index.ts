@@ -110,6 +110,7 @@ export {
 } from "./rules/present-committee.ts";
 export { digestOf, logStart, nextLogHash, type Outcome, outcomes } from "./rules/records.ts";
 export { isOpen, recoveryLapseMs, waysOf, waysRequired } from "./rules/recovery.ts";
+export { liesWithin, residencyOf } from "./rules/residency.ts";
 export { defaultSettings, settingsOf } from "./rules/set-settings.ts";
 export type { BlockContext } from "./rules/setting.ts";
 export {
@@ -146,6 +147,7 @@ export {
   type NodeFaultValue,
   nodeFaultKey,
   type Parameters,
+  type PlacementValue,
   type ProxyValue,
   periodLabel,
   type RecordValue,

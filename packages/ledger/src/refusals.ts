@@ -165,6 +165,11 @@ export const refusalTable = {
   ],
   "recovery-missing": [138, "recovery-missing", "The owner needs two ways of recovery before it seals."],
   "request-outdated": [139, "revoked", "The request was made under a key that was replaced since."],
+  "residency-invalid": [140, "input-invalid", "The regions are not sorted, or one stands twice."],
+  "placement-invalid": [141, "input-invalid", "No payload is divided like this, or no region is named."],
+  "placement-outside": [142, "rule-violated", "The owner's records may not lie in one of these regions."],
+  "placement-known": [143, "transaction-refused", "The ledger holds this placement already."],
+  "repair-invalid": [144, "input-invalid", "No repair loses or makes again so many shards."],
 } as const satisfies Record<string, readonly [number, ErrorCode, string]>;
 
 export type RefusalName = keyof typeof refusalTable;

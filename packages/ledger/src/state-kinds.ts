@@ -10,6 +10,7 @@ import {
   issueModes,
   policyLengthMax,
   proofKinds,
+  regionsMax,
   settingsCodec,
   specialModes,
   statementCodec,
@@ -46,6 +47,7 @@ const name = text(128);
 const address = text(512);
 const policy = text(policyLengthMax);
 const session = oneOf("reading", "signing", "audit");
+const regions = listOf(text(16), regionsMax);
 
 function entry<V>(kind: StateKind, codec: Codec<V>): Entry<V> {
   return { kind, codec };
@@ -335,6 +337,10 @@ export const entries = {
   currentRecoveries: entry(43, listOf(hash32, 64)),
   /** Key: account ‖ identifier of the transaction that named it, or d of a wrong answer. */
   nodeFault: entry(47, struct({ fault: oneOf(...nodeFaults), epoch: uint, height: uint })),
+  /** Key: owner. Where sealed records about them may lie; no regions, or no entry: anywhere. */
+  residency: entry(48, struct({ regions, height: uint })),
+  /** Key: record id. As its provider said last; of that version. */
+  placement: entry(49, struct({ version: uint, k: uint, n: uint, regions, height: uint })),
 } as const;
 
 export type AccountValue = EntryValue<typeof entries.account>;
@@ -354,6 +360,8 @@ export type NodeFault = (typeof nodeFaults)[number];
 export type ConsortiumValue = EntryValue<typeof entries.consortium>;
 export type RecoveryWaysValue = EntryValue<typeof entries.recoveryWays>;
 export type RecoveryValue = EntryValue<typeof entries.recovery>;
+export type ResidencyValue = EntryValue<typeof entries.residency>;
+export type PlacementValue = EntryValue<typeof entries.placement>;
 export type LogValue = EntryValue<typeof entries.log>;
 export type SessionName = ValueOf<typeof session>;
 

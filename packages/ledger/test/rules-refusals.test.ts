@@ -7,6 +7,7 @@ import { beforeKeys, committee, general } from "./refusals/general.ts";
 import { namespaces } from "./refusals/namespaces.ts";
 import { records } from "./refusals/records.ts";
 import { recovery } from "./refusals/recovery.ts";
+import { residency } from "./refusals/residency.ts";
 import { special } from "./refusals/special.ts";
 import type { World } from "./world.ts";
 import { builtWorld, newWorld } from "./world-build.ts";
@@ -28,6 +29,7 @@ const cases = [
   ...changes,
   ...faults,
   ...special,
+  ...residency,
 ];
 
 for (const [name, how, make] of cases) {

@@ -211,6 +211,9 @@ export const vectorActions: readonly Action[] = [
   { kind: "end-proxy", proxyId: bytes32("grant") },
   { kind: "set-rule-as-proxy", proxyId: bytes32("grant"), ...ruleFields },
   { kind: "revoke-rule-as-proxy", proxyId: bytes32("grant"), namespace: "cedars" },
+  { kind: "set-residency", regions: ["ch", "eu"] },
+  { kind: "record-placement", recordId, version: 1, k: 2, n: 3, regions: ["ch", "eu"] },
+  { kind: "record-repair", recordId, k: 2, n: 3, lost: 1, rebuilt: 1, regions: ["eu"], note: "disk lost" },
 ];
 
 /** The whole file, hex for bytes. */

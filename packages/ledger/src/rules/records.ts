@@ -19,6 +19,8 @@ export const outcomes = {
   disputed: 30,
   erased: 31,
   certified: 32,
+  placed: 40,
+  repaired: 41,
 } as const;
 export type Outcome = keyof typeof outcomes;
 

@@ -34,6 +34,7 @@ import { rekey } from "./rekey.ts";
 import { replaceKey } from "./replace-key.ts";
 import { requestAccess } from "./request-access.ts";
 import { requestKey } from "./request-key.ts";
+import { recordPlacement, recordRepair, setResidency } from "./residency.ts";
 import { revoke } from "./revoke.ts";
 import { revokeRule } from "./revoke-rule.ts";
 import { setHpkeKey } from "./set-hpke-key.ts";
@@ -93,4 +94,7 @@ export const rules: { readonly [K in ActionKind]: Rule<K> } = {
   "end-proxy": endProxy,
   "set-rule-as-proxy": setRuleAsProxy,
   "revoke-rule-as-proxy": revokeRuleAsProxy,
+  "set-residency": setResidency,
+  "record-placement": recordPlacement,
+  "record-repair": recordRepair,
 };
