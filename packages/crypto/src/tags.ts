@@ -81,6 +81,11 @@ export const tagTable = {
     "link-nonce": "SHA-256: the nonce that binds an ID token to that wish",
     certificate: "Ed25519: a copy's erasure attested by its holder",
   },
+  audit: {
+    nonce: "SHA-256: the auditor's nonce, committed to by an opening",
+    challenge: "SHA-256: the chunks that an audit asks for",
+    outcome: "RFC 6962 leaf: what an audit found of one record",
+  },
   server: {
     request: "RFC 9421: the parameter `tag` of a signed request, without the NUL",
     hello: "SHA-256: a server's proof that it is the one of a home",

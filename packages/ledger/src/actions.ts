@@ -2,6 +2,7 @@
  * Every kind of transaction: its number, its fields in their order, their types and limits (spec/6-ledger.md). Numbers
  * are never reused. Who may make one, and what it does, stands in rules/.
  */
+import { auditResult } from "./audit-values.ts";
 import {
   bool,
   bytesOf,
@@ -327,6 +328,10 @@ export const actionTable = {
     122,
     struct({ recordId: hash32, k: uint, n: uint, lost: uint, rebuilt: uint, regions, note: text(256) }),
   ],
+  /** Its identifier is the audit's id, its block the seed. `nonceHash`: of the nonce that the result shows. */
+  "open-audit": [125, struct({ provider: account, nonceHash: hash32 })],
+  /** By who opened it. */
+  "record-audit": [126, struct({ auditId: hash32, ...auditResult })],
 } as const;
 
 type Table = typeof actionTable;

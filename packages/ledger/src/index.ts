@@ -27,6 +27,7 @@ export {
 } from "./actions.ts";
 export { type Applied, apply } from "./apply.ts";
 export { attributeClaim, verifyAttributeBatch } from "./attribute-batch.ts";
+export { auditChallengesMax, auditLifetimeMs, auditNonceHash, auditRecordsMax } from "./audit-values.ts";
 export {
   accountOf,
   type ErasedCopy,
@@ -124,6 +125,7 @@ export { judgeRequest } from "./rules/standing-rule.ts";
 export { blockKind, Overlay, type StateAccess, type StateKind, type StateReader } from "./state.ts";
 export {
   type AccountValue,
+  type AuditValue,
   type CommitteeChangeValue,
   type CommitteePastValue,
   type ConsortiumValue,

@@ -170,6 +170,20 @@ export const refusalTable = {
   "placement-outside": [142, "rule-violated", "The owner's records may not lie in one of these regions."],
   "placement-known": [143, "transaction-refused", "The ledger holds this placement already."],
   "repair-invalid": [144, "input-invalid", "No repair loses or makes again so many shards."],
+  "audit-unknown": [160, "input-invalid", "The signer has no open audit of this id."],
+  "audit-late": [161, "transaction-refused", "The audit was opened more than a day ago."],
+  "audit-nonce": [162, "input-invalid", "The nonce is not the one that the opening committed to."],
+  "audit-counts": [163, "input-invalid", "The audit's numbers do not fit together."],
+  "audit-records": [
+    164,
+    "input-invalid",
+    "The records named are not sorted, not the provider's, too new, or not the signer's to speak of.",
+  ],
+  "audit-mended": [
+    165,
+    "input-invalid",
+    "No audit found this record failed, or this one cannot take it back.",
+  ],
 } as const satisfies Record<string, readonly [number, ErrorCode, string]>;
 
 export type RefusalName = keyof typeof refusalTable;

@@ -15,6 +15,7 @@ import {
   specialModes,
   statementCodec,
 } from "./actions.ts";
+import { auditCodec, auditMarkCodec } from "./audit-values.ts";
 import {
   bool,
   bytesOf,
@@ -341,6 +342,10 @@ export const entries = {
   residency: entry(48, struct({ regions, height: uint })),
   /** Key: record id. As its provider said last; of that version. */
   placement: entry(49, struct({ version: uint, k: uint, n: uint, regions, height: uint })),
+  /** Key: audit id. */
+  audit: entry(50, auditCodec),
+  /** Key: provider, of its last recorded audit; or record id, of the last audit that found it failed. */
+  auditMark: entry(51, auditMarkCodec),
 } as const;
 
 export type AccountValue = EntryValue<typeof entries.account>;
@@ -362,6 +367,7 @@ export type RecoveryWaysValue = EntryValue<typeof entries.recoveryWays>;
 export type RecoveryValue = EntryValue<typeof entries.recovery>;
 export type ResidencyValue = EntryValue<typeof entries.residency>;
 export type PlacementValue = EntryValue<typeof entries.placement>;
+export type AuditValue = EntryValue<typeof entries.audit>;
 export type LogValue = EntryValue<typeof entries.log>;
 export type SessionName = ValueOf<typeof session>;
 
@@ -403,6 +409,8 @@ export const lists = {
   proxiesOfOwner: 16,
   /** Key proxy; ids of appointments. */
   proxiesOfAccount: 17,
+  /** Key provider; ids of recorded audits. */
+  auditsOfProvider: 20,
 } as const;
 export type List = (typeof lists)[keyof typeof lists];
 

@@ -2,6 +2,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { refusalTable } from "../src/refusals.ts";
 import { access } from "./refusals/access.ts";
+import { audits } from "./refusals/audits.ts";
 import { changes, faults } from "./refusals/committee.ts";
 import { beforeKeys, committee, general } from "./refusals/general.ts";
 import { namespaces } from "./refusals/namespaces.ts";
@@ -30,6 +31,7 @@ const cases = [
   ...faults,
   ...special,
   ...residency,
+  ...audits,
 ];
 
 for (const [name, how, make] of cases) {

@@ -214,6 +214,19 @@ export const vectorActions: readonly Action[] = [
   { kind: "set-residency", regions: ["ch", "eu"] },
   { kind: "record-placement", recordId, version: 1, k: 2, n: 3, regions: ["ch", "eu"] },
   { kind: "record-repair", recordId, k: 2, n: 3, lost: 1, rebuilt: 1, regions: ["eu"], note: "disk lost" },
+  { kind: "open-audit", provider: account, nonceHash: bytes32("nonce hash") },
+  {
+    kind: "record-audit",
+    auditId: bytes32("audit"),
+    nonce: bytes32("nonce"),
+    challenges: 460,
+    records: 7,
+    root: bytes32("root"),
+    unanswered: 1,
+    failures: 1,
+    failed: [recordId],
+    mended: [],
+  },
 ];
 
 /** The whole file, hex for bytes. */

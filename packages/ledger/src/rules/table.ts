@@ -2,6 +2,7 @@
 import type { ActionKind } from "../actions.ts";
 import { alert } from "./alert.ts";
 import { approveRecovery } from "./approve-recovery.ts";
+import { openAudit, recordAudit } from "./audit.ts";
 import { deposit } from "./deposit.ts";
 import { confirmEmergency, declareEmergency, endEmergency, reviewEmergency } from "./emergency.ts";
 import { enrol } from "./enrol.ts";
@@ -97,4 +98,6 @@ export const rules: { readonly [K in ActionKind]: Rule<K> } = {
   "set-residency": setResidency,
   "record-placement": recordPlacement,
   "record-repair": recordRepair,
+  "open-audit": openAudit,
+  "record-audit": recordAudit,
 };
