@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fuzzRounds } from "../../../test/fuzz-rounds.ts";
 import { type CommitStage, type EmbeddedLedger, verifyEmbedded } from "../src/embedded/index.ts";
 import { createToy, makeHome, openToy } from "./embedded-home.ts";
+import { seeded } from "./seeded.ts";
 import {
   accountKey,
   balanceKind,
@@ -22,17 +23,6 @@ import {
 const count = fuzzRounds(10_000, 1 / 10);
 const accounts = 200;
 
-/** mulberry32: a small generator with a seed, for tests. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 class Crash extends Error {}
 
 class Simulation {
@@ -45,7 +35,7 @@ class Simulation {
   #nonce = 0;
 
   constructor(seed: number, directory: string) {
-    this.random = generator(seed);
+    this.random = seeded(seed);
     this.directory = directory;
   }
 

@@ -130,6 +130,12 @@ export async function builtWorld(): Promise<World> {
 
 async function build(): Promise<World> {
   const world = await newWorld();
+  populate(world);
+  return world;
+}
+
+/** What `builtWorld` has, in an empty world. */
+export function populate(world: World): void {
   for (const node of nodes) world.do(node, { kind: "set-hpke-key", hpkeKey: node.hpkeKey });
   generateKeys(world);
   const { publicKey, hpkeKey } = service;
@@ -178,5 +184,4 @@ async function build(): Promise<World> {
   });
   // Made here once, so that forks share them.
   void world.keys;
-  return world;
 }
