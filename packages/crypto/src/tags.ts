@@ -69,6 +69,11 @@ export const tagTable = {
     "sealed-file": "HKDF info: the key of one sealed key file",
     "passkey-slot": "HKDF info: the key that seals a vault's key, from a passkey's PRF",
   },
+  storage: {
+    "shard-names": "HKDF info: the key of shards' pseudonyms, from a home's placement secret",
+    "shard-blocks": "HKDF info: the key from which each shard's own is made",
+    "shard-manifests": "HKDF info: the key that seals manifests",
+  },
   sharing: {
     reveal: "Ed25519: who reads, shown to the provider",
     "receipt-box": "HPKE info: the key of a receipt's box, to the owner",

@@ -31,6 +31,13 @@ export function storageFailure(error: unknown, address: string): unknown {
       cause: error,
     });
   }
+  if (error.code === "placement-impossible") {
+    return new ChartsealError("input-invalid", error.message, {
+      data,
+      cause: error,
+      hint: "See chartseal provider place list; add a place, or divide the record over fewer.",
+    });
+  }
   return new ChartsealError("object-altered", "a stored object cannot be read as asked", {
     data,
     cause: error,

@@ -21,5 +21,18 @@ export {
   regionsMax,
   shardsMax,
 } from "./place.ts";
+export {
+  copiesOf,
+  type ObjectCopies,
+  type Scrubbed,
+  type ScrubOptions,
+  type ShardCopy,
+  scrub,
+} from "./split/inspect.ts";
+export { type RepairedObject, type RepairOptions, repairAll, repairObject } from "./split/repair.ts";
+export type { SplitKeys } from "./split/shard-seal.ts";
+export { defaultPlacement, type SplitOptions, SplitStore } from "./split/split-store.ts";
+export type { Observed } from "./split/stripe-reader.ts";
+export { type Rebuilt, rebuildIndex, type Stray, type Swept, straysAt, sweep } from "./split/sweep.ts";
 export { StorageError, type StorageErrorCode, storageErrorCodes } from "./storage-error.ts";
 export { openWholeFile, type WholeFile } from "./whole-file.ts";

@@ -6,6 +6,8 @@ export const storageErrorCodes = {
   "name-invalid": "The text cannot name an object, or stands in the way of another name.",
   "range-invalid": "The range does not lie within the object.",
   "too-large": "The object is larger than the caller allows.",
+  "object-damaged": "Too few shards of the object are there and right.",
+  "placement-impossible": "There are not enough places in the regions allowed.",
   "store-unreachable": "The store cannot be reached, read or written.",
 } as const;
 
