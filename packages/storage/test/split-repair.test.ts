@@ -214,3 +214,27 @@ it("a sweep leaves alone what is not this provider's, and what is under way", as
   expect(Buffer.compare(await collect(store.get("under/way")), bytes)).toBe(0);
   await expectGood();
 });
+
+it("a replaced or removed object leaves nothing, without a sweep; what its readers are on goes when they end", async () => {
+  const count = async (): Promise<number[]> =>
+    await Promise.all([0, 1, 2].map(async (at) => (await world.files(at)).length));
+  expect(await count()).toEqual([2, 2, 2]);
+  await store.put("a", source(bytes), { placement: { k: 2, n: 3, regions: ["ch", "eu"] } });
+  expect(await count()).toEqual([2, 2, 2]);
+  const reader = store.get("a")[Symbol.asyncIterator]();
+  await reader.next();
+  await store.remove("a");
+  expect(await count()).toEqual([2, 2, 2]);
+  await reader.return?.();
+  expect(await count()).toEqual([1, 1, 1]);
+});
+
+it("a young shard without an entry is kept: its put may be about to end", async () => {
+  await rm(join(world.folder, "entries/a"));
+  store = await world.reopen();
+  expect(await sweep(store)).toMatchObject({ removed: 0, kept: 3 });
+  expect(await sweep(store, { now: () => Date.now() + 25 * 3_600_000 })).toMatchObject({
+    removed: 3,
+    kept: 0,
+  });
+});
