@@ -53,7 +53,7 @@ export class ServedWorld {
       }),
       roles: [
         ledgerRole({ ledger: world.ledger }),
-        providerRole({ provider: world.provider, now, ...provider }),
+        providerRole({ provider: world.provider, now, ledger: world.ledger, ...provider }),
         namespaceRole({
           namespace: async (name) => hospitals.get(name),
           names: async () => [...hospitals.keys()],

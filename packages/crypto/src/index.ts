@@ -106,6 +106,19 @@ export {
   isFamily,
 } from "./errors.ts";
 export {
+  type AuditedPayload,
+  type AuditedRecord,
+  type AuditOutcome,
+  type AuditSeed,
+  auditAnswerBytes,
+  auditedChunkBytes,
+  auditedChunks,
+  auditOutcomes,
+  auditRoot,
+  proofLength,
+  verifyAuditedChunk,
+} from "./file/audit.ts";
+export {
   decodeHeader,
   encodeContext,
   encodeHeader,
@@ -124,6 +137,7 @@ export {
   doubleSha256Tree,
   type InclusionClaim,
   type MerkleBuilder,
+  type MerkleLevels,
   MerkleTree,
   sha256Tree,
 } from "./file/merkle.ts";
@@ -145,7 +159,7 @@ export {
   type Suite,
   sealedBytes,
 } from "./file/payload.ts";
-export type { ByteSource } from "./file/regroup.ts";
+export { type ByteSource, type PortionReader, portionReader } from "./file/regroup.ts";
 export {
   hashPayload,
   type LeafSink,

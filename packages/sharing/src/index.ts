@@ -3,6 +3,30 @@
 export { type AccessLog, accessLog, type LogEntry } from "./access-log.ts";
 export { hadKey, isPresentKey, replacedAt } from "./account-keys.ts";
 export {
+  type Auditable,
+  type AuditChallenge,
+  auditedPayload,
+  challengedChunks,
+  demandChallenge,
+} from "./audit/challenge.ts";
+export {
+  type AuditJournal,
+  type GoodAudit,
+  type JournalRecord,
+  type JournalRun,
+  lastGoodOf,
+} from "./audit/journal.ts";
+export { type AuditPlace, auditLine, auditRecord, type RecordAudit } from "./audit/record.ts";
+export {
+  type AuditRun,
+  type AuditRunOptions,
+  auditAndMend,
+  challengesDefault,
+  countAudited,
+  type Mending,
+  runAudit,
+} from "./audit/run.ts";
+export {
   admitNode,
   type CommitteeChangeOptions,
   changeEnded,

@@ -6,6 +6,7 @@
  */
 import type { G1, LeafSource, Pairing, Scalar } from "@chartseal/crypto";
 import type { Ledger, Submitted } from "@chartseal/ledger";
+import type { Auditable } from "./audit/challenge.ts";
 
 /** What every party has: the group, the ledger it reads, the time. */
 export interface Surroundings {
@@ -64,8 +65,8 @@ export interface Reveal {
   readonly accountSignature: Uint8Array;
 }
 
-/** The storage provider, which is also the relay. */
-export interface Provider {
+/** The storage provider, which is also the relay; anyone may audit what it stores. */
+export interface Provider extends Auditable {
   readonly account: Uint8Array;
   /** True where `takePayload` holds no piece after it asked for the next, so that the source may lend its memory. */
   readonly takesLent?: boolean;

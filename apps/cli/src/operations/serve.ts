@@ -111,7 +111,7 @@ async function rolesOf(
   const namespace = hospitalsOf(session);
   return {
     ledger: ledgerRole({ ledger }),
-    provider: providerRole({ provider, now }),
+    provider: providerRole({ provider, now, ledger }),
     namespace: namespaceRole({
       namespace,
       names: () => listNamespaces(ledger),

@@ -5,6 +5,7 @@
 import { ChartsealError, type LeafSource, toHex } from "@chartseal/crypto";
 import { decodeTransaction, hashHeader, type Ledger, type Submitted } from "@chartseal/ledger";
 import type {
+  AuditChallenge,
   ErasedCopySignature,
   Provider,
   Reveal,
@@ -147,6 +148,19 @@ export class HttpProvider implements Provider {
 
   async follow(): Promise<void> {
     await this.#tell("followed", {});
+  }
+
+  /** Signed where there is a key: a signer's allowance is its own. */
+  audit({ recordId, seedHash, nonce, ...numbers }: AuditChallenge): AsyncIterable<Uint8Array> {
+    const json = {
+      recordId: toHex(recordId),
+      seedHash: toHex(seedHash),
+      nonce: toHex(nonce),
+      version: numbers.version,
+      seedHeight: numbers.seedHeight,
+      challenges: numbers.challenges,
+    };
+    return this.#connection.bytes({ target: "/v1/provider/audits", json, ...this.#named });
   }
 
   #tell(what: string, json: Record<string, string>): Promise<Record<string, unknown>> {

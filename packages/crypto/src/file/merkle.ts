@@ -81,6 +81,44 @@ export class MerkleBuilder {
   }
 }
 
+/**
+ * A tree with all its nodes, level by level: pairs from the left, and an odd last node goes up as it is, which gives the
+ * shape that splitting at the largest power of two gives.
+ */
+export class MerkleLevels {
+  readonly #levels: (readonly Uint8Array[])[];
+
+  constructor(hash: Hash, leafHashes: readonly Uint8Array[]) {
+    assert(leafHashes.length >= 1, "a tree with nodes has a leaf");
+    let level = leafHashes;
+    this.#levels = [level];
+    while (level.length > 1) {
+      const below = level;
+      level = Array.from({ length: Math.ceil(below.length / 2) }, (_, at) => {
+        const left = below[2 * at]!;
+        const right = below[2 * at + 1];
+        return right === undefined ? left : hash(nodePrefix, left, right);
+      });
+      this.#levels.push(level);
+    }
+  }
+
+  get root(): Uint8Array {
+    return this.#levels.at(-1)![0]!;
+  }
+
+  /** The siblings of leaf `index`, lowest first, as `inclusionProof` gives them. */
+  proof(index: number): Uint8Array[] {
+    assert(isSize(index) && index < this.#levels[0]!.length, "the index is inside the tree");
+    const siblings: Uint8Array[] = [];
+    for (let at = index, level = 0; level < this.#levels.length - 1; level++, at = half(at)) {
+      const sibling = this.#levels[level]![odd(at) ? at - 1 : at + 1];
+      if (sibling !== undefined) siblings.push(sibling);
+    }
+    return siblings;
+  }
+}
+
 /** The tree over one hash of joined parts. Leaves are given by their hashes; `leafHash` makes one. */
 export class MerkleTree {
   readonly #hash: Hash;
@@ -101,6 +139,11 @@ export class MerkleTree {
     const tree = this.builder();
     for (const leafHash of leafHashes) tree.append(leafHash);
     return tree.root();
+  }
+
+  /** Every node of the tree: one hashing of it, and then any number of proofs for nothing. */
+  levels(leafHashes: readonly Uint8Array[]): MerkleLevels {
+    return new MerkleLevels(this.#hash, leafHashes);
   }
 
   /** The siblings of leaf `index`, lowest first. */

@@ -54,7 +54,7 @@ function demandCounts(action: ActionOf<"record-audit">): void {
   demand(challenges >= 1 && challenges <= auditChallengesMax && named && possible, "audit-counts");
 }
 
-/** Ascending, on the ledger before the seed, held by the provider; who has no office speaks of its own records alone. */
+/** Ascending, on the ledger no later than the seed, held by the provider; who has no office speaks of its own records alone. */
 function demandRecords(setting: Setting, audit: AuditValue, named: readonly Uint8Array[]): void {
   const { account, value } = signerOf(setting);
   const office = ((value?.roles ?? 0) & (roles.node | roles.provider | roles.namespace)) !== 0;
@@ -62,7 +62,7 @@ function demandRecords(setting: Setting, audit: AuditValue, named: readonly Uint
     const { provider, height, owner } = knownRecord(setting.state, recordId);
     const before = named[at - 1];
     const sorted = before === undefined || compareBytes(before, recordId) < 0;
-    const audited = equalBytes(provider, audit.provider) && height < audit.height;
+    const audited = equalBytes(provider, audit.provider) && height <= audit.height;
     demand(sorted && audited && (office || equalBytes(owner, account)), "audit-records", { at });
   }
 }

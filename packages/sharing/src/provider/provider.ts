@@ -12,6 +12,7 @@ import {
   signRelay,
   verifyOneTime,
 } from "@chartseal/ledger";
+import type { AuditChallenge } from "../audit/challenge.ts";
 import type {
   ErasedCopySignature,
   Provider,
@@ -23,6 +24,7 @@ import type {
 import { provesPolicy } from "../signing.ts";
 import { requireRecord } from "../state.ts";
 import { refusalForUsers } from "../submit.ts";
+import { answerAudit, checkStoredHeader } from "./audit.ts";
 import { takeIssue } from "./custody.ts";
 import { destroyRecord, dropReplaced, follow } from "./follow.ts";
 import { ProviderAtWork, type ProviderSelf } from "./self.ts";
@@ -58,6 +60,15 @@ export class StorageProvider implements Provider {
 
   transform(reveal: Reveal): Promise<Transformed> {
     return transform(this.#self, reveal);
+  }
+
+  audit(challenge: AuditChallenge): AsyncIterable<Uint8Array> {
+    return answerAudit(this.#self, challenge);
+  }
+
+  /** For a provider's audit of itself. @throws ChartsealError `object-missing`, `header-altered` */
+  checkHeader(recordId: Uint8Array): Promise<void> {
+    return checkStoredHeader(this.#self, recordId);
   }
 
   async destroy({ recordId }: { readonly recordId: Uint8Array }): Promise<readonly ErasedCopySignature[]> {

@@ -4,18 +4,23 @@
  */
 import { Readable } from "node:stream";
 import { ChartsealError, fromHex, headerBytesMax, toHex } from "@chartseal/crypto";
-import { transactionBytesMax } from "@chartseal/ledger";
+import { type Ledger, transactionBytesMax } from "@chartseal/ledger";
 import type { Provider } from "@chartseal/sharing";
 import { z } from "zod";
 import type { Role, RoleApp } from "../../host/role.ts";
 import { hexOf, hexUpTo } from "../../wire.ts";
+import { AuditAllowance, type AuditLimits, auditDefaults } from "./audit-allowance.ts";
+import { addAudits } from "./audits.ts";
+import { begun } from "./begun.ts";
 import { Intake, type IntakeLimits, intakeDefaults } from "./intake.ts";
 import { Tickets } from "./tickets.ts";
 
 export interface ProviderRoleOptions {
   readonly provider: Provider;
   readonly now: () => number;
-  readonly limits?: Partial<IntakeLimits>;
+  readonly limits?: Partial<IntakeLimits & AuditLimits>;
+  /** By which what an audit costs is known beforehand; without it audits are not bounded. */
+  readonly ledger?: Ledger;
 }
 
 const recordBody = z.strictObject({ recordId: hexOf(32) });
@@ -24,7 +29,9 @@ const sealedAnswerBytesMax = 256 * 1024;
 
 export function providerRole(options: ProviderRoleOptions): Role {
   const { provider, now } = options;
-  const intake = new Intake({ ...intakeDefaults, ...options.limits }, now);
+  const { ledger, limits } = options;
+  const intake = new Intake({ ...intakeDefaults, ...limits }, now);
+  const allowance = ledger && new AuditAllowance(ledger, { ...auditDefaults, ...limits }, now);
   return {
     name: "provider",
     register(app) {
@@ -35,6 +42,7 @@ export function providerRole(options: ProviderRoleOptions): Role {
       addTransforms(app, provider, new Tickets(now));
       addIssues(app, provider);
       addDuties(app, provider);
+      addAudits(app, provider, allowance);
     },
     health: async () => ({ account: toHex(provider.account) }),
   };
@@ -199,19 +207,6 @@ function addFetches(app: RoleApp, tickets: Tickets): void {
       return reply.send(Readable.from(await begun(source), { objectMode: false }));
     },
   );
-}
-
-/** A stream whose first piece is there: what is missing altogether is said as a problem, and not by breaking off. */
-async function begun(source: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
-  const rest = source[Symbol.asyncIterator]();
-  const first = await rest.next();
-  return (async function* () {
-    try {
-      for (let next = first; next.done !== true; next = await rest.next()) yield next.value;
-    } finally {
-      await rest.return?.();
-    }
-  })();
 }
 
 function addIssues(app: RoleApp, provider: Provider): void {
