@@ -14,5 +14,8 @@ export { type HomeServices, homeRole } from "./roles/home/role.ts";
 export { type LedgerRoleOptions, ledgerRole } from "./roles/ledger/role.ts";
 export type { IdentityOf, IdentityService } from "./roles/namespace/identity.ts";
 export { type NamespaceRoleOptions, namespaceRole } from "./roles/namespace/role.ts";
+export type { Peer } from "./roles/objects/holdings.ts";
+export { type ObjectsRoleOptions, objectsRole } from "./roles/objects/role.ts";
 export { type ProviderRoleOptions, providerRole } from "./roles/provider/role.ts";
+export { Staging, type StagingOptions } from "./uploads/staging.ts";
 export { hexOf, hexUpTo } from "./wire.ts";

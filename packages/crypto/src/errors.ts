@@ -33,6 +33,8 @@ export const errorCodes = {
   "emergency-missing": ["refused", "No emergency in force allows this."],
   "proxy-missing": ["refused", "No appointment as proxy in force allows this."],
   "identity-refused": ["refused", "The identity provider, or the namespace, does not confirm this identity."],
+  "quota-exceeded": ["refused", "More bytes are stored, or would be, than was agreed."],
+  "peer-unknown": ["refused", "This holder keeps nothing for that account."],
   "issue-refused": ["refused", "The authority does not issue this key."],
   "object-missing": ["integrity", "A stored object is missing."],
   "object-altered": ["integrity", "A stored object differs from what the ledger holds."],

@@ -24,7 +24,10 @@ export function addServeCommand(program: Command): void {
     .description("the home's roles over HTTP until it is stopped; commands on this home go through it")
     .option("--port <p>", "the port; default: any that is free")
     .option("--listen <address>", "the address; default: this machine only, 127.0.0.1")
-    .option("--roles <list>", "of ledger, provider, namespace, comma-separated; default: all of them")
+    .option(
+      "--roles <list>",
+      "of ledger, provider, namespace, objects, comma-separated; default: all that are set up",
+    )
     .option("--config <file>", "a JSON file with listen, roles, authorities and limits; options win")
     .addOption(
       new Option("--log-level <level>", "what is logged on standard error")

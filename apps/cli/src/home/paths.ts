@@ -15,6 +15,9 @@ export interface HomePaths {
   readonly namespaces: string;
   readonly members: string;
   readonly alerts: string;
+  /** What other providers keep here, a folder for each account; and uploads that are under way. */
+  readonly held: string;
+  readonly uploads: string;
   /** Where authority nodes of other institutions are reached. */
   readonly authority: string;
   namespace(name: string): string;
@@ -37,6 +40,8 @@ export function homePaths(root: string): HomePaths {
     namespaces: join(root, "namespaces"),
     members: join(root, "members"),
     alerts: join(provider, "alerts"),
+    held: join(provider, "held"),
+    uploads: join(provider, "uploads"),
     authority: join(root, "authority-nodes.json"),
     namespace: (name) => join(root, "namespaces", name),
     member: (name) => join(root, "members", name),

@@ -3,11 +3,13 @@
  * on the home find it by DIR/run/server.json and go through it (CONTRACT, Locking).
  */
 import { readFileSync, realpathSync } from "node:fs";
+import { join } from "node:path";
 import { ChartsealError, ed25519KeyPairFromSeed, isFamily, randomBytes } from "@chartseal/crypto";
 import { signAdmission } from "@chartseal/ledger";
 import type { NamespaceIdentity } from "@chartseal/oidc";
 import type { HostConfig, HostConfigInput, Role, RoleName } from "@chartseal/server";
 import { type Hospital, listNamespaces, readAccount } from "@chartseal/sharing";
+import { openFilesystemStore } from "@chartseal/storage";
 import { hasIdentityProvider } from "../services/identity-store.ts";
 import { removeServerFile, writeServerFile } from "../services/server-file.ts";
 import type { OwnSession } from "../services/session.ts";
@@ -31,6 +33,9 @@ export interface Serving {
 /** How often the services look after what time alone brings: new signing periods, what the ledger says must go. */
 const dutyMs = 60_000;
 
+/** How long an upload on which nothing moves is kept. */
+const uploadGraceMs = 86_400_000;
+
 /** What a file and the options say together; options win. @throws ChartsealError `input-invalid` */
 export async function serveConfig(options: {
   readonly file?: string;
@@ -42,8 +47,10 @@ export async function serveConfig(options: {
   const { file, host, port, roles } = options;
   const given = file === undefined ? {} : readConfigFile(file);
   const listen = { ...(given.listen as object), ...(host === undefined ? {} : { host }) };
+  const holds =
+    parseConfig({ objects: given.objects as HostConfigInput["objects"] }).objects.peers.length > 0;
   return parseConfig({
-    roles: ["ledger", "provider", "namespace"],
+    roles: ["ledger", "provider", "namespace", ...(holds ? ["objects"] : [])],
     ...given,
     listen: { ...listen, ...(port === undefined ? {} : { port }) },
     ...(roles === undefined ? {} : { roles: roles as HostConfigInput["roles"] }),
@@ -70,7 +77,7 @@ export async function startServing(session: OwnSession, options: ServeOptions): 
   const { config, version, log, logLevel } = options;
   const token = randomBytes(32);
   const identities = identitiesOf(session);
-  const { home: own, ...made } = await rolesOf(session, token, identities);
+  const { home: own, ...made } = await rolesOf(session, { token, identities, config });
   const host = await startHost({
     config,
     roles: [...chooseRoles(config.roles, made), own],
@@ -103,10 +110,10 @@ export async function startServing(session: OwnSession, options: ServeOptions): 
 /** Every role that this home can play, and the one for its own commands. */
 async function rolesOf(
   session: OwnSession,
-  token: Uint8Array,
-  identities: Identities,
+  parts: { readonly token: Uint8Array; readonly identities: Identities; readonly config: HostConfig },
 ): Promise<Partial<Record<RoleName, Role>> & { readonly home: Role }> {
   const { homeRole, ledgerRole, namespaceRole, providerRole } = await import("@chartseal/server");
+  const { token, identities, config } = parts;
   const { home, ledger, provider, node, now, validatorSeed, addNamespace } = session;
   const namespace = hospitalsOf(session);
   return {
@@ -117,6 +124,7 @@ async function rolesOf(
       names: () => listNamespaces(ledger),
       identity: identities.of,
     }),
+    objects: await heldRole(session, config),
     home: homeRole({
       token,
       folder: realpathSync(home.paths.root),
@@ -126,6 +134,22 @@ async function rolesOf(
       admit: async (body) => signAdmission(validatorSeed, body),
     }),
   };
+}
+
+/** What other providers keep here: a folder for each peer. */
+async function heldRole({ home, provider, now }: OwnSession, { objects }: HostConfig): Promise<Role> {
+  const { objectsRole, Staging } = await import("@chartseal/server");
+  const { held, uploads } = home.paths;
+  const quotas = objects.peers.reduce((bytes, { quotaBytes }) => bytes + quotaBytes, 0);
+  const bytesMax = Math.min(quotas, Number.MAX_SAFE_INTEGER);
+  const folder = join(uploads, "objects");
+  return objectsRole({
+    peers: objects.peers,
+    storeOf: (account) => openFilesystemStore(join(held, account)),
+    staging: new Staging({ folder, now, graceMs: uploadGraceMs, uploadsMax: 1_024, bytesMax }),
+    account: provider.account,
+    attest: (erased) => provider.attestErased(erased),
+  });
 }
 
 /** One of each hospital: two would take each other's numbers. */

@@ -19,11 +19,14 @@ export interface ConnectionOptions {
 }
 
 export interface Call {
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD";
   readonly target: string;
-  /** A JSON value, or a stream of bytes. */
+  /** A JSON value, bytes that a signature covers, or a stream of bytes that none does. */
   readonly json?: unknown;
+  readonly bytes?: Uint8Array;
   readonly stream?: AsyncIterable<Uint8Array>;
+  /** More header fields, by lower-case names. */
+  readonly fields?: Readonly<Record<string, string>>;
   /** `null` for no signature whatever the connection signs with. */
   readonly signer?: RequestSigner | null;
   readonly signal?: AbortSignal;
@@ -69,10 +72,19 @@ export class Connection {
    * A request that came too soon was not acted on, and is made again when the server says so, if that is soon.
    * @throws ChartsealError as the server says; the connection's code where it cannot be reached or speaks otherwise
    */
-  async json(call: Call): Promise<Record<string, unknown>> {
+  json(call: Call): Promise<Record<string, unknown>> {
+    return this.#patiently(call, () => this.#jsonOnce(call));
+  }
+
+  /** An answer of any success, for who reads its fields and bytes. @throws ChartsealError as `json` */
+  ask(call: Call): Promise<HttpResponse> {
+    return this.#patiently(call, () => this.#askOnce(call));
+  }
+
+  async #patiently<T>(call: Call, once: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#jsonOnce(call);
+        return await once();
       } catch (error) {
         const seconds = hasCode(error, "rate-limited") ? error.data.retryAfterSeconds : undefined;
         const isSoon = typeof seconds === "number" && seconds <= patienceSecondsMax;
@@ -90,15 +102,31 @@ export class Connection {
     throw fromProblem(value) ?? this.#lost(`the server answered with status ${response.status}`);
   }
 
+  async #askOnce(call: Call): Promise<HttpResponse> {
+    const response = await this.#send(call);
+    if (response.status >= 200 && response.status < 300) return response;
+    const value = parse(await this.#text(response, answerBytesMaxDefault));
+    const retryAfterSeconds = Number(response.field("retry-after"));
+    if (value === undefined && response.status === 429 && retryAfterSeconds > 0) {
+      throw new ChartsealError("rate-limited", "too many requests from here", {
+        data: { retryAfterSeconds },
+      });
+    }
+    throw (
+      fromProblem(value) ??
+      this.#lost(`the server answered with status ${response.status}`, undefined, response.status)
+    );
+  }
+
   /** The answer's bytes as they come. */
   async *bytes(call: Call): AsyncGenerator<Uint8Array> {
-    const response = await this.#send(call);
-    if (response.status < 200 || response.status >= 300) {
-      const value = parse(await this.#text(response, answerBytesMaxDefault));
-      throw fromProblem(value) ?? this.#lost(`the server answered with status ${response.status}`);
-    }
+    yield* this.bodyOf(await this.ask(call));
+  }
+
+  /** An answer's bytes as they come. @throws ChartsealError the connection's code where they break off */
+  async *bodyOf({ body }: HttpResponse): AsyncGenerator<Uint8Array> {
     try {
-      yield* response.body;
+      yield* body;
     } catch (error) {
       throw this.#lost("the server broke off its answer", error);
     }
@@ -106,9 +134,9 @@ export class Connection {
 
   async #send(call: Call): Promise<HttpResponse> {
     const { transport, now } = this.#options;
-    const { target, json, stream, signal } = call;
-    const method = call.method ?? (json === undefined && stream === undefined ? "GET" : "POST");
-    const body = json === undefined ? undefined : utf8(JSON.stringify(json));
+    const { target, json, stream, signal, fields = {} } = call;
+    const body = json === undefined ? call.bytes : utf8(JSON.stringify(json));
+    const method = call.method ?? (body === undefined && stream === undefined ? "GET" : "POST");
     const signer = call.signer === undefined ? this.#options.signer : call.signer;
     const authority = this.#origin.host;
     const signed =
@@ -116,18 +144,26 @@ export class Connection {
         ? {}
         : signRequest(
             signer,
-            { method, authority, target, ...(body === undefined ? {} : { body }) },
+            { method, authority, target, fields, ...(body === undefined ? {} : { body }) },
             { nowMs: now(), nonce: toHex(randomBytes(16)) },
           );
-    const contentType =
-      stream !== undefined ? "application/octet-stream" : body === undefined ? undefined : "application/json";
+    const isBytes = stream !== undefined || call.bytes !== undefined;
+    const contentType = isBytes
+      ? "application/octet-stream"
+      : body === undefined
+        ? undefined
+        : "application/json";
     const failed: unknown[] = [];
     const sending = stream === undefined ? body : remembering(stream, failed);
     try {
       return await transport.send(this.#origin, {
         method,
         target,
-        headers: { ...(contentType === undefined ? {} : { "content-type": contentType }), ...signed },
+        headers: {
+          ...(contentType === undefined ? {} : { "content-type": contentType }),
+          ...fields,
+          ...signed,
+        },
         ...(sending === undefined ? {} : { body: sending }),
         ...(signal === undefined ? {} : { signal }),
       });
@@ -154,9 +190,9 @@ export class Connection {
     return text + decoder.decode();
   }
 
-  #lost(message: string, cause?: unknown): ChartsealError {
+  #lost(message: string, cause?: unknown, status?: number): ChartsealError {
     return new ChartsealError(this.#options.unreachable, message, {
-      data: { server: this.#origin.origin },
+      data: { server: this.#origin.origin, ...(status === undefined ? {} : { status }) },
       ...(cause === undefined ? {} : { cause }),
     });
   }

@@ -50,6 +50,7 @@ async function send(
   return {
     status: response.statusCode ?? 0,
     contentType: response.headers["content-type"] ?? "",
+    field: (name) => response.headersDistinct[name]?.[0],
     body: response,
   };
 }

@@ -13,6 +13,8 @@ export interface HttpRequest {
 export interface HttpResponse {
   readonly status: number;
   readonly contentType: string;
+  /** A header field of the answer by its lower-case name. */
+  readonly field: (name: string) => string | undefined;
   /** To be read to its end, or given up by ending the iteration. */
   readonly body: AsyncIterable<Uint8Array>;
 }
@@ -47,7 +49,8 @@ export const fetchTransport: Transport = {
       ...(stream === undefined ? {} : { duplex: "half" }),
     } as RequestInit);
     const contentType = response.headers.get("content-type") ?? "";
-    return { status: response.status, contentType, body: chunksOf(response.body) };
+    const field = (name: string): string | undefined => response.headers.get(name) ?? undefined;
+    return { status: response.status, contentType, field, body: chunksOf(response.body) };
   },
   close() {},
 };

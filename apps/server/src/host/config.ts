@@ -2,7 +2,7 @@
 import { ChartsealError } from "@chartseal/crypto";
 import { z } from "zod";
 
-export const roleNames = ["ledger", "provider", "authority", "namespace"] as const;
+export const roleNames = ["ledger", "provider", "authority", "namespace", "objects"] as const;
 export type RoleName = (typeof roleNames)[number];
 
 const rate = z.strictObject({
@@ -37,6 +37,20 @@ const limits = z.strictObject({
   signed: rate.default({ perSecond: 200, burst: 1_000 }),
 });
 
+/** What a holder keeps for other providers (roles/objects). */
+const objects = z.strictObject({
+  peers: z
+    .array(
+      z.strictObject({
+        account: z.string().regex(/^[0-9a-f]{40}$/, "not an account, 40 hex"),
+        quotaBytes: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
+      }),
+    )
+    .max(1_024)
+    .refine((peers) => new Set(peers.map(({ account }) => account)).size === peers.length, "each peer once")
+    .default([]),
+});
+
 const config = z.strictObject({
   listen: z
     .strictObject({
@@ -57,6 +71,7 @@ const config = z.strictObject({
     .max(16)
     .default([]),
   limits: limits.default(limits.parse({})),
+  objects: objects.default({ peers: [] }),
 });
 
 export type HostConfig = z.output<typeof config>;

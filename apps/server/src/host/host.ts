@@ -4,7 +4,7 @@
  */
 import { type IncomingMessage, maxHeaderSize, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { ChartsealError } from "@chartseal/crypto";
+import { ChartsealError, concat } from "@chartseal/crypto";
 import swagger from "@fastify/swagger";
 import Fastify, { type FastifyHttpOptions, LogController, type RawServerDefault } from "fastify";
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
@@ -122,10 +122,35 @@ function addParsers(app: RoleApp): void {
     request.rawBody = body;
     parseJson(request, body.toString("utf8"), done);
   });
-  app.addContentTypeParser("application/octet-stream", (request, payload, done) => {
-    if (request.routeOptions.config.streams === true) return done(null, payload);
-    done(Object.assign(new Error("no stream here"), { statusCode: 415 }));
-  });
+  app.addContentTypeParser(
+    ["application/octet-stream", "application/partial-upload"],
+    (request, payload, done) => {
+      const { streams, bytes } = request.routeOptions.config;
+      if (streams === true) return done(null, payload);
+      if (bytes !== true) return done(Object.assign(new Error("no stream here"), { statusCode: 415 }));
+      gather(payload, request.routeOptions.bodyLimit).then((whole) => {
+        request.rawBody = whole;
+        done(null, whole);
+      }, done);
+    },
+  );
+}
+
+/** A whole body of bytes. It fails with status 413 where it is larger than `bytesMax`. */
+async function gather(payload: AsyncIterable<Uint8Array>, bytesMax: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of payload) {
+      size += chunk.length;
+      if (size > bytesMax) break;
+      chunks.push(chunk);
+    }
+  } catch {
+    throw Object.assign(new Error("broken off"), { statusCode: 400 });
+  }
+  if (size > bytesMax) throw Object.assign(new Error("too large"), { statusCode: 413 });
+  return concat(...chunks);
 }
 
 function registerShared(app: RoleApp, options: HostOptions, names: ReadonlySet<string>): void {
@@ -177,7 +202,8 @@ function registerShared(app: RoleApp, options: HostOptions, names: ReadonlySet<s
 /** A route's schemas in the document; the body of a stream has none, and is shown as the bytes that it is. */
 const describeRoute: typeof jsonSchemaTransform = (input) => {
   const described = jsonSchemaTransform(input);
-  if (input.route.config?.streams !== true) return described;
+  const { streams, bytes } = input.route.config ?? {};
+  if (streams !== true && bytes !== true) return described;
   const body = { type: "string", format: "binary" };
   return { ...described, schema: { ...described.schema, consumes: ["application/octet-stream"], body } };
 };

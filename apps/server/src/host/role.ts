@@ -40,6 +40,8 @@ declare module "fastify" {
     access?: Access;
     /** True where the body is a stream of bytes that no digest in a header covers (docs/decisions/http.md). */
     streams?: boolean;
+    /** True where the body is bytes that are taken whole, and that the signature's digest covers. */
+    bytes?: boolean;
     /** How much of the caller's rate one request takes; default 1. */
     cost?: number;
   }

@@ -19,6 +19,8 @@ export interface SignedMessage {
 export const requiredComponents = ["@method", "@authority", "@path", "@query"] as const;
 /** Covered as well where there is a body. */
 export const bodyComponent = "content-digest";
+/** Covered as well where they are there: what a resumable upload says of itself, and what is read of a resource. */
+export const coveredFields = ["upload-offset", "upload-complete", "range", "if-range"] as const;
 /** The value of the parameter `tag`: no signature made for another protocol counts here. */
 export const signatureTag = new TextDecoder().decode(tagOf("server/request")).slice(0, -1);
 /** Longest life of a signature, in seconds. */
@@ -74,15 +76,22 @@ export interface RequestSigner {
   readonly seed: Uint8Array;
 }
 
-/** The headers that sign a request; `body` undefined or empty for none. */
+/** The headers that sign a request; `body` undefined or empty for none. Of `fields` those are covered that must be. */
 export function signRequest(
   signer: RequestSigner,
-  request: Omit<SignedMessage, "field"> & { readonly body?: Uint8Array },
+  request: Omit<SignedMessage, "field"> & {
+    readonly body?: Uint8Array;
+    readonly fields?: Readonly<Record<string, string>>;
+  },
   moment: { readonly nowMs: number; readonly nonce: string; readonly lifetimeSeconds?: number },
 ): Record<string, string> {
-  const { body } = request;
+  const { body, fields = {} } = request;
   const digest = body === undefined || body.length === 0 ? undefined : contentDigest(body);
-  const components = digest === undefined ? requiredComponents : [...requiredComponents, bodyComponent];
+  const components = [
+    ...requiredComponents,
+    ...(digest === undefined ? [] : [bodyComponent]),
+    ...coveredFields.filter((name) => fields[name] !== undefined),
+  ];
   const created = Math.floor(moment.nowMs / 1000);
   const text = formatSignatureInput(components, {
     created,
@@ -92,7 +101,10 @@ export function signRequest(
     alg: "ed25519",
     tag: signatureTag,
   });
-  const base = signatureBase(components, text, { ...request, field: () => digest });
+  const base = signatureBase(components, text, {
+    ...request,
+    field: (name) => (name === bodyComponent ? digest : fields[name]),
+  });
   const signature = platform.ed25519Sign(signer.seed, base!);
   return {
     ...(digest === undefined ? {} : { "content-digest": digest }),

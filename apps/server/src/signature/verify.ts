@@ -7,6 +7,7 @@ import { ChartsealError, platform } from "@chartseal/crypto";
 import { parseByteSequence, parseSignatureInput, type SignatureInput } from "./fields.ts";
 import {
   bodyComponent,
+  coveredFields,
   isContentDigest,
   lifetimeSecondsMax,
   requiredComponents,
@@ -115,6 +116,9 @@ export async function verifyRequest(verifier: Verifier, request: SignedRequest):
 
 function checkCoverage({ components }: SignatureInput, request: SignedRequest): void {
   if (!requiredComponents.every((name) => components.includes(name))) refuse("components");
+  // A field that came twice reads as absent here, and is read by no route.
+  if (coveredFields.some((name) => request.field(name) !== undefined && !components.includes(name)))
+    refuse("components");
   const digest = request.field(bodyComponent);
   const covers = components.includes(bodyComponent);
   if (request.body.length > 0 && !covers) refuse("components");

@@ -78,6 +78,22 @@ export class StorageProvider implements Provider {
     return addresses.map((address) => signErasedCopy(identity.seed, { chainId, recordId, address }));
   }
 
+  /**
+   * This provider's signature that it keeps no copy under `address`, for what it holds for another provider.
+   * @throws ChartsealError `input-invalid` for a record that the ledger does not show as erased
+   */
+  async attestErased(copy: {
+    readonly recordId: Uint8Array;
+    readonly address: string;
+  }): Promise<ErasedCopySignature> {
+    const { surroundings, identity } = this.#self;
+    const { ledger } = surroundings;
+    if ((await requireRecord(ledger, copy.recordId)).erasedHeight === null) {
+      throw new ChartsealError("input-invalid", "the ledger does not show this record as erased");
+    }
+    return signErasedCopy(identity.seed, { chainId: ledger.chainId, ...copy });
+  }
+
   discard({ recordId }: { readonly recordId: Uint8Array }): Promise<void> {
     return this.#self.inTurn(() => dropReplaced(this.#self, recordId));
   }

@@ -4,10 +4,10 @@ import { fromHex } from "@chartseal/crypto";
 import { auditChallengesMax } from "@chartseal/ledger";
 import type { AuditChallenge, Provider } from "@chartseal/sharing";
 import { z } from "zod";
+import { begun } from "../../host/begun.ts";
 import type { RoleApp } from "../../host/role.ts";
 import { hexOf } from "../../wire.ts";
 import type { AuditAllowance } from "./audit-allowance.ts";
-import { begun } from "./begun.ts";
 
 const challengeBody = z.strictObject({
   recordId: hexOf(32),

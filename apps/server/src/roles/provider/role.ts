@@ -7,11 +7,11 @@ import { ChartsealError, fromHex, headerBytesMax, toHex } from "@chartseal/crypt
 import { type Ledger, transactionBytesMax } from "@chartseal/ledger";
 import type { Provider } from "@chartseal/sharing";
 import { z } from "zod";
+import { begun } from "../../host/begun.ts";
 import type { Role, RoleApp } from "../../host/role.ts";
 import { hexOf, hexUpTo } from "../../wire.ts";
 import { AuditAllowance, type AuditLimits, auditDefaults } from "./audit-allowance.ts";
 import { addAudits } from "./audits.ts";
-import { begun } from "./begun.ts";
 import { Intake, type IntakeLimits, intakeDefaults } from "./intake.ts";
 import { Tickets } from "./tickets.ts";
 
