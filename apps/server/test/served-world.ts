@@ -1,7 +1,7 @@
 /** A consortium behind a real server on loopback: the roles' parties are the world's, the clients reach them by HTTP. */
 import { toHex } from "@chartseal/crypto";
 import { ledgerRules } from "@chartseal/ledger";
-import { type Identity, readAccount, type Surroundings } from "@chartseal/sharing";
+import { type Identity, type ProviderStores, readAccount, type Surroundings } from "@chartseal/sharing";
 import { type Member, World } from "../../../packages/sharing/test/world.ts";
 import {
   Connection,
@@ -41,9 +41,12 @@ export class ServedWorld {
       readonly limits?: HostConfigInput["limits"];
       readonly localKey?: Uint8Array;
       readonly identity?: (world: World) => IdentityOf;
+      /** The provider's, instead of those in memory. */
+      readonly stores?: (world: World) => ProviderStores;
     } = {},
   ): Promise<ServedWorld> {
     const world = await World.create();
+    if (options.stores !== undefined) world.provider = world.newProvider(options.stores(world));
     const { now, hospitals } = world;
     const provider = options.provider === undefined ? {} : { limits: options.provider };
     const host = await startHost({

@@ -17,10 +17,12 @@ import {
   sha256,
 } from "@chartseal/crypto";
 import { encodeTransaction, identifierOf, idOf, type Submitted, signOneTime } from "@chartseal/ledger";
+import type { Placement } from "@chartseal/storage";
 import { readCommittee } from "./committee.ts";
-import type { MemberKeys, Provider, Surroundings } from "./parties.ts";
+import type { MemberKeys, Provider, Surroundings, TakeOptions } from "./parties.ts";
 import { makeHeader, type RecordMetadata, statementFor, toMetadata } from "./record.ts";
 import { checkWays } from "./recovery.ts";
+import { regionsFor } from "./residency.ts";
 import { checkSigner, signWithAttributes } from "./signing.ts";
 import { readRule } from "./state.ts";
 import { AccountWriter, currentBody } from "./submit.ts";
@@ -42,6 +44,8 @@ export interface DepositOptions {
   /** Asked for after the source has ended, so that what it finds out while the bytes pass is in time. */
   readonly metadata: () => Promise<RecordMetadata>;
   readonly suite?: Suite;
+  /** How the provider is to divide the payload; its regions within the owner's residency, which they are by default. */
+  readonly placement?: Placement;
   /** Bytes of plaintext sealed so far. */
   readonly onProgress?: (bytes: number) => void;
 }
@@ -130,6 +134,7 @@ export async function deposit(
   if (authorPolicy !== undefined) await checkSigner(surroundings, by, authorPolicy);
   // The ledger asks an owner; an author's deposit is anonymous, so here its own client does.
   await checkWays(ledger, by.account);
+  const placement = await placementFor(ledger, options);
   const committee = await readCommittee(ledger, pairing);
   const sealed = sealPayload({
     source: counted(options.source, options.onProgress),
@@ -137,7 +142,7 @@ export async function deposit(
     ...(options.suite === undefined ? {} : { suite: options.suite }),
   });
   const { chunkBytes } = sealed.descriptor;
-  const stored = await provider.takePayload(sealed.chunks, { chunkBytes });
+  const stored = await provider.takePayload(sealed.chunks, { chunkBytes, ...placement });
   const { length, digest } = await sealed.finished;
   const metadata = await options.metadata();
   const payload = { descriptor: sealed.descriptor, length, digest, keyCommitment: sealed.keyCommitment };
@@ -168,8 +173,19 @@ export async function deposit(
     oneTimeSeed: oneTime.seed,
     storageReceipt: await provider.takeHeader({ header, body }),
   });
+  if (!anonymous) await provider.placed?.({ recordId });
   const facts = { recordId, address: stored.address, digest: recordDigest(header, digest), bytes: length };
   return { ...facts, sealedBytes: stored.bytes + header.length, metadata, submitted };
+}
+
+/** @throws ChartsealError `rule-violated` for regions outside of the owner's residency */
+async function placementFor(
+  ledger: Surroundings["ledger"],
+  { owner, placement }: DepositOptions,
+): Promise<Pick<TakeOptions, "placement" | "regions">> {
+  const regions = await regionsFor(ledger, owner, placement?.regions);
+  if (placement !== undefined) return { placement: { ...placement, regions } };
+  return regions.length === 0 ? {} : { regions };
 }
 
 async function register(

@@ -127,6 +127,7 @@ export type {
   SealedAnswer,
   StorageReceiptSignature,
   Surroundings,
+  TakeOptions,
   Transformed,
 } from "./parties.ts";
 export { namespacesBehind, quarterLabel } from "./periods.ts";
@@ -161,6 +162,8 @@ export {
 } from "./portable/record-proof.ts";
 export { destroyRecord, type Holdings, removeObjects } from "./provider/follow.ts";
 export { type CheckedHeader, checkHeader } from "./provider/header-check.ts";
+export { splitKeysOf } from "./provider/placement-keys.ts";
+export { noPlaces, type RepairedRecord, type RepairRecordOptions } from "./provider/placing.ts";
 export { StorageProvider } from "./provider/provider.ts";
 export type { ProviderSelf } from "./provider/self.ts";
 export {
@@ -209,6 +212,15 @@ export {
 } from "./recovery.ts";
 export { type Rekeyed, rekey } from "./rekey.ts";
 export { type Granted, proofOf, request } from "./request.ts";
+export {
+  checkRegions,
+  type OutsideRecord,
+  readPlacement,
+  readResidency,
+  recordsOutside,
+  regionsFor,
+  setResidency,
+} from "./residency.ts";
 export { type Author, askTransform, authorOf, type Opened, open, retrieve } from "./retrieve.ts";
 export {
   checkPurposes,

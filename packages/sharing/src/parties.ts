@@ -6,6 +6,7 @@
  */
 import type { G1, LeafSource, Pairing, Scalar } from "@chartseal/crypto";
 import type { Ledger, Submitted } from "@chartseal/ledger";
+import type { Placement } from "@chartseal/storage";
 import type { Auditable } from "./audit/challenge.ts";
 
 /** What every party has: the group, the ledger it reads, the time. */
@@ -65,6 +66,14 @@ export interface Reveal {
   readonly accountSignature: Uint8Array;
 }
 
+export interface TakeOptions {
+  readonly chunkBytes?: number;
+  /** Over how many of the provider's places, and in which regions; else as it does by default. */
+  readonly placement?: Placement;
+  /** Regions in which it may lie, where nothing else is asked. */
+  readonly regions?: readonly string[];
+}
+
 /** The storage provider, which is also the relay; anyone may audit what it stores. */
 export interface Provider extends Auditable {
   readonly account: Uint8Array;
@@ -73,7 +82,7 @@ export interface Provider extends Auditable {
   /** Takes a sealed payload as a stream; a source that fails leaves nothing. Answers with the address. */
   takePayload(
     source: AsyncIterable<Uint8Array>,
-    options?: { readonly chunkBytes?: number },
+    options?: TakeOptions,
   ): Promise<{ readonly address: string; readonly bytes: number }>;
   /**
    * Stores the header beside its payload, after checking it against the body of the deposit or rekey that will register
@@ -96,6 +105,8 @@ export interface Provider extends Auditable {
   destroy(input: { readonly recordId: Uint8Array }): Promise<readonly ErasedCopySignature[]>;
   /** Destroys the objects of payloads of this record that a rekey has replaced. */
   discard(input: { readonly recordId: Uint8Array }): Promise<void>;
+  /** Says on the ledger in which regions the record's payload lies; nothing of a provider that has no places. */
+  placed?(input: { readonly recordId: Uint8Array }): Promise<void>;
   /** Acts on what the ledger says by now: revoked attributes, erased records, rekeyed headers. */
   follow(): Promise<void>;
 }

@@ -19,10 +19,11 @@ import {
 } from "@chartseal/crypto";
 import type { RecordValue, Submitted } from "@chartseal/ledger";
 import { readCommittee } from "./committee.ts";
-import type { MemberKeys, Provider, Surroundings, Transformed } from "./parties.ts";
+import type { MemberKeys, Provider, Surroundings, TakeOptions, Transformed } from "./parties.ts";
 import { checkHeader } from "./provider/header-check.ts";
 import { makeHeader, openSecrets, type SealedPayloadFacts, statementFor } from "./record.ts";
 import { request } from "./request.ts";
+import { readPlacement, readResidency } from "./residency.ts";
 import { askTransform } from "./retrieve.ts";
 import { AccountWriter, currentBody } from "./submit.ts";
 
@@ -43,7 +44,7 @@ export async function rekey(
     readonly payload?: boolean;
   },
 ): Promise<Rekeyed> {
-  const { pairing, provider } = surroundings;
+  const { pairing, provider, ledger } = surroundings;
   const { owner, recordId } = options;
   if (options.policy !== undefined) sealedPolicy(options.policy, toHex(owner.account));
   const granted = await request(surroundings, { member: owner, recordId });
@@ -53,7 +54,12 @@ export async function rekey(
   const policy = options.policy ?? parsePolicy(record.policy);
   const moved =
     options.payload === true
-      ? await reencrypt(provider, { record, transformed, fileKey: secrets.fileKey })
+      ? await reencrypt(provider, {
+          record,
+          transformed,
+          fileKey: secrets.fileKey,
+          placing: await placingOf(ledger, recordId, record),
+        })
       : { facts: factsOf(record), fileKey: secrets.fileKey, address: record.address, bytes: 0 };
   const { facts } = moved;
   const header = await makeHeader(pairing, {
@@ -115,10 +121,32 @@ async function recoverAll(
   return { mpk, secrets: await openSecrets(header, recovered, record.statement.metadataCommitment) };
 }
 
+/** The new payload is divided as the old one was, within the owner's residency. */
+async function placingOf(
+  ledger: Surroundings["ledger"],
+  recordId: Uint8Array,
+  { owner }: RecordValue,
+): Promise<Pick<TakeOptions, "placement" | "regions">> {
+  const regions = await readResidency(ledger, owner);
+  const before = await readPlacement(ledger, recordId);
+  if (before !== undefined) return { placement: { k: before.k, n: before.n, regions } };
+  return regions.length === 0 ? {} : { regions };
+}
+
 /** Opens and seals again as a stream: a fresh file key, a new payload at a new address. */
 async function reencrypt(
   provider: Provider,
-  { record, transformed, fileKey }: { record: RecordValue; transformed: Transformed; fileKey: Uint8Array },
+  {
+    record,
+    transformed,
+    fileKey,
+    placing,
+  }: {
+    record: RecordValue;
+    transformed: Transformed;
+    fileKey: Uint8Array;
+    placing: Pick<TakeOptions, "placement" | "regions">;
+  },
 ): Promise<{ facts: SealedPayloadFacts; fileKey: Uint8Array; address: string; bytes: number }> {
   const old = factsOf(record);
   const source = openPayload({
@@ -130,7 +158,7 @@ async function reencrypt(
   });
   const { chunkBytes, suite } = old.descriptor;
   const sealed = sealPayload({ source, suite, chunkBytes, lend: provider.takesLent === true });
-  const { address, bytes } = await provider.takePayload(sealed.chunks, { chunkBytes });
+  const { address, bytes } = await provider.takePayload(sealed.chunks, { chunkBytes, ...placing });
   const { length, digest } = await sealed.finished;
   const facts = { descriptor: sealed.descriptor, length, digest, keyCommitment: sealed.keyCommitment };
   return { facts, fileKey: sealed.fileKey, address, bytes };

@@ -20,6 +20,7 @@ import {
 } from "@chartseal/crypto";
 import { defaultParameters, encodeGenesis, type Ledger, ledgerRules } from "@chartseal/ledger";
 import { openEmbedded } from "@chartseal/ledger/embedded";
+import type { Placement } from "@chartseal/storage";
 import { expect } from "vitest";
 import {
   AccountWriter,
@@ -246,7 +247,7 @@ export class World implements Surroundings {
   }
 
   #deposit(by: MemberKeys, owner: Identity, options: Sealing & { namespace?: string }): Promise<Deposited> {
-    const { policy, authorPolicy, namespace, purposes, text = "a record" } = options;
+    const { policy, authorPolicy, namespace, purposes, placement, text = "a record" } = options;
     return deposit(this, {
       by,
       owner: owner.account,
@@ -254,6 +255,7 @@ export class World implements Surroundings {
       ...(authorPolicy === undefined ? {} : { authorPolicy: parsePolicy(authorPolicy) }),
       ...(namespace === undefined ? {} : { namespace }),
       ...(purposes === undefined ? {} : { purposes }),
+      ...(placement === undefined ? {} : { placement }),
       source: source(typeof text === "string" ? utf8(text) : text),
       metadata: async () => ({ name: "x.txt", mediaType: "text/plain", validation: "not-checked" }),
     });
@@ -265,6 +267,7 @@ export interface Sealing {
   readonly authorPolicy?: string;
   readonly purposes?: readonly string[];
   readonly text?: string | Uint8Array;
+  readonly placement?: Placement;
 }
 
 /** The member under new keys of its account, which have collected nothing yet; it takes the old one's place. */

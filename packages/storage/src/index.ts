@@ -29,6 +29,7 @@ export {
   type ShardCopy,
   scrub,
 } from "./split/inspect.ts";
+export { type EarlierStore, PlacedStore, type Whereabouts } from "./split/placed-store.ts";
 export { type RepairedObject, type RepairOptions, repairAll, repairObject } from "./split/repair.ts";
 export type { SplitKeys } from "./split/shard-seal.ts";
 export { defaultPlacement, type SplitOptions, SplitStore } from "./split/split-store.ts";

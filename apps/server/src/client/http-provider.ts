@@ -11,6 +11,7 @@ import type {
   Reveal,
   SealedAnswer,
   StorageReceiptSignature,
+  TakeOptions,
   Transformed,
 } from "@chartseal/sharing";
 import type { RequestSigner } from "../signature/message.ts";
@@ -44,10 +45,15 @@ export class HttpProvider implements Provider {
 
   async takePayload(
     source: AsyncIterable<Uint8Array>,
-    options: { readonly chunkBytes?: number } = {},
+    { chunkBytes, placement, regions = placement?.regions ?? [] }: TakeOptions = {},
   ): Promise<{ readonly address: string; readonly bytes: number }> {
-    const query = options.chunkBytes === undefined ? "" : `?chunkBytes=${options.chunkBytes}`;
-    const taken = await this.#connection.json({ target: `/v1/provider/payloads${query}`, stream: source });
+    const query = [
+      ...(chunkBytes === undefined ? [] : [`chunkBytes=${chunkBytes}`]),
+      ...(placement === undefined ? [] : [`placement=${placement.k}of${placement.n}`]),
+      ...(regions.length === 0 ? [] : [`regions=${regions.join(",")}`]),
+    ];
+    const target = `/v1/provider/payloads${query.length === 0 ? "" : "?"}${query.join("&")}`;
+    const taken = await this.#connection.json({ target, stream: source });
     return { address: textOf(taken.address, "address"), bytes: wholeOf(taken.bytes, "bytes") };
   }
 
@@ -144,6 +150,10 @@ export class HttpProvider implements Provider {
 
   async discard({ recordId }: { readonly recordId: Uint8Array }): Promise<void> {
     await this.#tell("discarded", { recordId: toHex(recordId) });
+  }
+
+  async placed({ recordId }: { readonly recordId: Uint8Array }): Promise<void> {
+    await this.#tell("placed", { recordId: toHex(recordId) });
   }
 
   async follow(): Promise<void> {

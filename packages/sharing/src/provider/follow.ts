@@ -20,6 +20,7 @@ import { readEntry, readList, requireRecord } from "../state.ts";
 import { exists, getWhole, once } from "../streams.ts";
 import { actionsOf, addressesOf, erasureAt, revocationAt } from "./chain.ts";
 import { withoutParts } from "./custody-key.ts";
+import { likePayload, recordPlacementSoon } from "./placing.ts";
 import type { ProviderAtWork, ProviderSelf } from "./self.ts";
 import { followSpecial } from "./special.ts";
 import {
@@ -112,7 +113,8 @@ export async function settlePending(self: ProviderSelf, waiting: PendingHeader):
     record !== undefined && record.erasedHeight === null && equalBytes(record.headerHash, headerHash);
   if (taken) {
     const header = await getWhole(stores.pending, name, headerBytesMax);
-    await stores.objects.put(headerName(record.address), once(header));
+    const beside = await likePayload(stores, record.address);
+    await stores.objects.put(headerName(record.address), once(header), beside);
   }
   await stores.pending.remove(name);
 }
@@ -126,6 +128,8 @@ async function followBlocks(self: ProviderAtWork): Promise<void> {
     for (const { action, bytes } of await actionsOf(ledger, height)) {
       if (action.kind === "erase") await destroyRecord(self, action.recordId);
       if (action.kind === "rekey") await dropReplaced(self, action.recordId);
+      if (action.kind === "deposit" || action.kind === "rekey")
+        await recordPlacementSoon(self, action.recordId);
       if (action.kind === "revoke") await buryRevocation(self, { ...action, bytes, height });
       if (action.kind === "replace-key") await buryKey(self, bytes);
     }

@@ -19,6 +19,7 @@ import type {
   Reveal,
   SealedAnswer,
   StorageReceiptSignature,
+  TakeOptions,
   Transformed,
 } from "../parties.ts";
 import { provesPolicy } from "../signing.ts";
@@ -27,6 +28,12 @@ import { refusalForUsers } from "../submit.ts";
 import { answerAudit, checkStoredHeader } from "./audit.ts";
 import { takeIssue } from "./custody.ts";
 import { destroyRecord, dropReplaced, follow } from "./follow.ts";
+import {
+  type RepairedRecord,
+  type RepairRecordOptions,
+  recordPlacementSoon,
+  repairRecord,
+} from "./placing.ts";
 import { ProviderAtWork, type ProviderSelf } from "./self.ts";
 import { followSpecial } from "./special.ts";
 import { takeHeader, takePayload } from "./take.ts";
@@ -46,7 +53,7 @@ export class StorageProvider implements Provider {
 
   takePayload(
     source: AsyncIterable<Uint8Array>,
-    options: { readonly chunkBytes?: number } = {},
+    options: TakeOptions = {},
   ): Promise<{ address: string; bytes: number }> {
     return takePayload(this.#self, source, options);
   }
@@ -102,6 +109,15 @@ export class StorageProvider implements Provider {
     return follow(this.#self);
   }
 
+  placed({ recordId }: { readonly recordId: Uint8Array }): Promise<void> {
+    return this.#self.inTurn(() => recordPlacementSoon(this.#self, recordId));
+  }
+
+  /** Makes a record's lost shards again, moves what may not lie where it does, and says so on the ledger. */
+  repair(recordId: Uint8Array, options?: RepairRecordOptions): Promise<RepairedRecord> {
+    return this.#self.inTurn(() => repairRecord(this.#self, recordId, options));
+  }
+
   /** Deletes the keys of emergencies and proxies that are over: time alone ends them, so no block says so. */
   dropEnded(): Promise<void> {
     return this.#self.inTurn(() => followSpecial(this.#self));
@@ -137,11 +153,14 @@ export class StorageProvider implements Provider {
       attributes,
     };
     const relay = signRelay(identity.seed, content);
+    let submitted: Submitted;
     try {
-      return await ledger.submit(encodeTransaction(bodyBytes, { ...authorisation, relay }));
+      submitted = await ledger.submit(encodeTransaction(bodyBytes, { ...authorisation, relay }));
     } catch (error) {
       throw refusalForUsers(error);
     }
+    if (action.kind === "deposit") await this.placed(action);
+    return submitted;
   }
 
   async #signedPolicy(action: ReturnType<typeof decodeTransaction>["body"]["action"]) {

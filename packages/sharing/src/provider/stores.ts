@@ -3,7 +3,7 @@
  * what it did, and tombstones that outlive backups (CONTRACT, Files). Each call is durable when it resolves.
  */
 import { type AttributeKey, fromHex, toHex } from "@chartseal/crypto";
-import type { ObjectStore } from "@chartseal/storage";
+import type { ObjectStore, PlacedStore } from "@chartseal/storage";
 
 /** A reader's transform key in custody. Opens nothing alone: only the reader's z finishes what it begins. */
 export interface CustodyKey {
@@ -77,6 +77,8 @@ export interface AnsweredStore {
 export interface ProviderStores {
   /** Payloads at `address`, headers at `address`.header, and nothing else. */
   readonly objects: ObjectStore;
+  /** The same objects, where they are divided among places. */
+  readonly placed?: PlacedStore | undefined;
   /** Headers that wait beside the present one until the ledger has taken their rekey, at `pendingName`. */
   readonly pending: ObjectStore;
   /** Leaf hashes at `address`, and their span tree at `address`.tree above 4,096 leaves. */

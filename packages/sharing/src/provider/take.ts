@@ -19,12 +19,13 @@ import {
   toHex,
 } from "@chartseal/crypto";
 import { decodeBody, type Statement, signStorageReceipt } from "@chartseal/ledger";
-import type { ObjectStore, PutHandle } from "@chartseal/storage";
+import type { ObjectStore, PutHandle, PutOptions } from "@chartseal/storage";
 import { readCommittee } from "../committee.ts";
-import type { Surroundings } from "../parties.ts";
+import type { Surroundings, TakeOptions } from "../parties.ts";
 import { requireRecord } from "../state.ts";
 import { exists, getRange, once, storageFailure } from "../streams.ts";
 import { checkHeader, type RegisteredHeader } from "./header-check.ts";
+import { demandResidency, likePayload, placementOptions } from "./placing.ts";
 import type { ProviderAtWork, ProviderSelf } from "./self.ts";
 import { headerName, type ProviderStores, pendingName } from "./stores.ts";
 
@@ -70,11 +71,12 @@ class LeafWriter {
 export async function takePayload(
   { surroundings, stores }: ProviderSelf,
   source: AsyncIterable<Uint8Array>,
-  options: { readonly chunkBytes?: number } = {},
+  options: TakeOptions = {},
 ): Promise<{ address: string; bytes: number; digest: Uint8Array }> {
   const address = toHex(randomBytes(16));
   const { chunkBytes = chunkBytesDefault } = options;
-  const handle = await stores.objects.begin();
+  const begun = stores.objects.begin(placementOptions(stores, options));
+  const handle = await begun.catch((error: unknown) => Promise.reject(storageFailure(error, address)));
   const leavesHandle = await stores.leaves.begin();
   const leaves = new LeafWriter(leavesHandle);
   const passing = hashPayload({ source, chunkBytes, onLeaf: (leaf) => leaves.append(leaf), lend: true });
@@ -151,7 +153,8 @@ async function claimedRecord({ ledger }: Pick<Surroundings, "ledger">, body: Uin
  * digest; answers with the storage receipt. The header of a rekey over the same payload waits beside the present one
  * until the ledger has taken it. A payload that has its header is nobody else's: whoever could give it a second one
  * would replace or erase another owner's record.
- * @throws ChartsealError `header-altered`, `object-altered`, `object-missing`, `input-invalid`, `erased`
+ * @throws ChartsealError `header-altered`, `object-altered`, `object-missing`, `input-invalid`, `erased`; `rule-violated`
+ *   where the payload lies outside of the owner's residency
  */
 export async function takeHeader(
   self: ProviderAtWork,
@@ -165,6 +168,8 @@ export async function takeHeader(
   checkHeader(pairing, { bytes: input.header, registered: claimed, mpk });
   await checkPayload(stores, claimed.address, claimed.statement);
   const { recordId, address, headerHash, statement, renews } = claimed;
+  // A header over the same payload moves nothing: what lies outside stays the provider's to move.
+  if (renews === undefined) await demandResidency(self, claimed);
   if (renews !== undefined) {
     await put(stores.pending, pendingName({ recordId, version: renews, headerHash }), input.header);
   } else {
@@ -172,16 +177,21 @@ export async function takeHeader(
       if (await exists(stores.objects, headerName(address))) {
         throw new ChartsealError("input-invalid", "this payload has its record already");
       }
-      await put(stores.objects, headerName(address), input.header);
+      await put(stores.objects, headerName(address), input.header, await likePayload(stores, address));
     });
   }
   const { payloadDigest, payloadLength } = statement;
   return signStorageReceipt(identity.seed, { recordId, address, headerHash, payloadDigest, payloadLength });
 }
 
-async function put(store: ObjectStore, name: string, bytes: Uint8Array): Promise<void> {
+async function put(
+  store: ObjectStore,
+  name: string,
+  bytes: Uint8Array,
+  options: PutOptions = {},
+): Promise<void> {
   try {
-    await store.put(name, once(bytes));
+    await store.put(name, once(bytes), options);
   } catch (error) {
     throw storageFailure(error, name);
   }

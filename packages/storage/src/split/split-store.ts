@@ -85,6 +85,11 @@ export class SplitStore implements ObjectStore {
     this.#now = options.now ?? Date.now;
   }
 
+  /** For puts that say nothing. */
+  get placement(): Placement {
+    return this.#placement;
+  }
+
   get places(): readonly Place[] {
     return [...this.parts.places.values()];
   }

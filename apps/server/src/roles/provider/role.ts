@@ -13,6 +13,7 @@ import { hexOf, hexUpTo } from "../../wire.ts";
 import { AuditAllowance, type AuditLimits, auditDefaults } from "./audit-allowance.ts";
 import { addAudits } from "./audits.ts";
 import { Intake, type IntakeLimits, intakeDefaults } from "./intake.ts";
+import { placingOf, placingQuery } from "./placing-query.ts";
 import { Tickets } from "./tickets.ts";
 
 export interface ProviderRoleOptions {
@@ -66,6 +67,7 @@ function addPayloads(app: RoleApp, provider: Provider, intake: Intake): void {
         .min(64)
         .max(2 ** 20)
         .optional(),
+      ...placingQuery,
     }),
     response: { 201: z.strictObject({ address: z.string(), bytes: z.int() }) },
   };
@@ -76,15 +78,15 @@ function addPayloads(app: RoleApp, provider: Provider, intake: Intake): void {
       const source = request.body;
       if (!(source instanceof Readable))
         throw new ChartsealError("input-invalid", "a payload is a stream of bytes");
-      const { chunkBytes } = request.query;
+      const { chunkBytes, ...placing } = request.query;
       const address = request.signer?.kind === "local" ? undefined : request.ip;
       try {
         // Ending early must not cut the connection: the refusal goes back on it.
         const passing = intake.through(source.iterator({ destroyOnReturn: false }), address);
-        const { address: at, bytes } = await provider.takePayload(
-          passing,
-          chunkBytes === undefined ? {} : { chunkBytes },
-        );
+        const { address: at, bytes } = await provider.takePayload(passing, {
+          ...(chunkBytes === undefined ? {} : { chunkBytes }),
+          ...placingOf(placing),
+        });
         reply.code(201);
         return { address: at, bytes };
       } catch (error) {
@@ -252,6 +254,15 @@ function addDuties(app: RoleApp, provider: Provider): void {
   };
   app.post("/discarded", { config: { access: "signed", cost: 10 }, schema: discard }, async (request) => {
     await provider.discard({ recordId: fromHex(request.body.recordId, 32) });
+    return { done: true as const };
+  });
+  const placed = {
+    summary: "Says on the ledger in which regions a record's payload lies",
+    body: recordBody,
+    response: { 200: done },
+  };
+  app.post("/placed", { config: { access: "signed", cost: 10 }, schema: placed }, async (request) => {
+    await provider.placed?.({ recordId: fromHex(request.body.recordId, 32) });
     return { done: true as const };
   });
   const follow = {

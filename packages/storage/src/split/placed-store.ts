@@ -1,0 +1,137 @@
+/**
+ * The objects of a provider that has places: those divided among them, and those that were stored before it had any and
+ * lie where they lay until they are moved. What is put goes to the places.
+ */
+import type {
+  ByteRange,
+  GetOptions,
+  ObjectStat,
+  ObjectStore,
+  PutHandle,
+  PutOptions,
+} from "../object-store.ts";
+import type { Placement } from "../place.ts";
+import type { IndexEntry } from "./split-index.ts";
+import type { SplitStore } from "./split-store.ts";
+import { straysAt } from "./sweep.ts";
+
+/** The store of before; of one that is opened for reading, nothing is removed. */
+export type EarlierStore = Pick<ObjectStore, "get" | "stat" | "list"> & {
+  remove?(name: string): Promise<boolean>;
+  foreign?(): AsyncIterable<string>;
+};
+
+/** How an object is divided, and where its shards lie. */
+export interface Whereabouts {
+  /** As it was asked for. */
+  readonly placement: Placement;
+  /** Regions of the places that have a shard, sorted; a place that is not configured any more has none. */
+  readonly regions: readonly string[];
+  /** Shards that the index knows. */
+  readonly shards: number;
+  /** True where a shard lies at a place that is not configured any more. */
+  readonly astray: boolean;
+}
+
+export class PlacedStore implements ObjectStore {
+  readonly split: SplitStore;
+  readonly #earlier: EarlierStore;
+
+  constructor(split: SplitStore, earlier: EarlierStore) {
+    this.split = split;
+    this.#earlier = earlier;
+  }
+
+  #entry(name: string): Promise<IndexEntry | undefined> {
+    return this.split.parts.index.find(name);
+  }
+
+  async put(name: string, source: AsyncIterable<Uint8Array>, options?: PutOptions): Promise<ObjectStat> {
+    const stat = await this.split.put(name, source, options);
+    await this.#earlier.remove?.(name);
+    return stat;
+  }
+
+  async begin(options?: PutOptions): Promise<PutHandle> {
+    const handle = await this.split.begin(options);
+    return {
+      write: (chunk) => handle.write(chunk),
+      abort: () => handle.abort(),
+      commit: async (name) => {
+        const stat = await handle.commit(name);
+        await this.#earlier.remove?.(name);
+        return stat;
+      },
+    };
+  }
+
+  async *get(name: string, range?: ByteRange, options?: GetOptions): AsyncGenerator<Uint8Array> {
+    if ((await this.#entry(name)) !== undefined) yield* this.split.get(name, range);
+    else yield* this.#earlier.get(name, range, options);
+  }
+
+  async stat(name: string): Promise<ObjectStat> {
+    const entry = await this.#entry(name);
+    return entry === undefined ? await this.#earlier.stat(name) : { size: entry.size };
+  }
+
+  async remove(name: string): Promise<boolean> {
+    const earlier = (await this.#earlier.remove?.(name)) ?? false;
+    return (await this.split.remove(name)) || earlier;
+  }
+
+  /** Both in byte order, what is in both once. */
+  async *list(prefix?: string): AsyncGenerator<string, void, undefined> {
+    const lists = [this.split.list(prefix), this.#earlier.list(prefix)].map((list) =>
+      list[Symbol.asyncIterator](),
+    );
+    const next = await Promise.all(lists.map((list) => list.next()));
+    for (;;) {
+      const names = next.flatMap((step) => (step.done === true ? [] : [step.value]));
+      if (names.length === 0) return;
+      const [name] = names.sort() as [string];
+      for (const [at, step] of next.entries()) {
+        if (step.done !== true && step.value === name) next[at] = await lists[at]!.next();
+      }
+      yield name;
+    }
+  }
+
+  /** What no name leads to: paths of the earlier store, and at each place what is nobody's of this provider. */
+  async *foreign(): AsyncGenerator<string, void, undefined> {
+    yield* this.#earlier.foreign?.() ?? [];
+    for (const { name: place } of this.split.places) {
+      for await (const { shard, manifest } of straysAt(this.split.parts, place)) {
+        if (manifest === undefined) yield `${place}:${shard}`;
+      }
+    }
+  }
+
+  /** Undefined of an object that is not divided, or is none. */
+  async whereabouts(name: string): Promise<Whereabouts | undefined> {
+    const entry = await this.#entry(name);
+    if (entry === undefined) return undefined;
+    const { k, n, regions, shards } = entry;
+    const places = shards.map(({ place }) => this.split.parts.places.get(place));
+    return {
+      placement: { k, n, regions },
+      regions: [...new Set(places.flatMap((place) => place?.region ?? []))].sort(),
+      shards: shards.length,
+      astray: places.includes(undefined),
+    };
+  }
+
+  /** Divides an object that lies in the earlier store. False where there is none. */
+  async move(name: string, placement: Placement): Promise<boolean> {
+    const here = async (): Promise<boolean> => {
+      for await (const one of this.#earlier.list(name)) if (one === name) return true;
+      return false;
+    };
+    if (!(await here())) return false;
+    if ((await this.#entry(name)) === undefined) {
+      await this.split.put(name, this.#earlier.get(name), { placement });
+    }
+    await this.#earlier.remove?.(name);
+    return true;
+  }
+}
