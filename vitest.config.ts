@@ -2,7 +2,8 @@
 // only tests that run the command line as users do want one.
 import { defineConfig } from "vitest/config";
 
-const conditions = ["chartseal-source", "node", "import", "module", "default"];
+// Not "module": packages mean bundlers by it, and some of their files for those Node cannot load.
+const conditions = ["chartseal-source", "node", "import", "default"];
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: ["chartseal-source"] } },

@@ -6,22 +6,24 @@ import { type Finding, select, sources, type Tree, tests } from "./tree.ts";
 const allowed: Readonly<Record<string, readonly string[]>> = {
   "packages/crypto": [],
   "packages/storage": [],
+  // Tests, benchmarks and the demo start real servers with it.
+  lab: [],
   "packages/records": [],
   "packages/ledger": ["crypto"],
   "packages/sharing": ["crypto", "storage", "ledger"],
   "packages/oidc": ["crypto", "sharing"],
   // The command line runs a server (`serve`) and reaches one by its client; a server knows no command line.
-  "apps/cli": ["crypto", "storage", "ledger", "records", "sharing", "oidc", "bench", "server"],
+  "apps/cli": ["crypto", "storage", "ledger", "records", "sharing", "oidc", "bench", "lab", "server"],
   "apps/server": ["crypto", "storage", "ledger", "records", "sharing", "oidc"],
   "apps/portal": ["crypto", "sharing", "server"],
   // What it measures of a committee is measured over a real server.
-  bench: ["crypto", "storage", "ledger", "records", "sharing", "server"],
+  bench: ["crypto", "storage", "ledger", "records", "sharing", "server", "lab"],
 };
 
 const homeOf = (path: string) =>
   path
     .split("/")
-    .slice(0, path.startsWith("bench/") ? 1 : 2)
+    .slice(0, /^(bench|lab)\//.test(path) ? 1 : 2)
     .join("/");
 
 interface Manifest {

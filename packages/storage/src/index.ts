@@ -2,6 +2,9 @@
 export { type FilesystemOptions, type FilesystemStore, openFilesystemStore } from "./filesystem.ts";
 export {
   type ByteRange,
+  type DirectAccess,
+  type DirectPart,
+  type DirectUpload,
   type GetOptions,
   isName,
   nameSegmentsMax,

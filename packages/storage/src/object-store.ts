@@ -22,6 +22,8 @@ export interface PutOptions {
   readonly sizeMax?: number;
   /** Over how many places and in which regions; a store of one place ignores it. */
   readonly placement?: Placement;
+  /** For `begin`: the name that the object will most likely get. A store that must know it early then saves a copy. */
+  readonly likelyName?: string;
 }
 
 /** What is known of a stored object: its size in bytes. */
@@ -32,6 +34,50 @@ export interface ObjectStat {
 export interface GetOptions {
   /** A chunk may be the caller's only until it asks for the next: a store that can, uses its memory again. */
   readonly lend?: boolean;
+}
+
+/** One part of an upload past the store's own program, in bytes counted from 0; parts but the last are of one size. */
+export interface DirectPart {
+  /** From 1. */
+  readonly number: number;
+  readonly from: number;
+  readonly size: number;
+  /** Takes the part by HTTP PUT, its answer holding an `ETag`. */
+  readonly url: string;
+}
+
+/** An upload past the store's own program, which only the store's own program can finish. */
+export interface DirectUpload {
+  /** Names the upload towards the store, for `completeUpload` and `abortUpload`. No secret grants anything by it alone. */
+  readonly uploadId: string;
+  readonly parts: readonly DirectPart[];
+}
+
+/**
+ * Pre-signed access, for a store that has it: whoever holds a URL may do that one thing until it expires, without an
+ * account at the store. A URL is a secret of the one it was made for.
+ */
+export interface DirectAccess {
+  /** Gives the object by HTTP GET, with or without a `Range`. @throws StorageError `name-invalid`, `store-unreachable` */
+  getUrl(name: string, options: { readonly expiresMs: number }): Promise<string>;
+  /**
+   * URLs for the parts of an object of exactly `size` bytes. Nothing is visible before `completeUpload`.
+   * @throws StorageError `name-invalid`, `too-large`, `store-unreachable`
+   */
+  beginUpload(
+    name: string,
+    options: { readonly size: number; readonly expiresMs: number },
+  ): Promise<DirectUpload>;
+  /**
+   * Makes the parts one object, whose size is checked. `etags` in the order of the parts.
+   * @throws StorageError `name-invalid`, `store-unreachable`, also where a part is missing or the size is another
+   */
+  completeUpload(
+    name: string,
+    upload: { readonly uploadId: string; readonly size: number; readonly etags: readonly string[] },
+  ): Promise<ObjectStat>;
+  /** Forgets the parts. @throws StorageError `store-unreachable` */
+  abortUpload(name: string, uploadId: string): Promise<void>;
 }
 
 /**
@@ -56,6 +102,8 @@ export interface PutHandle {
 }
 
 export interface ObjectStore {
+  /** Access past the store's own program, where the store can give it. */
+  readonly direct?: DirectAccess;
   /**
    * Stores all bytes of `source` under `name`, replacing what is there. Whole or not at all: readers see the old object
    * or the new one, never a part. Durable when it resolves. An error of the source comes out unchanged.

@@ -1,0 +1,122 @@
+/**
+ * A proxy between a client and a server that does to connections what networks do: ends them after any number of bytes,
+ * goes silent, or refuses. It knows nothing of what passes.
+ */
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+
+/** What happens to one connection. */
+export interface CutPlan {
+  /** Bytes from the client to the server after which the connection is broken off. */
+  readonly upBytes?: number;
+  /** The same for bytes from the server to the client. */
+  readonly downBytes?: number;
+  /** Bytes of either direction after which nothing passes any more, though the connection stays. */
+  readonly stallBytes?: number;
+  /** Broken off at once. */
+  readonly refuse?: boolean;
+}
+
+export interface Faults {
+  /** Asked for each new connection, numbered from 0; undefined lets it be. */
+  plan(connection: number): CutPlan | undefined;
+}
+
+export class FaultyProxy {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  #faults: Faults = { plan: () => undefined };
+  #connections = 0;
+  /** Connections that a plan has broken off or silenced. */
+  struck = 0;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  static async start(target: { readonly port: number; readonly host?: string }): Promise<FaultyProxy> {
+    const server = createServer();
+    const proxy = new FaultyProxy(server);
+    server.on("connection", (client) => proxy.#serve(client, target));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** From the next connection on; connections that are open keep the plan they began with. */
+  set faults(faults: Faults | undefined) {
+    this.#faults = faults ?? { plan: () => undefined };
+    this.#connections = 0;
+  }
+
+  /** Breaks off every open connection. */
+  cutAll(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async stop(): Promise<void> {
+    this.cutAll();
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+
+  #serve(
+    client: Socket,
+    { port, host = "127.0.0.1" }: { readonly port: number; readonly host?: string },
+  ): void {
+    const plan = this.#faults.plan(this.#connections++) ?? {};
+    if (plan.refuse === true) {
+      this.struck++;
+      client.resetAndDestroy();
+      return;
+    }
+    const server = connect({ port, host });
+    const both = [client, server];
+    const end = (): void => {
+      for (const socket of both) {
+        this.#sockets.delete(socket);
+        socket.destroy();
+      }
+    };
+    for (const socket of both) {
+      this.#sockets.add(socket);
+      socket.setNoDelay(true);
+      socket.on("error", end);
+      socket.on("close", end);
+    }
+    let passed = 0;
+    let isSilent = false;
+    const pass = (from: Socket, to: Socket, bytesMax: number | undefined): void => {
+      let bytes = 0;
+      from.on("data", (data: Buffer) => {
+        if (isSilent) return;
+        const room = (bytesMax ?? Number.POSITIVE_INFINITY) - bytes;
+        bytes += data.length;
+        passed += data.length;
+        if (data.length > room) {
+          this.struck++;
+          // What lies before the cut still arrives.
+          if (room > 0) to.write(data.subarray(0, room), end);
+          else end();
+          return;
+        }
+        if (passed > (plan.stallBytes ?? Number.POSITIVE_INFINITY)) {
+          isSilent = true;
+          this.struck++;
+          return;
+        }
+        if (!to.write(data)) {
+          from.pause();
+          to.once("drain", () => from.resume());
+        }
+      });
+      from.on("end", () => to.end());
+    };
+    pass(client, server, plan.upBytes);
+    pass(server, client, plan.downBytes);
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * How an object is cut into parts of a multipart upload. S3 takes at most 10,000 parts of 5 MiB to 5 GiB each, and an
+ * object is up to 1 TiB of unknown length: so the first parts are small, which most objects never go beyond, and later
+ * ones are large. What waits in memory is bounded whatever the size.
+ */
+
+const MiB = 2 ** 20;
+
+export const partBytesDefault = 8 * MiB;
+/** S3's own least size of a part that is not the last. */
+export const partBytesMin = 5 * MiB;
+const smallParts = 500;
+const largePartBytes = 116 * MiB;
+/** 500 parts of at least 5 MiB and 9,500 of 116 MiB hold a record of 1 TiB. */
+export const partsMax = 10_000;
+/** Bytes of parts that are filled or under way, together: the larger of two small parts' worth and one large part. */
+export function waitingBytesMax(partBytes: number): number {
+  return Math.max(4 * partBytes, largePartBytes + MiB);
+}
+
+/** Size of part `number`, from 1, of an object whose length is not known. */
+export function partSize(number: number, partBytes: number): number {
+  return number <= smallParts ? partBytes : Math.max(partBytes, largePartBytes);
+}
+
+/** Size of all parts but the last, of an object of `size` bytes: one for all of them. */
+export function evenPartSize(size: number, partBytes: number): number {
+  return Math.max(partBytes, Math.ceil(size / partsMax / MiB) * MiB);
+}

@@ -1,0 +1,101 @@
+/**
+ * An object on its way out of a bucket. A connection that breaks, or gives nothing for a while, is made anew at the byte
+ * where it stopped, and only for the very object that was begun with, by its ETag: so a reader gets one object's bytes or
+ * an error, never two objects' bytes in one stream.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ByteRange, resolveRange } from "../object-store.ts";
+import { StorageError } from "../storage-error.ts";
+import type { Bucket, Fetched } from "./s3-bucket.ts";
+import { isChanged, isMissing, isPassing, isRangeRefused, storageErrorOf } from "./s3-errors.ts";
+
+export interface ReadOptions {
+  readonly bucket: Bucket;
+  readonly key: string;
+  readonly range: ByteRange | undefined;
+  /** Longest time without a byte, in ms. */
+  readonly stallMs: number;
+}
+
+/** How often in a row a connection may fail without having brought a byte. */
+const failuresMax = 5;
+const firstPauseMs = 100;
+
+export async function* readObject(options: ReadOptions): AsyncGenerator<Uint8Array> {
+  const { bucket, key, range } = options;
+  if (range !== undefined) demandOrder(range);
+  const first = await begin(options);
+  let { from, length } = { from: 0, length: first.size };
+  try {
+    ({ from, length } = resolveRange(range, first.size));
+  } catch (error) {
+    first.body.destroy();
+    throw error;
+  }
+  let open: Fetched | undefined = first;
+  let at = from;
+  const end = from + length;
+  let failures = 0;
+  try {
+    while (at < end) {
+      try {
+        open ??= await bucket.fetch(key, { from: at, to: end - 1, etag: first.etag });
+        for await (const chunk of watched(open, options.stallMs)) {
+          if (at + chunk.length > end)
+            throw new StorageError("store-unreachable", "the S3 server gives more bytes than the object has");
+          at += chunk.length;
+          failures = 0;
+          yield chunk;
+        }
+        if (at < end) throw new StorageError("store-unreachable", "the S3 server gives too few bytes");
+      } catch (error) {
+        open?.body.destroy();
+        open = undefined;
+        if (at >= end) break;
+        if (isChanged(error) || isMissing(error)) {
+          const sentence = "the object was replaced or removed while it was read";
+          throw new StorageError("store-unreachable", sentence, { cause: error });
+        }
+        if (!isPassing(error) || ++failures >= failuresMax) throw storageErrorOf(error);
+        await sleep(firstPauseMs * 2 ** failures);
+      }
+    }
+  } finally {
+    open?.body.destroy();
+  }
+}
+
+/** What no size could make valid, before anything is asked. */
+function demandOrder({ from, toInclusive }: ByteRange): void {
+  resolveRange({ from, toInclusive }, Number.MAX_SAFE_INTEGER);
+}
+
+async function begin({ bucket, key, range }: ReadOptions): Promise<Fetched> {
+  try {
+    return await bucket.fetch(key, range === undefined ? {} : { from: range.from, to: range.toInclusive });
+  } catch (error) {
+    if (isMissing(error)) throw new StorageError("object-missing", "no object of this name");
+    if (isRangeRefused(error))
+      throw new StorageError("range-invalid", "the range must lie within the object");
+    throw storageErrorOf(error);
+  }
+}
+
+/** The body's chunks, as views of their own memory; a body that gives nothing for `stallMs` is broken off. */
+async function* watched({ body }: Fetched, stallMs: number): AsyncGenerator<Uint8Array> {
+  let timer: NodeJS.Timeout | undefined;
+  const watch = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => body.destroy(), stallMs);
+  };
+  try {
+    watch();
+    for await (const chunk of body) {
+      clearTimeout(timer);
+      yield new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
+      watch();
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * An object store in a bucket of any S3 server: each object is one S3 object of its bytes and nothing else, at the key of
+ * its name below a prefix. S3 shows an object whole or not at all, and what it acknowledged it keeps; what a put needs
+ * beyond that is in s3-put.ts, what a reader needs in s3-read.ts (spec/5-storage.md, The store in a bucket).
+ */
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
+import { S3Client } from "@aws-sdk/client-s3";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
+import type {
+  ByteRange,
+  DirectAccess,
+  ObjectStat,
+  ObjectStore,
+  PutHandle,
+  PutOptions,
+} from "../object-store.ts";
+import { isName, segmentsOf } from "../object-store.ts";
+import { StorageError } from "../storage-error.ts";
+import { Bucket } from "./s3-bucket.ts";
+import { directAccess } from "./s3-direct.ts";
+import { partBytesDefault, partBytesMin } from "./s3-parts.ts";
+import { S3Put, stagingPrefix } from "./s3-put.ts";
+import { readObject } from "./s3-read.ts";
+
+export interface S3Options {
+  /** `http://HOST:PORT` or `https://…`; absent for AWS itself. */
+  readonly endpoint?: string;
+  readonly region: string;
+  readonly bucket: string;
+  /** In front of every key, so that several stores share a bucket: segments as of a name, "" for none. */
+  readonly prefix?: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+  /** Whether the bucket is in the path and not in the host's name. Default: true where an endpoint is given. */
+  readonly pathStyle?: boolean;
+  /** CRC32 over every body: "supported" adds and checks it, "required" only where the server insists. Default "required". */
+  readonly checksums?: "supported" | "required";
+  /** PEM certificates of a private authority that signs the server's. */
+  readonly ca?: string;
+  /** Size of the first parts of a large object, at least 5 MiB; default 8 MiB. */
+  readonly partBytes?: number;
+  /** Longest time without a byte from or to the server, in ms; default 30 s. */
+  readonly stallMs?: number;
+  /** How often a request is made before it fails; default 4. */
+  readonly attemptsMax?: number;
+}
+
+export interface S3Store extends ObjectStore {
+  readonly direct: DirectAccess;
+  /** @throws StorageError `store-unreachable` where the bucket cannot be reached with these credentials */
+  check(): Promise<void>;
+  /** Objects on their way in here, and uploads and staged objects that others have under way or a crash left. */
+  unfinished(): Promise<number>;
+  /** Removes what a crash left, begun before that time. How many. @throws StorageError `store-unreachable` */
+  clear(beforeMs: number): Promise<number>;
+  /** Closes idle connections; the store can still be used. */
+  close(): void;
+}
+
+const stallDefaultMs = 30_000;
+const connectMsMax = 10_000;
+const attemptsDefault = 4;
+const socketsMax = 32;
+
+/** Opens a store; nothing is asked of the server yet. @throws StorageError `name-invalid` for the prefix */
+export function openS3Store(options: S3Options): S3Store {
+  const { bucket, partBytes = partBytesDefault, stallMs = stallDefaultMs } = options;
+  if (partBytes < partBytesMin) throw new RangeError(`S3 takes no parts below ${partBytesMin} bytes`);
+  const prefix = options.prefix ?? "";
+  if (prefix !== "") segmentsOf(prefix);
+  const client = clientOf(options, stallMs);
+  const at = { client, bucket, prefix: prefix === "" ? "" : `${prefix}/`, stagingPrefix };
+  return new S3(client, new Bucket(at), { partBytes, stallMs, direct: directAccess(at, partBytes) });
+}
+
+function clientOf(options: S3Options, stallMs: number): S3Client {
+  const { endpoint, region, accessKeyId, secretAccessKey, sessionToken, ca } = options;
+  const checksums = options.checksums === "supported" ? "WHEN_SUPPORTED" : "WHEN_REQUIRED";
+  const agent = { keepAlive: true, maxSockets: socketsMax };
+  return new S3Client({
+    ...(endpoint !== undefined && { endpoint }),
+    region,
+    credentials: { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) },
+    forcePathStyle: options.pathStyle ?? endpoint !== undefined,
+    requestChecksumCalculation: checksums,
+    responseChecksumValidation: checksums,
+    maxAttempts: options.attemptsMax ?? attemptsDefault,
+    // The machine's own configuration, its environment and files, decides nothing here.
+    defaultsMode: "standard",
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: connectMsMax,
+      socketTimeout: stallMs,
+      httpAgent: new HttpAgent(agent),
+      httpsAgent: new HttpsAgent({ ...agent, ...(ca !== undefined && { ca }) }),
+    }),
+  });
+}
+
+class S3 implements S3Store {
+  readonly direct: DirectAccess;
+  readonly #client: S3Client;
+  readonly #bucket: Bucket;
+  readonly #partBytes: number;
+  readonly #stallMs: number;
+  #underWay = 0;
+
+  constructor(
+    client: S3Client,
+    bucket: Bucket,
+    options: { partBytes: number; stallMs: number; direct: DirectAccess },
+  ) {
+    this.#client = client;
+    this.#bucket = bucket;
+    this.#partBytes = options.partBytes;
+    this.#stallMs = options.stallMs;
+    this.direct = options.direct;
+  }
+
+  async put(name: string, source: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<ObjectStat> {
+    segmentsOf(name);
+    const handle = await this.begin({ ...options, likelyName: name });
+    try {
+      for await (const chunk of source) await handle.write(chunk);
+      return await handle.commit(name);
+    } catch (error) {
+      await handle.abort();
+      throw error;
+    }
+  }
+
+  async begin({ sizeMax = Number.MAX_SAFE_INTEGER, likelyName }: PutOptions = {}): Promise<PutHandle> {
+    if (likelyName !== undefined) segmentsOf(likelyName);
+    this.#underWay++;
+    const ended = (): void => void this.#underWay--;
+    return new S3Put({ bucket: this.#bucket, partBytes: this.#partBytes, sizeMax, likelyName, ended });
+  }
+
+  async *get(name: string, range?: ByteRange): AsyncGenerator<Uint8Array> {
+    const key = this.#bucket.keyOf(name);
+    yield* readObject({ bucket: this.#bucket, key, range, stallMs: this.#stallMs });
+  }
+
+  async stat(name: string): Promise<ObjectStat> {
+    const { size } = await this.#bucket.stat(this.#bucket.keyOf(name));
+    return { size };
+  }
+
+  async remove(name: string): Promise<boolean> {
+    const key = this.#bucket.keyOf(name);
+    try {
+      await this.#bucket.stat(key);
+    } catch (error) {
+      if (error instanceof StorageError && error.code === "object-missing") return false;
+      throw error;
+    }
+    await this.#bucket.remove(key);
+    return true;
+  }
+
+  /** In byte order by itself: S3 lists so, a server that does not gives no name twice and none out of turn. */
+  async *list(prefix = ""): AsyncGenerator<string> {
+    let last = "";
+    for await (const { name } of this.#bucket.list(prefix)) {
+      if (!isName(name) || name <= last) continue;
+      last = name;
+      yield name;
+    }
+  }
+
+  check(): Promise<void> {
+    return this.#bucket.check();
+  }
+
+  async unfinished(): Promise<number> {
+    let count = this.#underWay;
+    if (count > 0) return count;
+    for await (const _upload of this.#bucket.uploads()) count++;
+    for await (const _staged of this.#bucket.list(stagingPrefix)) count++;
+    return count;
+  }
+
+  async clear(beforeMs: number): Promise<number> {
+    let count = 0;
+    for await (const { key, uploadId, begunMs } of this.#bucket.uploads()) {
+      if (begunMs >= beforeMs) continue;
+      await this.#bucket.abortUpload(key, uploadId);
+      count++;
+    }
+    for await (const { name, modifiedMs } of this.#bucket.list(stagingPrefix)) {
+      if (modifiedMs >= beforeMs) continue;
+      await this.#bucket.remove(this.#bucket.stagingStart + name.slice(stagingPrefix.length));
+      count++;
+    }
+    return count;
+  }
+
+  close(): void {
+    this.#client.destroy();
+  }
+}

@@ -1,0 +1,76 @@
+/** The S3 store over a real server: the contract of every store, and what only a bucket has. */
+
+import { type S3Server, startVersitygw } from "@chartseal/lab";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describeTool } from "../../../test/tools.ts";
+import { openS3Store, type S3Options, type S3Store } from "../src/s3/index.ts";
+import { collect, conformance, names, patternBytes, source } from "./conformance.ts";
+
+const MiB = 2 ** 20;
+
+describeTool("versitygw", "the S3 store over versitygw", (program) => {
+  let server: S3Server;
+  let stores = 0;
+  const opened: S3Store[] = [];
+
+  beforeAll(async () => {
+    server = await startVersitygw(program);
+  });
+  afterAll(async () => {
+    for (const store of opened) store.close();
+    await server?.stop();
+  });
+
+  function open(options: Partial<S3Options> = {}): S3Store {
+    const { endpoint, region, bucket, accessKeyId, secretAccessKey } = server;
+    const at = { endpoint, region, bucket, accessKeyId, secretAccessKey };
+    const store = openS3Store({ ...at, prefix: `p${stores++}/objects`, ...options });
+    opened.push(store);
+    return store;
+  }
+
+  conformance("The S3 store", async () => {
+    const store = open({ partBytes: 5 * MiB });
+    return { store, unfinished: () => store.unfinished() };
+  });
+
+  describe("beyond the contract", () => {
+    it.each([5 * MiB - 1, 5 * MiB, 5 * MiB + 1, 17 * MiB])(
+      "an object of %i bytes comes back",
+      async (size) => {
+        const store = open({ partBytes: 5 * MiB });
+        const bytes = patternBytes(size);
+        expect(await store.put("a", source(bytes, 100_003))).toEqual({ size });
+        expect(Buffer.compare(await collect(store.get("a")), bytes)).toBe(0);
+        expect(await store.unfinished()).toBe(0);
+      },
+    );
+
+    it("a name that is learnt late is given by a copy on the server, and nothing stays staged", async () => {
+      const store = open({ partBytes: 5 * MiB });
+      const bytes = patternBytes(12 * MiB);
+      for (const likelyName of [undefined, "late", "other"]) {
+        const handle = await store.begin({ ...(likelyName !== undefined && { likelyName }) });
+        for await (const chunk of source(bytes)) await handle.write(chunk);
+        expect(await names(store.list())).not.toContain("other");
+        await handle.commit("late");
+        expect(Buffer.compare(await collect(store.get("late")), bytes)).toBe(0);
+        expect(await store.unfinished()).toBe(0);
+      }
+    });
+
+    it("what a crash leaves is counted, and cleared once it is old enough", async () => {
+      const store = open({ partBytes: 5 * MiB });
+      const handle = await store.begin({ likelyName: "a" });
+      await handle.write(patternBytes(11 * MiB));
+      // The process is gone here: another one opens the same place.
+      const after = open({ partBytes: 5 * MiB, prefix: `p${stores - 1}/objects` });
+      expect(await after.unfinished()).toBe(1);
+      expect(await after.clear(Date.now() - 60_000)).toBe(0);
+      expect(await after.clear(Date.now() + 60_000)).toBe(1);
+      expect(await after.unfinished()).toBe(0);
+      expect(await names(after.list())).toEqual([]);
+      await handle.abort();
+    });
+  });
+});
