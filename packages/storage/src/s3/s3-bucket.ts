@@ -52,7 +52,8 @@ export interface Fetched extends Stored {
 /** Largest object that one request copies, and the parts beyond. */
 const copyBytesMax = 2 ** 30;
 
-export class Bucket {
+// Not named Bucket: TypeScript 7.0.2 renames a property of that name inside the class of the same name.
+export class S3Bucket {
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;

@@ -3,7 +3,7 @@ import { GetObjectCommand, type S3Client, UploadPartCommand } from "@aws-sdk/cli
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import type { DirectAccess } from "../object-store.ts";
 import { StorageError } from "../storage-error.ts";
-import { Bucket, type BucketOptions } from "./s3-bucket.ts";
+import { type BucketOptions, S3Bucket } from "./s3-bucket.ts";
 import { evenPartSize, partsMax } from "./s3-parts.ts";
 
 /** S3's own longest life of a pre-signed URL, in seconds. */
@@ -18,11 +18,11 @@ export function directAccess(
   options: BucketOptions & { readonly client: S3Client },
   partBytes: number,
 ): DirectAccess {
-  const { client, bucket: Bucket_ } = options;
-  const bucket = new Bucket(options);
+  const { client, bucket: bucketName } = options;
+  const bucket = new S3Bucket(options);
   return {
     async getUrl(name, { expiresMs }) {
-      const command = new GetObjectCommand({ Bucket: Bucket_, Key: bucket.keyOf(name) });
+      const command = new GetObjectCommand({ Bucket: bucketName, Key: bucket.keyOf(name) });
       return await getSignedUrl(client, command, { expiresIn: seconds(expiresMs) });
     },
     async beginUpload(name, { size, expiresMs }) {
@@ -35,7 +35,7 @@ export function directAccess(
       const parts = [];
       for (let number = 1; number <= count; number++) {
         const from = (number - 1) * partSize;
-        const input = { Bucket: Bucket_, Key: key, UploadId: uploadId, PartNumber: number };
+        const input = { Bucket: bucketName, Key: key, UploadId: uploadId, PartNumber: number };
         const url = await getSignedUrl(client, new UploadPartCommand(input), {
           expiresIn: seconds(expiresMs),
         });

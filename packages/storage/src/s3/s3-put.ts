@@ -7,7 +7,7 @@
 import { randomUUID } from "node:crypto";
 import type { ObjectStat, PutHandle } from "../object-store.ts";
 import { StorageError } from "../storage-error.ts";
-import type { Bucket, FinishedPart } from "./s3-bucket.ts";
+import type { FinishedPart, S3Bucket } from "./s3-bucket.ts";
 import { partSize, partsMax, waitingBytesMax } from "./s3-parts.ts";
 
 /** Keys of unfinished objects begin with it, after the store's prefix: no object's name begins with a dot. */
@@ -18,7 +18,7 @@ const partsUnderWay = 3;
 const firstRoom = 1 << 16;
 
 export interface S3PutOptions {
-  readonly bucket: Bucket;
+  readonly bucket: S3Bucket;
   readonly partBytes: number;
   readonly sizeMax: number;
   readonly likelyName: string | undefined;

@@ -6,11 +6,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ByteRange, resolveRange } from "../object-store.ts";
 import { StorageError } from "../storage-error.ts";
-import type { Bucket, Fetched } from "./s3-bucket.ts";
+import type { Fetched, S3Bucket } from "./s3-bucket.ts";
 import { isChanged, isMissing, isPassing, isRangeRefused, storageErrorOf } from "./s3-errors.ts";
 
 export interface ReadOptions {
-  readonly bucket: Bucket;
+  readonly bucket: S3Bucket;
   readonly key: string;
   readonly range: ByteRange | undefined;
   /** Longest time without a byte, in ms. */

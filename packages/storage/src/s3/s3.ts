@@ -17,7 +17,7 @@ import type {
 } from "../object-store.ts";
 import { isName, segmentsOf } from "../object-store.ts";
 import { StorageError } from "../storage-error.ts";
-import { Bucket } from "./s3-bucket.ts";
+import { S3Bucket } from "./s3-bucket.ts";
 import { directAccess } from "./s3-direct.ts";
 import { partBytesDefault, partBytesMin } from "./s3-parts.ts";
 import { S3Put, stagingPrefix } from "./s3-put.ts";
@@ -72,7 +72,7 @@ export function openS3Store(options: S3Options): S3Store {
   if (prefix !== "") segmentsOf(prefix);
   const client = clientOf(options, stallMs);
   const at = { client, bucket, prefix: prefix === "" ? "" : `${prefix}/`, stagingPrefix };
-  return new S3(client, new Bucket(at), { partBytes, stallMs, direct: directAccess(at, partBytes) });
+  return new S3(client, new S3Bucket(at), { partBytes, stallMs, direct: directAccess(at, partBytes) });
 }
 
 function clientOf(options: S3Options, stallMs: number): S3Client {
@@ -101,14 +101,14 @@ function clientOf(options: S3Options, stallMs: number): S3Client {
 class S3 implements S3Store {
   readonly direct: DirectAccess;
   readonly #client: S3Client;
-  readonly #bucket: Bucket;
+  readonly #bucket: S3Bucket;
   readonly #partBytes: number;
   readonly #stallMs: number;
   #underWay = 0;
 
   constructor(
     client: S3Client,
-    bucket: Bucket,
+    bucket: S3Bucket,
     options: { partBytes: number; stallMs: number; direct: DirectAccess },
   ) {
     this.#client = client;
