@@ -27,6 +27,8 @@ describe("status", () => {
       disputed: 0,
       bytes: plaintext.length,
       tombstones: 0,
+      failedAudits: 0,
+      alerts: 0,
       recoveries: 0,
       emergencies: 0,
       reviews: 0,

@@ -5,6 +5,7 @@ export { hadKey, isPresentKey, replacedAt } from "./account-keys.ts";
 export {
   type Auditable,
   type AuditChallenge,
+  auditedBytes,
   auditedPayload,
   challengedChunks,
   demandChallenge,
@@ -23,6 +24,7 @@ export {
   auditAndMend,
   challengesDefault,
   countAudited,
+  journalRun,
   type Mending,
   runAudit,
 } from "./audit/run.ts";
@@ -160,6 +162,7 @@ export {
   recordProofFaults,
   recordProofJson,
 } from "./portable/record-proof.ts";
+export { type Audited, answerAudit, checkStoredHeader } from "./provider/audit.ts";
 export { destroyRecord, type Holdings, removeObjects } from "./provider/follow.ts";
 export { type CheckedHeader, checkHeader } from "./provider/header-check.ts";
 export { splitKeysOf } from "./provider/placement-keys.ts";

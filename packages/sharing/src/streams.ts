@@ -45,7 +45,11 @@ export function storageFailure(error: unknown, address: string): unknown {
 }
 
 /** A whole small object. @throws ChartsealError `object-missing`, `object-altered`, `provider-unreachable` */
-export async function getWhole(store: ObjectStore, name: string, sizeMax: number): Promise<Uint8Array> {
+export async function getWhole(
+  store: Pick<ObjectStore, "get">,
+  name: string,
+  sizeMax: number,
+): Promise<Uint8Array> {
   try {
     return await readAll(store.get(name), sizeMax);
   } catch (error) {

@@ -133,8 +133,8 @@ test("leaf hashes that are gone or wrong are made again from a payload that is r
 test("a header is audited by its provider alone: the outside never gets it", async () => {
   const { address } = records[1]!;
   damage(headerName(address), 20);
-  const checkHeader = (recordId: Uint8Array) => world.provider.checkHeader(recordId);
-  const { records: own } = await runAudit(world.surroundings, options({ checkHeader }));
+  const checkOwn = (recordId: Uint8Array) => world.provider.checkOwn(recordId);
+  const { records: own } = await runAudit(world.surroundings, options({ checkOwn }));
   expect(own.filter(({ outcome }) => outcome === "failed")).toMatchObject([{ code: "header-altered" }]);
   expect(countAudited(await runAudit(world.surroundings, options())).failed).toBe(0);
 });

@@ -1,4 +1,7 @@
-/** audit: the proof that the list of keys in a member's name is whole, made with a ledger and checked without one. */
+/**
+ * audit: the proof that the list of keys in a member's name is whole, made with a ledger and checked without one; audit
+ * storage has a file of its own.
+ */
 import { isFamily } from "@chartseal/crypto";
 import { issuanceProofJson } from "@chartseal/sharing";
 import type { Command } from "commander";
@@ -17,12 +20,16 @@ import { exitCodes } from "../output.ts";
 import { type Globals, globalsOf } from "../program-globals.ts";
 import { reading } from "../run.ts";
 import { openForReading, type ReadSession } from "../services/session.ts";
+import { addStorageAudit } from "./audit-storage.ts";
 import { example } from "./shared.ts";
 
 export function addIssuanceCommands(program: Command): void {
-  const group = program.command("audit").description("proofs about what was issued: issuance, check");
+  const group = program
+    .command("audit")
+    .description("what was issued, and what is stored: issuance, check, storage");
   addIssuance(group);
   addCheck(group);
+  addStorageAudit(group);
 }
 
 async function* once(text: string): AsyncIterable<Uint8Array> {

@@ -1,7 +1,15 @@
 /** records, record show, access-log, rekey, erase, record dispute: what the ledger knows, and what an owner may do. */
 import { fromHex, type Policy, toHex } from "@chartseal/crypto";
-import { emptyKey, lists, type RecordValue } from "@chartseal/ledger";
-import { AccountWriter, accessLog, erase, readList, rekey, requireRecord } from "@chartseal/sharing";
+import { emptyKey, entries, lists, type RecordValue } from "@chartseal/ledger";
+import {
+  AccountWriter,
+  accessLog,
+  erase,
+  readEntry,
+  readList,
+  rekey,
+  requireRecord,
+} from "@chartseal/sharing";
 import type { Command } from "commander";
 import { type Home, parseRecordId, requireMember } from "../home/home.ts";
 import { demandOwner, requireOwned } from "../operations/owners.ts";
@@ -27,6 +35,17 @@ function recordLine(home: Home, recordId: Uint8Array, record: RecordValue): Reco
   };
 }
 
+/** The block of the last audit that found the record failed, where no later one took it back. */
+async function failedAudit(
+  ledger: ReadSession["ledger"],
+  recordId: Uint8Array,
+  { erasedHeight }: RecordValue,
+): Promise<{ readonly failedAudit?: number }> {
+  if (erasedHeight !== null) return {};
+  const mark = await readEntry(ledger, entries.auditMark, recordId);
+  return mark === undefined ? {} : { failedAudit: mark.height };
+}
+
 export function addRecordCommands(program: Command): void {
   addListing(program);
   addShow(program.command("record").description("one record: show, dispute"));
@@ -49,8 +68,12 @@ function addListing(program: Command): void {
             ? await readList(ledger, lists.records, emptyKey)
             : await readList(ledger, lists.recordsOfOwner, fromHex(owner.account, 20));
         for (const recordId of ids) {
-          const value = recordLine(home, recordId, await requireRecord(ledger, recordId));
-          const state = value.erased === true ? "erased" : `version ${String(value.version)}`;
+          const record = await requireRecord(ledger, recordId);
+          const failed = await failedAudit(ledger, recordId, record);
+          const value: Record<string, unknown> = { ...recordLine(home, recordId, record), ...failed };
+          const { failedAudit: height } = failed;
+          const audit = height === undefined ? "" : `, failed the audit of block ${height}`;
+          const state = value.erased === true ? "erased" : `version ${String(value.version)}${audit}`;
           globals.output.line(
             value,
             `${String(value.recordId)}  ${String(value.owner)}  ${state}  ${String(value.policy)}`,
@@ -72,6 +95,7 @@ function addShow(group: Command): void {
         const found = await requireRecord(ledger, recordId);
         return {
           ...recordLine(home, recordId, found),
+          ...(await failedAudit(ledger, recordId, found)),
           namespace: found.namespace,
           authorPolicy: found.authorPolicy,
           purposes: found.purposes,

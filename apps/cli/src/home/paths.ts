@@ -18,6 +18,8 @@ export interface HomePaths {
   /** What other providers keep here, a folder for each account; and uploads that are under way. */
   readonly held: string;
   readonly uploads: string;
+  /** What this home's audits found. */
+  readonly audits: string;
   /** Where authority nodes of other institutions are reached. */
   readonly authority: string;
   namespace(name: string): string;
@@ -42,6 +44,7 @@ export function homePaths(root: string): HomePaths {
     alerts: join(provider, "alerts"),
     held: join(provider, "held"),
     uploads: join(provider, "uploads"),
+    audits: join(root, "audits"),
     authority: join(root, "authority-nodes.json"),
     namespace: (name) => join(root, "namespaces", name),
     member: (name) => join(root, "members", name),

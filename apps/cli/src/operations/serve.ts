@@ -10,9 +10,11 @@ import type { NamespaceIdentity } from "@chartseal/oidc";
 import type { HostConfig, HostConfigInput, Role, RoleName } from "@chartseal/server";
 import { type Hospital, listNamespaces, readAccount } from "@chartseal/sharing";
 import { openFilesystemStore } from "@chartseal/storage";
+import { openAuditJournal } from "../services/audit-journal.ts";
 import { hasIdentityProvider } from "../services/identity-store.ts";
 import { removeServerFile, writeServerFile } from "../services/server-file.ts";
 import type { OwnSession } from "../services/session.ts";
+import { type RotaOptions, rotaDefaults, startRota } from "./audit-rota.ts";
 import { identityOf } from "./identity.ts";
 
 export interface ServeOptions {
@@ -20,6 +22,8 @@ export interface ServeOptions {
   readonly version: string;
   readonly log: { write(line: string): void };
   readonly logLevel: "error" | "warn" | "info" | "debug";
+  /** How often, and how fast, the provider audits itself. */
+  readonly audits?: RotaOptions;
 }
 
 export interface Serving {
@@ -92,6 +96,8 @@ export async function startServing(session: OwnSession, options: ServeOptions): 
   writeServerFile(home.paths, server);
   const duties = lookAfter({ session, identities, log });
   const nodes = await driveNodes(session, log);
+  const journal = openAuditJournal(home.paths);
+  const rota = startRota(session, options.audits ?? rotaDefaults, { journal, log: logged(log, logLevel) });
   return {
     address: host.url,
     port: host.port,
@@ -99,11 +105,20 @@ export async function startServing(session: OwnSession, options: ServeOptions): 
     async stop() {
       // No command comes any more; those under way are finished.
       removeServerFile(home.paths, server);
+      await rota.stop();
       await duties.stop();
       await nodes.stop();
       await host.close();
       await session.close();
     },
+  };
+}
+
+/** Lines of our own below the level that was asked for are left out. */
+function logged(log: ServeOptions["log"], level: ServeOptions["logLevel"]): ServeOptions["log"] {
+  const least = { debug: 20, info: 30, warn: 40, error: 50 }[level];
+  return {
+    write: (line) => void ((JSON.parse(line) as { level: number }).level >= least && log.write(line)),
   };
 }
 

@@ -1,6 +1,6 @@
 /** status: what a home holds, in numbers. Reads only. */
 import { toHex } from "@chartseal/crypto";
-import { emptyKey, entries, lists } from "@chartseal/ledger";
+import { emptyKey, entries, listKey, lists } from "@chartseal/ledger";
 import { listEmergencies, listNamespaces, readEntry, readList } from "@chartseal/sharing";
 import { listMembers } from "../home/home.ts";
 import { openTombstones } from "../services/provider-stores.ts";
@@ -28,6 +28,10 @@ export interface Status {
   /** Plaintext bytes of the records that are not erased. */
   readonly bytes: number;
   readonly tombstones: number;
+  /** Records that an audit found failed and that none has found whole since. */
+  readonly failedAudits: number;
+  /** Alerts that ever were on the ledger. */
+  readonly alerts: number;
   /** Open recoveries of members with a folder here, old or new. */
   readonly recoveries: number;
   /** In force now. */
@@ -40,7 +44,7 @@ export async function statusOf(session: ReadSession): Promise<Status> {
   const { home, ledger } = session;
   const emergencies = await listEmergencies(session);
   const head = await ledger.head();
-  const counts = { records: 0, erased: 0, disputed: 0, bytes: 0 };
+  const counts = { records: 0, erased: 0, disputed: 0, bytes: 0, failedAudits: 0 };
   for (const recordId of await readList(ledger, lists.records, emptyKey)) {
     const record = await readEntry(ledger, entries.record, recordId);
     if (record === undefined) continue;
@@ -49,6 +53,7 @@ export async function statusOf(session: ReadSession): Promise<Status> {
       counts.records++;
       counts.bytes += record.current.payloadLength;
       if (record.disputed) counts.disputed++;
+      if ((await readEntry(ledger, entries.auditMark, recordId)) !== undefined) counts.failedAudits++;
     }
   }
   const { consortium, chainId, nodes, threshold } = home.config;
@@ -65,6 +70,7 @@ export async function statusOf(session: ReadSession): Promise<Status> {
     namespaces: (await listNamespaces(ledger)).length,
     ...counts,
     tombstones: (await openTombstones(home.paths).list()).length,
+    alerts: (await readEntry(ledger, entries.listSize, listKey(lists.alerts, emptyKey))) ?? 0,
     recoveries: await countOpenRecoveries(session),
     emergencies: emergencies.filter(({ status }) => status === "in-force").length,
     reviews: emergencies.reduce((sum, { reviewsOpen }) => sum + reviewsOpen.length, 0),

@@ -83,3 +83,9 @@ export async function demandChallenge(ledger: Ledger, challenge: AuditChallenge)
     return refuse("the seed is not a block of this chain");
   return record;
 }
+
+/** About how many bytes an audit of this record reads. */
+export function auditedBytes(record: Pick<RecordValue, "current">, challenges: number): number {
+  const { length, chunkBytes } = auditedPayload(record);
+  return Math.min(length, challenges * chunkBytes);
+}

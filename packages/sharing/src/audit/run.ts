@@ -23,7 +23,7 @@ import {
 import type { Provider, Surroundings } from "../parties.ts";
 import { readEntry } from "../state.ts";
 import type { AccountWriter } from "../submit.ts";
-import type { AuditJournal } from "./journal.ts";
+import type { AuditJournal, JournalRun } from "./journal.ts";
 import { type AuditPlace, auditLine, auditRecord, type RecordAudit } from "./record.ts";
 
 export interface AuditRunOptions {
@@ -34,8 +34,8 @@ export interface AuditRunOptions {
   /** Who records the run on the ledger; absent: nothing is recorded, and the seed is the last block. */
   readonly recordedBy?: { readonly account: Uint8Array; readonly writer: AccountWriter };
   readonly journal?: AuditJournal;
-  /** Of a provider that audits itself: whether a record's header is whole. Throws where it is not. */
-  readonly checkHeader?: (recordId: Uint8Array) => Promise<void>;
+  /** Of a provider that audits itself: what nobody else can look at, header and shards. Throws where it is not whole. */
+  readonly checkOwn?: (recordId: Uint8Array) => Promise<void>;
   /** Called after each record; what it waits for slows the run down. */
   readonly onRecord?: (found: RecordAudit) => Promise<void> | void;
   readonly signal?: AbortSignal;
@@ -100,14 +100,14 @@ async function auditOne(one: {
   readonly options: AuditRunOptions;
 }): Promise<RecordAudit | undefined> {
   const found = await auditRecord(one, one.place, one.recordId);
-  const { checkHeader } = one.options;
-  if (found === undefined || found.outcome !== "held" || checkHeader === undefined) return found;
+  const { checkOwn } = one.options;
+  if (found === undefined || found.outcome !== "held" || checkOwn === undefined) return found;
   try {
-    await checkHeader(one.recordId);
+    await checkOwn(one.recordId);
     return found;
   } catch (error) {
     if (!(error instanceof ChartsealError) || error.family !== "integrity") throw error;
-    return { ...found, outcome: "failed", code: error.code, detail: `the header: ${error.message}` };
+    return { ...found, outcome: "failed", code: error.code, detail: error.message };
   }
 }
 
@@ -157,7 +157,8 @@ async function mayTakeBack(
   return !ownWord || equalBytes(earlier.auditor, about.auditor);
 }
 
-function journalRun(run: AuditRun, provider: Uint8Array, atMs: number): Parameters<AuditJournal["add"]>[0] {
+/** A run as its auditor's journal keeps it. */
+export function journalRun(run: AuditRun, provider: Uint8Array, atMs: number): JournalRun {
   const { auditId, seedHeight, seedHash, nonce, challenges, records } = run;
   return {
     auditId: auditId === null ? null : toHex(auditId),

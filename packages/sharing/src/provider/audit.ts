@@ -19,20 +19,30 @@ import {
   toHex,
 } from "@chartseal/crypto";
 import type { RecordValue } from "@chartseal/ledger";
+import { type ObjectStore, scrub } from "@chartseal/storage";
 import {
   type AuditChallenge,
   auditedPayload,
   challengedChunks,
   demandChallenge,
 } from "../audit/challenge.ts";
+import type { Identity, Surroundings } from "../parties.ts";
 import { requireRecord } from "../state.ts";
 import { getRange, getWhole } from "../streams.ts";
 import { demandSize, leafSource } from "./payload.ts";
 import type { ProviderSelf } from "./self.ts";
-import { headerName, type ProviderStores } from "./stores.ts";
-import { rebuildLeaves } from "./take.ts";
+import { headerName } from "./stores.ts";
+import { type LeafStores, rebuildLeaves } from "./take.ts";
 
-type Stored = Pick<ProviderStores, "objects" | "leaves">;
+/** The stores that an audit reads; leaf hashes that do not hold are written again. */
+type Stored = LeafStores & { readonly objects: Pick<ObjectStore, "get" | "stat"> };
+/** What an answer takes: no key. */
+export interface Audited {
+  readonly surroundings: Pick<Surroundings, "ledger">;
+  readonly identity: Pick<Identity, "account">;
+  readonly stores: Stored;
+}
+
 type Registered = Pick<RecordValue, "address" | "current">;
 
 /**
@@ -40,7 +50,7 @@ type Registered = Pick<RecordValue, "address" | "current">;
  * @throws ChartsealError `record-unknown`, `erased`, `input-invalid`; `object-missing`, `object-altered`
  */
 export async function* answerAudit(
-  { surroundings, identity, stores }: ProviderSelf,
+  { surroundings, identity, stores }: Audited,
   challenge: AuditChallenge,
 ): AsyncGenerator<Uint8Array> {
   const record = await demandChallenge(surroundings.ledger, challenge);
@@ -165,7 +175,7 @@ function levelsOf(joined: Uint8Array): MerkleLevels {
  * @throws ChartsealError `object-missing`, `header-altered`, `record-unknown`
  */
 export async function checkStoredHeader(
-  { surroundings, stores }: Pick<ProviderSelf, "surroundings" | "stores">,
+  { surroundings, stores }: Pick<Audited, "surroundings" | "stores">,
   recordId: Uint8Array,
 ): Promise<void> {
   const { address, headerHash } = await requireRecord(surroundings.ledger, recordId);
@@ -174,4 +184,34 @@ export async function checkStoredHeader(
   throw new ChartsealError("header-altered", "the stored header is not the registered one", {
     data: { recordId: toHex(recordId), address },
   });
+}
+
+/** Share of each shard's blocks that a provider looks at when it audits itself; one block at least. */
+const shardShare = 0.02;
+
+/**
+ * Where payload and header are divided among places: whether every shard is there and, by random blocks, right. A record
+ * that lost some is still read from the others; that nobody noticed would be how it is lost.
+ * @throws ChartsealError `object-missing`, `object-altered`
+ */
+export async function checkShards(
+  { surroundings, stores }: Pick<ProviderSelf, "surroundings" | "stores">,
+  recordId: Uint8Array,
+): Promise<void> {
+  if (stores.placed === undefined) return;
+  const { address } = await requireRecord(surroundings.ledger, recordId);
+  const { findings, degraded } = await scrub(stores.placed.split, { fraction: shardShare, prefix: address });
+  const wrong = findings.filter(({ state }) => state === "wrong").length;
+  const gone = findings.length - wrong;
+  if (findings.length + degraded.length === 0) return;
+  // Which places they are is nobody's business who reads the alert.
+  const few = degraded.length === 0 ? "" : "; it was stored with fewer shards than it should have";
+  const code = wrong > 0 ? "object-altered" : "object-missing";
+  throw new ChartsealError(
+    code,
+    `of its shards ${gone} are missing or out of reach and ${wrong} wrong${few}`,
+    {
+      data: { recordId: toHex(recordId) },
+    },
+  );
 }

@@ -19,8 +19,7 @@ import {
 import type { RecordValue } from "@chartseal/ledger";
 import type { ObjectStore } from "@chartseal/storage";
 import { getRange, getWhole, readAll, storageFailure } from "../streams.ts";
-import type { ProviderStores } from "./stores.ts";
-import { rebuildLeaves, spanTreeName } from "./take.ts";
+import { type LeafStores, rebuildLeaves, spanTreeName } from "./take.ts";
 
 /** Largest span tree that is read whole, in bytes. */
 const wholeBytesMax = 4 * 1024 * 1024;
@@ -31,7 +30,10 @@ const unsound = ["object-missing", "object-altered", "encoding-invalid"] as cons
 type Registered = Pick<RecordValue, "address" | "current">;
 
 /** @throws ChartsealError `object-missing`; `object-altered` for a payload longer or shorter than the registered one */
-export async function demandSize(objects: ObjectStore, { address, current }: Registered): Promise<void> {
+export async function demandSize(
+  objects: Pick<ObjectStore, "stat">,
+  { address, current }: Registered,
+): Promise<void> {
   const expected = sealedBytes(current.payloadLength, decodeDescriptor(current.descriptor).chunkBytes);
   const stat = objects.stat(address);
   const { size } = await stat.catch((error: unknown) => Promise.reject(storageFailure(error, address)));
@@ -42,10 +44,7 @@ export async function demandSize(objects: ObjectStore, { address, current }: Reg
 }
 
 /** The leaf hashes whole, or by spans where there are many. @throws ChartsealError `object-altered`, `object-missing` */
-export async function leafSource(
-  stores: Pick<ProviderStores, "objects" | "leaves">,
-  record: Registered,
-): Promise<LeafSource> {
+export async function leafSource(stores: LeafStores, record: Registered): Promise<LeafSource> {
   const stored = await readLeaves(stores.leaves, record);
   if (stored !== undefined) return stored;
   const { address, current } = record;

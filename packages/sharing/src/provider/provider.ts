@@ -24,8 +24,8 @@ import type {
 } from "../parties.ts";
 import { provesPolicy } from "../signing.ts";
 import { requireRecord } from "../state.ts";
-import { refusalForUsers } from "../submit.ts";
-import { answerAudit, checkStoredHeader } from "./audit.ts";
+import { type AccountWriter, refusalForUsers } from "../submit.ts";
+import { answerAudit, checkShards, checkStoredHeader } from "./audit.ts";
 import { takeIssue } from "./custody.ts";
 import { destroyRecord, dropReplaced, follow } from "./follow.ts";
 import {
@@ -73,9 +73,15 @@ export class StorageProvider implements Provider {
     return answerAudit(this.#self, challenge);
   }
 
-  /** For a provider's audit of itself. @throws ChartsealError `object-missing`, `header-altered` */
-  checkHeader(recordId: Uint8Array): Promise<void> {
-    return checkStoredHeader(this.#self, recordId);
+  /** Who records a provider's audits of itself: its one writer. */
+  get auditor(): { readonly account: Uint8Array; readonly writer: AccountWriter } {
+    return { account: this.account, writer: this.#self.writer };
+  }
+
+  /** For a provider's audit of itself: header and shards. @throws ChartsealError `object-missing`, `object-altered`, `header-altered` */
+  async checkOwn(recordId: Uint8Array): Promise<void> {
+    await checkStoredHeader(this.#self, recordId);
+    await checkShards(this.#self, recordId);
   }
 
   async destroy({ recordId }: { readonly recordId: Uint8Array }): Promise<readonly ErasedCopySignature[]> {

@@ -94,13 +94,19 @@ export async function takePayload(
   }
 }
 
+/** Where payloads are read and their leaf hashes lie. */
+export interface LeafStores {
+  readonly objects: Pick<ObjectStore, "get">;
+  readonly leaves: ObjectStore;
+}
+
 /**
  * Makes the leaf hashes of a stored payload again from its bytes. Those of a payload that is not right are not kept: they
  * would hide which of its chunks are wrong.
  * @throws ChartsealError `object-altered`, `object-missing`
  */
 export async function rebuildLeaves(
-  stores: Pick<ProviderStores, "objects" | "leaves">,
+  stores: LeafStores,
   payload: { readonly address: string; readonly chunkBytes: number; readonly digest: Uint8Array },
 ): Promise<void> {
   const { address, chunkBytes } = payload;
