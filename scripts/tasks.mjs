@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findTool } from "./tools.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const bin = (name) => join(root, "node_modules", ".bin", name);
@@ -61,6 +62,17 @@ function fuzz(filters) {
   process.exitCode = files.length === 0 || failed.length > 0 ? 1 : 0;
 }
 
+/** The environment with the paths of those tools, brought if need be (scripts/tools.mjs, lab/src/programs.ts). */
+function withTools(...names) {
+  const env = { ...process.env };
+  for (const name of names) {
+    const tool = findTool(name);
+    if (tool.path === undefined) process.stderr.write(`chartseal: ${tool.reason}\n`);
+    else env[`CHARTSEAL_TOOL_${name.toUpperCase()}`] = tool.path;
+  }
+  return env;
+}
+
 const [task, ...rest] = process.argv.slice(2);
 const tasks = {
   build,
@@ -80,7 +92,8 @@ const tasks = {
   },
   bench: () => {
     build();
-    run(process.execPath, [chartseal, "bench", ...rest]);
+    const env = rest.includes("provider") ? withTools("versitygw") : process.env;
+    run(process.execPath, [chartseal, "bench", ...rest], { env });
   },
   fuzz: () => fuzz(rest),
 };

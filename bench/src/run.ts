@@ -46,6 +46,11 @@ const benches = {
     columns: 2,
     load: async () => (await import("./authority/authority.ts")).benchAuthority,
   },
+  provider: {
+    heading: "A provider: real clouds, transforms, erasure coding",
+    columns: 3,
+    load: async () => (await import("./provider/provider.ts")).benchProvider,
+  },
   cli: {
     heading: "The command line",
     columns: 1,

@@ -5,4 +5,5 @@
 export { type CutPlan, type Faults, FaultyProxy } from "./faulty-proxy.ts";
 export { type FtpsServer, startVsftpd } from "./ftps-server.ts";
 export { freePort } from "./ports.ts";
+export { programOf } from "./programs.ts";
 export { type S3Server, startVersitygw } from "./s3-server.ts";

@@ -6,6 +6,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { loadPairing, platform } from "@chartseal/crypto";
+import { peakKiB } from "../peak-memory.ts";
 import { PayloadStore, type Sealed } from "./paths.ts";
 
 /** CONTRACT, Keys and passphrases. */
@@ -22,20 +23,6 @@ const store = await PayloadStore.open(folder);
 if (task === "seal") writeState(statePath, await store.seal(path));
 else await store.open(readState(statePath), path);
 process.stdout.write(JSON.stringify({ peakMiB: peakKiB() / 1024 }));
-
-/** Linux hands a process's maxRSS on to what it starts: VmHWM is this program's own. */
-function peakKiB(): number {
-  const own = /^VmHWM:\s+(\d+) kB$/m.exec(statusText())?.[1];
-  return own === undefined ? process.resourceUsage().maxRSS : Number(own);
-}
-
-function statusText(): string {
-  try {
-    return readFileSync("/proc/self/status", "utf8");
-  } catch {
-    return "";
-  }
-}
 
 function writeState(to: string, sealed: Sealed): void {
   const replacer = (_key: string, value: unknown): unknown =>

@@ -8,7 +8,7 @@ import {
   StorageProvider,
   type Surroundings,
 } from "@chartseal/sharing";
-import { openFilesystemStore, openWholeFile } from "@chartseal/storage";
+import { type ObjectStore, openFilesystemStore, openWholeFile } from "@chartseal/storage";
 import { blocksOf } from "./disk.ts";
 
 /** All that opening needs; what a header would hold. */
@@ -23,14 +23,14 @@ export interface Sealed {
   readonly address: string;
 }
 
-/** Seals the file and drops every chunk, or hands them to `take`. */
+/** Seals a file, or blocks that are lent, and drops every chunk, or hands them to `take`. */
 export async function sealFile(
-  path: string,
+  source: string | Iterable<Uint8Array>,
   take: (chunks: AsyncIterable<Uint8Array>) => Promise<{ readonly address: string }> = drop,
 ): Promise<Sealed> {
   const leaves: Uint8Array[] = [];
   const sealing = sealPayload({
-    source: blocksOf(path),
+    source: typeof source === "string" ? blocksOf(source) : source,
     lend: true,
     onLeaf: (leaf) => void leaves.push(leaf),
   });
@@ -78,8 +78,9 @@ export class PayloadStore {
     this.#provider = new StorageProvider(self as ConstructorParameters<typeof StorageProvider>[0]);
   }
 
-  static async open(folder: string): Promise<PayloadStore> {
-    const objects = await openFilesystemStore(join(folder, "objects"));
+  /** Its objects in the folder too, or wherever they are wanted. */
+  static async open(folder: string, elsewhere?: ObjectStore): Promise<PayloadStore> {
+    const objects = elsewhere ?? (await openFilesystemStore(join(folder, "objects")));
     const leaves = await openFilesystemStore(join(folder, "leaves"));
     return new PayloadStore(folder, { objects, leaves });
   }
@@ -97,18 +98,23 @@ export class PayloadStore {
   }
 
   /** The real deposit of a payload: sealed, hashed again by the provider, written, durable. */
-  seal(path: string): Promise<Sealed> {
-    return sealFile(path, (chunks) => this.#provider.takePayload(chunks));
+  seal(source: string | Iterable<Uint8Array>): Promise<Sealed> {
+    return sealFile(source, (chunks) => this.#provider.takePayload(chunks));
   }
 
   /** The real way out: read from the store, checked, opened, written, durable. */
   async open(sealed: Sealed, to: string): Promise<void> {
-    const { objects } = this.#stores;
-    const source: Source = (from, length) =>
-      objects.get(sealed.address, { from, toInclusive: from + length - 1 }, { lend: true });
     const target = await openWholeFile(to);
-    for await (const piece of opened(sealed, source)) await target.write(piece);
+    for await (const piece of this.read(sealed)) await target.write(piece);
     await target.commit();
+  }
+
+  /** Read from the store, checked and opened; each piece is lent until the next is asked for. */
+  read(sealed: Sealed): AsyncIterable<Uint8Array> {
+    const { objects } = this.#stores;
+    return opened(sealed, (from, length) =>
+      objects.get(sealed.address, { from, toInclusive: from + length - 1 }, { lend: true }),
+    );
   }
 
   async remove({ address }: Sealed): Promise<void> {

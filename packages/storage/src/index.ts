@@ -33,6 +33,7 @@ export {
   scrub,
 } from "./split/inspect.ts";
 export { type EarlierStore, PlacedStore, type Whereabouts } from "./split/placed-store.ts";
+export { type Code, ReedSolomon } from "./split/reed-solomon.ts";
 export { type RepairedObject, type RepairOptions, repairAll, repairObject } from "./split/repair.ts";
 export type { SplitKeys } from "./split/shard-seal.ts";
 export { defaultPlacement, type SplitOptions, SplitStore } from "./split/split-store.ts";
