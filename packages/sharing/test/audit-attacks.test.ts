@@ -14,7 +14,7 @@ import {
 import type { RecordValue } from "@chartseal/ledger";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { auditedPayload, challengedChunks, demandChallenge } from "../src/audit/challenge.ts";
-import { auditRecord } from "../src/audit/record.ts";
+import { auditRecord, type RecordAudit } from "../src/audit/record.ts";
 import { type Auditable, type AuditChallenge, rekey, requireRecord } from "../src/index.ts";
 import { answerChunks } from "../src/provider/audit.ts";
 import { leafSource } from "../src/provider/payload.ts";
@@ -58,10 +58,13 @@ async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
 
 /** What the auditor says of a provider that answers so. */
 async function verdict(answer: Auditable["audit"], challenges = 3): Promise<string> {
+  return (await foundOf(answer, challenges))?.outcome ?? "skipped";
+}
+
+async function foundOf(answer: Auditable["audit"], challenges = 3): Promise<RecordAudit | undefined> {
   const { seedHeight, seedHash, nonce } = await challengeOf();
   const place = { seedHeight, seedHash, nonce, challenges };
-  const found = await auditRecord({ ledger: world.ledger, provider: { audit: answer } }, place, recordId);
-  return found?.outcome ?? "skipped";
+  return await auditRecord({ ledger: world.ledger, provider: { audit: answer } }, place, recordId);
 }
 
 /** Reads an answer as the auditor does and asks `right` of each part: the auditor, but for what `right` forgets. */
@@ -183,7 +186,7 @@ describe("refused:", () => {
       const of = await record();
       yield* answerChunks(world.stores, of, challengedChunks(challenge, of).slice(0, 2));
     };
-    expect(await verdict(fewer)).toBe("failed");
+    expect(await foundOf(fewer)).toMatchObject({ outcome: "failed", detail: "the answer ends too early" });
     const more = async function* (challenge: AuditChallenge) {
       yield* world.provider.audit(challenge);
       yield Uint8Array.of(0);

@@ -1,5 +1,5 @@
 /** audit storage: whether a provider still has what it took, by random chunks; anyone may, with no key. */
-import { ChartsealError } from "@chartseal/crypto";
+import { ChartsealError, hasCode } from "@chartseal/crypto";
 import { AccountWriter, type AuditRunOptions, challengesDefault } from "@chartseal/sharing";
 import type { Command } from "commander";
 import {
@@ -106,9 +106,22 @@ function recorded(globals: Globals, asked: Asked): Promise<StorageAudited> {
     await checkRecords(session, optionsOf(asked).records);
   };
   return writing(globals, { members: as === undefined ? [] : [as], check }, async (session) => {
-    const by = as === undefined ? ownSession(session).provider.auditor : memberAuditor(session, as);
+    const by = as === undefined ? providerAuditor(session) : memberAuditor(session, as);
     return await audited(globals, session, asked, await providerOf(session, asked.given), by);
   });
+}
+
+/** @throws ChartsealError `home-busy` where a server has the provider's key */
+function providerAuditor(session: Session): NonNullable<AuditRunOptions["recordedBy"]> {
+  try {
+    return ownSession(session).provider.auditor;
+  } catch (error) {
+    if (!hasCode(error, "home-busy")) throw error;
+    throw new ChartsealError("home-busy", error.message, {
+      hint: "It audits by itself (serve --audit-every); or record in a member's name, with --as.",
+      cause: error,
+    });
+  }
 }
 
 function memberAuditor(session: Session, name: string): NonNullable<AuditRunOptions["recordedBy"]> {

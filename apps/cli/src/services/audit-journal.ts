@@ -32,7 +32,9 @@ export function openAuditJournal(paths: Pick<HomePaths, "audits">): AuditJournal
     lastGoodAudit: async (recordId): Promise<GoodAudit | undefined> => lastGoodOf(runs(), toHex(recordId)),
     lastAudited: async () => {
       const last = new Map<string, number>();
-      for (const { atMs, records } of runs()) for (const { recordId } of records) last.set(recordId, atMs);
+      for (const { atMs, records } of runs()) {
+        for (const { recordId, outcome } of records) if (outcome !== "unanswered") last.set(recordId, atMs);
+      }
       return last;
     },
   };

@@ -45,7 +45,7 @@ export interface AuditJournal {
   /** Durable when it resolves. */
   add(run: JournalRun): Promise<void>;
   lastGoodAudit(recordId: Uint8Array): Promise<GoodAudit | undefined>;
-  /** Record id, hex → when it was last audited, whatever came of it. */
+  /** Record id, hex → when an audit of it last had an answer, a good one or not. */
   lastAudited(): Promise<ReadonlyMap<string, number>>;
 }
 

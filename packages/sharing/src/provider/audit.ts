@@ -65,7 +65,7 @@ export async function* answerAudit(
 
 /** Proof and chunk of each index, ascending. */
 export async function* answerChunks(
-  stores: Stored,
+  stores: LeafStores,
   record: Registered,
   indexes: readonly number[],
 ): AsyncGenerator<Uint8Array> {
@@ -81,7 +81,11 @@ export async function* answerChunks(
  * A chunk as it lies there. What cannot be read of it comes as zero bytes, which are no chunk: so the auditor learns which
  * one is wrong, and sees the others. A store that cannot be reached breaks the answer off.
  */
-async function* chunkOf({ objects }: Stored, record: Registered, index: number): AsyncGenerator<Uint8Array> {
+async function* chunkOf(
+  { objects }: LeafStores,
+  record: Registered,
+  index: number,
+): AsyncGenerator<Uint8Array> {
   const payload = auditedPayload(record);
   const length = auditedChunkBytes(payload, index);
   // No chunk but the last is short.
@@ -101,7 +105,7 @@ async function* chunkOf({ objects }: Stored, record: Registered, index: number):
 
 /** Proofs of ascending leaves; one span of leaf hashes is held at a time. */
 class ProofSource {
-  readonly #stores: Stored;
+  readonly #stores: LeafStores;
   readonly #record: Registered;
   readonly #leaves: number;
   #source: LeafSource;
@@ -112,7 +116,7 @@ class ProofSource {
     above: [],
   };
 
-  private constructor(stores: Stored, record: Registered, source: LeafSource) {
+  private constructor(stores: LeafStores, record: Registered, source: LeafSource) {
     this.#stores = stores;
     this.#record = record;
     this.#source = source;
@@ -120,7 +124,7 @@ class ProofSource {
     this.#leaves = chunkCount(length, chunkBytes);
   }
 
-  static async open(stores: Stored, record: Registered): Promise<ProofSource> {
+  static async open(stores: LeafStores, record: Registered): Promise<ProofSource> {
     return new ProofSource(stores, record, await leafSource(stores, record));
   }
 
