@@ -46,6 +46,8 @@ export interface DepositOptions {
   readonly suite?: Suite;
   /** How the provider is to divide the payload; its regions within the owner's residency, which they are by default. */
   readonly placement?: Placement;
+  /** Where it may lie, where no placement is given; within the owner's residency too. */
+  readonly regions?: readonly string[];
   /** Bytes of plaintext sealed so far. */
   readonly onProgress?: (bytes: number) => void;
 }
@@ -181,9 +183,9 @@ export async function deposit(
 /** @throws ChartsealError `rule-violated` for regions outside of the owner's residency */
 async function placementFor(
   ledger: Surroundings["ledger"],
-  { owner, placement }: DepositOptions,
+  { owner, placement, regions: wanted }: DepositOptions,
 ): Promise<Pick<TakeOptions, "placement" | "regions">> {
-  const regions = await regionsFor(ledger, owner, placement?.regions);
+  const regions = await regionsFor(ledger, owner, placement?.regions ?? wanted);
   if (placement !== undefined) return { placement: { ...placement, regions } };
   return regions.length === 0 ? {} : { regions };
 }

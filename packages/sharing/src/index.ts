@@ -82,6 +82,7 @@ export { reportPage } from "./forensics/page.ts";
 export { RecordsOfBlocks, recordsOfState, type StoredRecord, storedRecord } from "./forensics/records.ts";
 export { type Repaired, repairErased, repairStored } from "./forensics/repair.ts";
 export { type ChainSegment, type ForensicsReport, makeReport, type RecordStrip } from "./forensics/report.ts";
+export { type ShardsInput, verifyShards } from "./forensics/shards.ts";
 export {
   type RecordState,
   type StoredInput,

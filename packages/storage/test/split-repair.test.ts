@@ -229,6 +229,18 @@ it("a replaced or removed object leaves nothing, without a sweep; what its reade
   expect(await count()).toEqual([1, 1, 1]);
 });
 
+it("a sweep after the index was lost keeps what must be there", async () => {
+  await rm(join(world.folder, "entries"), { recursive: true });
+  store = await world.reopen();
+  const later = { now: () => Date.now() + 25 * 3_600_000 };
+  expect(await sweep(store, { ...later, keep: (name) => name === "a" })).toMatchObject({
+    removed: 3,
+    kept: 3,
+  });
+  expect((await rebuildIndex(store)).entries).toEqual(["a"]);
+  await expectGood();
+});
+
 it("a young shard without an entry is kept: its put may be about to end", async () => {
   await rm(join(world.folder, "entries/a"));
   store = await world.reopen();

@@ -15,11 +15,13 @@ import { addIssuanceCommands } from "./issuance.ts";
 import { addKeyCommands } from "./keys.ts";
 import { addLedgerCommands } from "./ledger.ts";
 import { addMemberCommands } from "./members.ts";
+import { addProviderCommands } from "./places.ts";
 import { addPolicyCommands } from "./policy.ts";
 import { addPortableCommands } from "./portable.ts";
 import { addProxyCommands } from "./proxies.ts";
 import { addRecordCommands } from "./records.ts";
 import { addRecoveryCommands } from "./recovery.ts";
+import { addResidencyCommands } from "./residency.ts";
 import { addRetrieveCommands } from "./retrieve.ts";
 import { addRuleCommands } from "./rules.ts";
 import { addSealCommand } from "./seal.ts";
@@ -34,6 +36,7 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addGuardianCommands,
   addRecoveryCommands,
   addRuleCommands,
+  addResidencyCommands,
   addSealCommand,
   addRetrieveCommands,
   addRecordCommands,
@@ -46,6 +49,7 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addKeyCommands,
   addIssuanceCommands,
   addPortableCommands,
+  addProviderCommands,
   addCareCommands,
   addServeCommand,
   addAuthorityCommands,

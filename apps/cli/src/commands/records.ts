@@ -7,6 +7,7 @@ import {
   erase,
   readEntry,
   readList,
+  readPlacement,
   rekey,
   requireRecord,
 } from "@chartseal/sharing";
@@ -84,6 +85,21 @@ function addListing(program: Command): void {
   example(list, "chartseal records --owner alice --json");
 }
 
+/** As the provider said last. */
+async function placementOf(
+  ledger: ReadSession["ledger"],
+  recordId: Uint8Array,
+): Promise<{ k: number; n: number; regions: readonly string[]; version: number } | null> {
+  const found = await readPlacement(ledger, recordId);
+  if (found === undefined) return null;
+  const { k, n, regions, version } = found;
+  return { k, n, regions, version };
+}
+
+function placedText(placement: Awaited<ReturnType<typeof placementOf>>): string {
+  return placement === null ? "null" : `${placement.k}of${placement.n} in ${placement.regions.join(", ")}`;
+}
+
 function addShow(group: Command): void {
   const show = group
     .command("show <record>")
@@ -107,11 +123,15 @@ function addShow(group: Command): void {
           provider: toHex(found.provider),
           relay: found.relay === null ? null : toHex(found.relay),
           erasedHeight: found.erasedHeight,
+          placement: await placementOf(ledger, recordId),
           logEntries: found.logCount,
           logChain: toHex(found.logHash),
         };
       });
-      const text = Object.entries(value).map(([name, one]) => `${name.padEnd(14)} ${String(one)}`);
+      const text = Object.entries(value).map(
+        ([name, one]) =>
+          `${name.padEnd(14)} ${name === "placement" ? placedText(value.placement) : String(one)}`,
+      );
       globals.output.value(value, text.join("\n"));
     });
   example(show, "chartseal record show 5f0c…");

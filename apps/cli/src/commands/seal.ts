@@ -7,9 +7,11 @@ import {
   parsePolicy,
   toHex,
 } from "@chartseal/crypto";
-import { checkPurposes } from "@chartseal/sharing";
+import { checkPurposes, checkRegions } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { requireMember } from "../home/home.ts";
+import { readPlacesFile } from "../home/places-file.ts";
+import { demandPlaces, parsePlacement } from "../operations/places.ts";
 import { demandNamespaces } from "../operations/policies.ts";
 import { openInput, planSeal, type SealPlan, type SealRequest, seal } from "../operations/seal.ts";
 import { globalsOf } from "../program-globals.ts";
@@ -27,11 +29,27 @@ interface SealOptions {
   readonly mediaType?: string;
   readonly purposes?: string[];
   readonly requireValid?: boolean;
+  readonly split?: string;
+  readonly region?: readonly string[];
 }
 
 const mediaTypeForm = /^[a-z0-9!#$&^_.+-]{1,127}\/[a-z0-9!#$&^_.+-]{1,127}(;[\x20-\x7e]{0,200})?$/i;
 
-async function checkSeal({ home, ledger }: ReadSession, options: SealOptions): Promise<SealRequest> {
+/** How the record is to be divided. @throws ChartsealError `input-invalid` where the home has too few places for it */
+function placingOf(
+  { home }: ReadSession,
+  { split, region }: SealOptions,
+): Pick<SealRequest, "placement" | "regions"> {
+  if (split === undefined && region === undefined) return {};
+  const file = readPlacesFile(home.paths);
+  const regions = checkRegions(region ?? []);
+  const placement = split === undefined ? { k: 1, n: 1, regions } : parsePlacement("--split", split, regions);
+  demandPlaces(file, placement);
+  return split === undefined ? { regions } : { placement };
+}
+
+async function checkSeal(session: ReadSession, options: SealOptions): Promise<SealRequest> {
+  const { home, ledger } = session;
   const { mediaType, purposes } = options;
   if (mediaType !== undefined && !mediaTypeForm.test(mediaType)) {
     throw new ChartsealError("input-invalid", `${JSON.stringify(mediaType)} is no media type`);
@@ -54,6 +72,7 @@ async function checkSeal({ home, ledger }: ReadSession, options: SealOptions): P
     ...(mediaType === undefined ? {} : { mediaType }),
     ...(purposes === undefined ? {} : { purposes }),
     requireValid: options.requireValid === true,
+    ...placingOf(session, options),
   };
 }
 
@@ -79,6 +98,8 @@ export function addSealCommand(program: Command): void {
     .option("--media-type <type>", "instead of recognising the content")
     .option("--purposes <codes>", "of an owner's own record; default TREAT", commaList)
     .option("--require-valid", "refuse a file that is not valid in its format")
+    .option("--split <kofn>", "divide it among the provider's places: 2of3, any two of three are enough")
+    .option("--region <codes>", "in which regions it may lie, comma-separated", commaList)
     .action(async (file: string, options: SealOptions) => {
       const globals = globalsOf(command);
       let request: SealRequest | undefined;

@@ -9,6 +9,9 @@ export interface HomePaths {
   readonly ledger: string;
   readonly objects: string;
   readonly leaves: string;
+  /** The provider's places, with their credentials; and where the shards of what is divided lie. */
+  readonly places: string;
+  readonly placements: string;
   readonly tombstones: string;
   readonly journal: string;
   readonly service: string;
@@ -36,6 +39,8 @@ export function homePaths(root: string): HomePaths {
     ledger: join(root, "ledger"),
     objects: join(provider, "objects"),
     leaves: join(provider, "leaves"),
+    places: join(provider, "places.json"),
+    placements: join(provider, "placements"),
     tombstones: join(provider, "tombstones"),
     journal: join(provider, "journal"),
     service: join(root, "service"),

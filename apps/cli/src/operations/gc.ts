@@ -16,6 +16,7 @@ import {
   removeObjects,
   type StoredRecord,
 } from "@chartseal/sharing";
+import { sweep } from "@chartseal/storage";
 import { removeSmallFile } from "../home/files.ts";
 import { type Home, openHome } from "../home/home.ts";
 import { takeOwnHome } from "../services/home-lock.ts";
@@ -30,6 +31,8 @@ export interface Collected {
   /** Waiting headers and answered requests cleared. */
   readonly pending: number;
   readonly answered: number;
+  /** Shards at the provider's places that no object names; where it has places. */
+  readonly shards?: number;
 }
 
 export interface CollectOptions {
@@ -53,7 +56,15 @@ export async function collect(folder: string, options: CollectOptions): Promise<
       const objects = await collectObjects(session, stores, options);
       const pending = await collectPending(session, stores, options);
       const answered = collectAnswered(home, options);
-      return { ...objects, pending, answered };
+      const { placed } = stores;
+      if (placed === undefined) return { ...objects, pending, answered };
+      const { graceMs, now } = options;
+      const records = await recordsOfState(session.ledger);
+      const live = new Set(records.filter(({ erased }) => !erased).map(({ address }) => address));
+      // Where the index is lost, registered objects look like leftovers: rebuild-index finds them again.
+      const keep = (name: string): boolean => live.has(baseOf(name));
+      const { removed: shards } = await sweep(placed.split, { graceMs, now, keep });
+      return { ...objects, pending, answered, shards };
     } finally {
       await session.close();
     }

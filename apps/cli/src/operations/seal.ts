@@ -14,6 +14,7 @@ import {
 } from "@chartseal/crypto";
 import { headSizeMax, recognise, validate, validationSizeMax } from "@chartseal/records";
 import { type Deposited, deposit, listRules, type RecordMetadata } from "@chartseal/sharing";
+import type { Placement } from "@chartseal/storage";
 import { hasSystemCode } from "../home/files.ts";
 import type { MemberFile } from "../home/home.ts";
 import { memberOf, type ReadSession, refreshKeys, type Session } from "../services/session.ts";
@@ -28,6 +29,9 @@ export interface SealRequest {
   readonly mediaType?: string;
   readonly purposes?: readonly string[];
   readonly requireValid: boolean;
+  /** How the provider divides it; else as it does by default, in these regions. */
+  readonly placement?: Placement;
+  readonly regions?: readonly string[];
 }
 
 /** Under which policies, and whose rule, a deposit is made. */
@@ -187,7 +191,7 @@ export async function seal(
     readonly onProgress?: (bytes: number) => void;
   },
 ): Promise<Deposited> {
-  const { owner, author, plan, input, purposes, onProgress } = request;
+  const { owner, author, plan, input, purposes, onProgress, placement, regions } = request;
   const by = memberOf(session, (author ?? owner).name);
   if (plan.authorPolicy !== undefined) await refreshKeys(session, by);
   const glimpse = new Glimpse(request.mediaType);
@@ -199,6 +203,8 @@ export async function seal(
     owner: fromHex(owner.account, 20),
     ...plan,
     ...(purposes === undefined ? {} : { purposes }),
+    ...(placement === undefined ? {} : { placement }),
+    ...(regions === undefined ? {} : { regions }),
     ...(onProgress === undefined ? {} : { onProgress }),
     source,
     metadata: () => metadataOf(glimpse, request, input.name),

@@ -39,6 +39,7 @@ import {
   type StoredRecord,
   type StoredReport,
   storedRecord,
+  verifyShards,
   verifyStored,
 } from "@chartseal/sharing";
 import { readJson, readSmallFile } from "../home/files.ts";
@@ -141,8 +142,10 @@ async function checkOpened(
       onTotal: (bytes) => progress.stage?.(bytes),
       onBytes: (bytes) => progress.bytes?.(bytes),
     });
+    const { placed } = objects;
+    const shards = placed === undefined ? [] : await verifyShards({ placed, records: records ?? [] });
     const witnesses = salvage === undefined ? [] : await checkWitnesses(paths, objects, salvage, loss);
-    const findings = [...origin.findings, ...explained, ...witnesses, ...stored.findings];
+    const findings = [...origin.findings, ...explained, ...witnesses, ...stored.findings, ...shards];
     const { genesis } = origin;
     return { paths, chain, chainId, genesis, findings, stored, records: records ?? [], objects, salvage };
   } finally {

@@ -68,12 +68,15 @@ function whatOf({ kind, chunk, part, field }: Finding): string {
 
 function whereOf(finding: Finding): string {
   const { height, transaction, recordId, copy, part, chunk, chunks = 1, offset, length, member } = finding;
+  const { place, shard } = finding;
   const last = (chunk ?? 0) + chunks - 1;
   const parts = [
     height === undefined ? "" : `block ${height}`,
     transaction === undefined ? "" : `transaction ${transaction}`,
     recordId === undefined ? "" : `record ${recordId}`,
     copy === undefined ? "" : `${part ?? "object"} ${copy}`,
+    shard === undefined ? "" : `shard ${shard}`,
+    place === undefined ? "" : `at ${place}`,
     chunk === undefined ? "" : last === chunk ? `chunk ${chunk}` : `chunks ${chunk} to ${last}`,
     offset === undefined || length === undefined ? "" : `bytes ${offset} to ${offset + length - 1}`,
     member === undefined ? "" : `seen by ${member}`,

@@ -24,6 +24,9 @@ export const findingKinds = {
   "leaves-damaged": "leaf hashes",
   "journal-incomplete": "journal",
   "tombstone-missing": "tombstone",
+  "shard-missing": "missing shard",
+  "shard-altered": "shard",
+  "place-unreachable": "place out of reach",
 } as const;
 
 export type FindingKind = keyof typeof findingKinds;
@@ -46,6 +49,10 @@ export interface Finding {
   /** First bad byte of the copy and how many. */
   readonly offset?: number;
   readonly length?: number;
+  /** Of a divided object: the place, the shard's index, and its first wrong blocks. */
+  readonly place?: string;
+  readonly shard?: number;
+  readonly blocks?: readonly number[];
   /** Who saw what the finding contradicts. */
   readonly member?: string;
   /** Name of another object that holds the right bytes. */
@@ -71,5 +78,8 @@ export const remedies = {
   erased: "Run chartseal gc or chartseal forensics --repair: the ledger says that this must be gone.",
   journal: "Run chartseal forensics --repair: it enters the registered object in the journal.",
   tombstone: "Run chartseal forensics --repair: it writes the tombstone again from the ledger.",
+  shard: "Run chartseal provider repair: it makes the shard again from the others.",
+  place:
+    "Bring the place back; or chartseal provider repair makes its shards again at another place that may have them.",
   unreadable: "Check the disk and the file's permissions, then restore the object from a backup.",
 } as const;

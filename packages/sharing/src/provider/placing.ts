@@ -147,11 +147,10 @@ export async function repairRecord(
   let moved = false;
   for (const name of [record.address, headerName(record.address)]) {
     try {
-      const before = (await placed.whereabouts(name))?.placement;
-      const wanted = before ?? options.placement ?? placed.split.placement;
-      const regions = narrowed(wanted.regions ?? [], residency);
+      const wanted = options.placement ?? placed.split.placement;
+      const regions = residency.length === 0 ? (wanted.regions ?? []) : residency;
       if (await placed.move(name, { ...wanted, regions })) moved = true;
-      objects.push(await repairObject(placed.split, name, { ...options, regions }));
+      objects.push(await repairObject(placed.split, name, { ...options, within: residency }));
     } catch (error) {
       throw storageFailure(error, name);
     }
@@ -173,11 +172,4 @@ export function noPlaces(): ChartsealError {
   return new ChartsealError("input-invalid", "this provider keeps its objects in one folder, not at places", {
     hint: "Add places with chartseal provider place add.",
   });
-}
-
-/** What was asked for, within the residency; the residency where nothing of it is left. */
-function narrowed(wanted: readonly string[], residency: readonly string[]): readonly string[] {
-  if (residency.length === 0) return wanted;
-  const both = wanted.filter((region) => residency.includes(region));
-  return both.length === 0 ? residency : both;
 }

@@ -11,6 +11,7 @@ import type {
   PutOptions,
 } from "../object-store.ts";
 import type { Placement } from "../place.ts";
+import { StorageError } from "../storage-error.ts";
 import type { IndexEntry } from "./split-index.ts";
 import type { SplitStore } from "./split-store.ts";
 import { straysAt } from "./sweep.ts";
@@ -101,8 +102,13 @@ export class PlacedStore implements ObjectStore {
   async *foreign(): AsyncGenerator<string, void, undefined> {
     yield* this.#earlier.foreign?.() ?? [];
     for (const { name: place } of this.split.places) {
-      for await (const { shard, manifest } of straysAt(this.split.parts, place)) {
-        if (manifest === undefined) yield `${place}:${shard}`;
+      try {
+        for await (const { shard, manifest } of straysAt(this.split.parts, place)) {
+          if (manifest === undefined) yield `${place}:${shard}`;
+        }
+      } catch (error) {
+        // A place that cannot be reached has nothing to show; that it cannot is said where its shards are looked at.
+        if (!(error instanceof StorageError) || error.code !== "store-unreachable") throw error;
       }
     }
   }

@@ -15,6 +15,8 @@ import type { SplitStore } from "./split-store.ts";
 export interface RepairOptions {
   /** Regions in which its shards may lie from now on; else those of its placement. */
   readonly regions?: readonly string[];
+  /** Regions that are allowed now, whatever its placement says; where the two have none in common, these. */
+  readonly within?: readonly string[];
   /** Places that are to be left, whatever lies there. */
   readonly leaving?: readonly string[];
   /** Without reading every block: only what is missing or of a wrong size is found. */
@@ -60,7 +62,7 @@ export async function repairObject(
     const copies = await copiesOf(store, name, look);
     const entry = await parts.index.read(name);
     const regions = options.regions ?? entry.regions;
-    const placement = { k: entry.k, n: entry.n, regions };
+    const placement = { k: entry.k, n: entry.n, regions: narrowed(regions, options.within) };
     const lost = losses(store, copies, { placement, leaving: options.leaving ?? [] });
     const rebuilt = await store.undisturbed(entry.generation, async () => {
       const targets = await chooseTargets(store, { entry, placement, lost, options });
@@ -70,6 +72,12 @@ export async function repairObject(
     });
     return report(store, name, { entry: await parts.index.read(name), lost, rebuilt });
   });
+}
+
+function narrowed(regions: readonly string[], within: readonly string[] = []): readonly string[] {
+  if (within.length === 0 || regions.length === 0) return within.length === 0 ? regions : within;
+  const both = regions.filter((region) => within.includes(region));
+  return both.length === 0 ? within : both;
 }
 
 function losses(

@@ -22,7 +22,7 @@ export interface Stray {
 
 export interface Swept {
   readonly removed: number;
-  /** Younger than the grace time, or of a put under way. */
+  /** Younger than the grace time, of a put under way, or of an object that the index has lost. */
   readonly kept: number;
   /** Nothing of this provider's; left alone. */
   readonly foreign: readonly Stray[];
@@ -37,10 +37,15 @@ const graceDefaultMs = 24 * 60 * 60 * 1000;
 
 export async function sweep(
   store: SplitStore,
-  options: { readonly graceMs?: number; readonly now?: () => number } = {},
+  options: {
+    readonly graceMs?: number;
+    readonly now?: () => number;
+    /** Names that must have an object: their shards are kept where the index has lost them. */
+    readonly keep?: (name: string) => boolean;
+  } = {},
 ): Promise<Swept> {
   const { parts } = store;
-  const { graceMs = graceDefaultMs, now = Date.now } = options;
+  const { graceMs = graceDefaultMs, now = Date.now, keep = () => false } = options;
   const waiting = await finishRemovals(parts);
   const foreign: Stray[] = [];
   const unreachable: string[] = [];
@@ -56,8 +61,9 @@ export async function sweep(
           continue;
         }
         const { generation, index, sequence } = manifest;
+        const lost = keep(manifest.name) && (await parts.index.find(manifest.name)) === undefined;
         const young = sequence > before || store.isUnderWay(generation);
-        const left = young ? [1] : await removeShards(parts, generation, [{ index, place }]);
+        const left = young || lost ? [1] : await removeShards(parts, generation, [{ index, place }]);
         if (left.length === 0) removed++;
         else kept++;
       }

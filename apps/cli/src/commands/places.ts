@@ -1,0 +1,219 @@
+/** provider place …, provider repair, scrub, rebuild-index: where the provider's objects lie, and putting them right. */
+import { ChartsealError } from "@chartseal/crypto";
+import { noPlaces, requireRecord } from "@chartseal/sharing";
+import type { Command } from "commander";
+import { homeFolder, openHome, parseRecordId } from "../home/home.ts";
+import { readPlacesFile } from "../home/places-file.ts";
+import {
+  addPlace,
+  checkNewPlace,
+  checkPlaces,
+  listPlaces,
+  type NewPlace,
+  parsePlacement,
+  placementText,
+  removePlace,
+  setDefaultPlacement,
+  unknownPlace,
+} from "../operations/places.ts";
+import {
+  type RepairReport,
+  rebuildPlacements,
+  repairRecords,
+  scrubPlaces,
+} from "../operations/repair-places.ts";
+import { exitCodes } from "../output.ts";
+import { globalsOf } from "../program-globals.ts";
+import { writing } from "../run.ts";
+import { ownSession, type ReadSession } from "../services/session.ts";
+import { collect } from "./authority-addresses.ts";
+import { commaList, example } from "./shared.ts";
+
+export function addProviderCommands(program: Command): void {
+  const group = program
+    .command("provider")
+    .description("where the provider's objects lie: places, repair, scrub, rebuild-index");
+  const place = group
+    .command("place")
+    .description("places among which records are divided: add, list, check, default, remove");
+  addAdd(place);
+  addListAndCheck(place);
+  addDefault(place);
+  addRemove(place);
+  addRepair(group);
+  addScrub(group);
+  addRebuild(group);
+}
+
+function addAdd(group: Command): void {
+  const add = group
+    .command("add <name>")
+    .description("a place for the provider's objects; records sealed from now on are divided among all")
+    .requiredOption("--kind <kind>", "folder: of this machine, or of a disk or share that it has mounted")
+    .requiredOption("--region <code>", "in whose law it stands, such as eu, ch, us-east")
+    .option("--path <folder>", "of a folder: an existing one, on a disk of its own")
+    .action(async (name: string, options: Omit<NewPlace, "name">) => {
+      const { output, home, waitMs } = globalsOf(add);
+      const folder = homeFolder(home);
+      openHome(folder);
+      const entry = checkNewPlace({ ...options, name });
+      const { kind, region } = await addPlace(folder, entry, { waitMs });
+      output.value({ place: name, kind, region }, `Place ${name}: ${kind} in ${region}.`);
+    });
+  example(add, "chartseal provider place add basement --kind folder --path /mnt/basement --region ch");
+}
+
+function addListAndCheck(group: Command): void {
+  const list = group
+    .command("list")
+    .description("the places, their regions, and how many shards lie there")
+    .action(async () => {
+      const { output, home } = globalsOf(list);
+      const places = await listPlaces(homeFolder(home));
+      const text = places.map(
+        ({ name, kind, region, shards }) =>
+          `${name.padEnd(16)} ${kind.padEnd(8)} ${region.padEnd(8)} ${shards} shards`,
+      );
+      output.value(places, text.join("\n") || "No places: objects lie in provider/objects.");
+    });
+  example(list, "chartseal provider place list");
+  const check = group
+    .command("check")
+    .description("put, read and remove a small object at every place")
+    .action(async () => {
+      const { output, home } = globalsOf(check);
+      const places = await checkPlaces(homeFolder(home));
+      const text = places.map(
+        ({ name, ok, detail }) => `${ok ? "ok     " : "FAILED "} ${name.padEnd(16)} ${detail}`,
+      );
+      output.value(places, text.join("\n") || "No places.");
+      if (places.some(({ ok }) => !ok)) process.exitCode = exitCodes.unavailable;
+    });
+  example(check, "chartseal provider place check");
+}
+
+function addDefault(group: Command): void {
+  const command = group
+    .command("default <kofn>")
+    .description("how records are divided that say nothing: 2of3, any two of three shards are enough")
+    .option("--region <codes>", "in which regions, comma-separated; default: any", commaList)
+    .action(async (text: string, options: { region?: string[] }) => {
+      const { output, home, waitMs } = globalsOf(command);
+      const folder = homeFolder(home);
+      openHome(folder);
+      const placement = parsePlacement("default", text, options.region);
+      await setDefaultPlacement(folder, placement, { waitMs });
+      const { k, n, regions = [] } = placement;
+      const where = regions.length === 0 ? "" : ` in ${regions.join(", ")}`;
+      output.value({ k, n, regions }, `Records are divided ${placementText(placement)}${where} from now on.`);
+    });
+  example(command, "chartseal provider place default 2of3 --region eu,ch");
+}
+
+function addRemove(group: Command): void {
+  const command = group
+    .command("remove <name>")
+    .description("forget a place at which no shard lies any more")
+    .action(async (name: string) => {
+      const { output, home, waitMs } = globalsOf(command);
+      const value = await removePlace(homeFolder(home), name, { waitMs });
+      output.value(value, `Place ${name} is forgotten.`);
+    });
+  example(command, "chartseal provider place remove basement");
+}
+
+function addRepair(group: Command): void {
+  const command = group
+    .command("repair [record]")
+    .description(
+      "make lost and wrong shards again, move what may not lie where it does; of one record or all",
+    )
+    .option("--quick", "find what is missing only, without reading every block")
+    .option("--leave <place>", "move everything away from this place; may stand several times", collect)
+    .action(async (record: string | undefined, options: { quick?: boolean; leave?: readonly string[] }) => {
+      const globals = globalsOf(command);
+      const leaving = options.leave ?? [];
+      const check = async ({ home, ledger }: ReadSession): Promise<void> => {
+        const places = readPlacesFile(home.paths)?.places ?? [];
+        const unknown = leaving.find((name) => !places.some((place) => place.name === name));
+        if (unknown !== undefined) throw unknownPlace(unknown);
+        if (record !== undefined) await requireRecord(ledger, parseRecordId(record));
+        if (places.length === 0) throw noPlaces();
+      };
+      const value = await writing(globals, { check }, (session) =>
+        repairRecords(ownSession(session), {
+          ...(record === undefined ? {} : { record }),
+          quick: options.quick === true,
+          leaving,
+        }),
+      );
+      globals.output.value(value, repairText(value));
+      if (value.failed.some(({ code }) => code !== "provider-unreachable"))
+        process.exitCode = exitCodes.integrity;
+      else if (!value.ok) process.exitCode = exitCodes.unavailable;
+    });
+  example(command, "chartseal provider repair");
+}
+
+function repairText({ records, repaired, failed }: RepairReport): string {
+  const lines = repaired.map(({ recordId, k, n, lost, rebuilt, moved, whole, shards }) => {
+    const why = [...new Set(shards.map((shard) => `${shard.place ?? "nowhere"} ${shard.why}`))].join(", ");
+    const what = lost === 0 ? "" : `, ${rebuilt} of ${lost} shards made again (${why})`;
+    return `  ${recordId}  ${k}of${n}${moved ? ", moved to the places" : ""}${what}${whole ? "" : "; not whole yet"}`;
+  });
+  const bad = failed.map(({ recordId, message }) => `  ${recordId}  cannot be repaired: ${message}`);
+  const rest = records - repaired.length - failed.length;
+  return [...lines, ...bad, `${rest} of ${records} records were as they should be.`].join("\n");
+}
+
+function addScrub(group: Command): void {
+  const command = group
+    .command("scrub")
+    .description("read random blocks of every shard and check them; changes nothing, needs no passphrase")
+    .option("--fraction <share>", "of each shard's blocks, above 0 to 1; default 0.05")
+    .action(async (options: { fraction?: string }) => {
+      const { output, home } = globalsOf(command);
+      const folder = homeFolder(home);
+      openHome(folder);
+      const value = await scrubPlaces(folder, fractionOf(options.fraction ?? "0.05"));
+      const text = value.findings.map(({ place, object, shard, state, blocks }) => {
+        const which = blocks.length === 0 ? "" : `, blocks ${blocks.slice(0, 10).join(" ")}`;
+        return `  ${place}  ${object}  shard ${shard} ${state}${which}`;
+      });
+      const degraded = value.degraded.map((object) => `  ${object}  has fewer shards than it should`);
+      const seen = `${value.blocks} blocks of ${value.objects} objects read.`;
+      output.value(value, [...text, ...degraded, seen].join("\n"));
+      if (!value.ok) process.exitCode = exitCodes.integrity;
+    });
+  example(command, "chartseal provider scrub --fraction 0.1");
+}
+
+/** @throws ChartsealError `input-invalid` */
+function fractionOf(text: string): number {
+  const fraction = Number(text);
+  if (/^[0-9.]{1,10}$/.test(text) && fraction > 0 && fraction <= 1) return fraction;
+  throw new ChartsealError(
+    "input-invalid",
+    `--fraction takes a number above 0 to 1, not ${JSON.stringify(text)}`,
+  );
+}
+
+function addRebuild(group: Command): void {
+  const command = group
+    .command("rebuild-index")
+    .description("make a lost index of the divided objects again from what lies at the places")
+    .action(async () => {
+      const { output, home, waitMs } = globalsOf(command);
+      const value = await rebuildPlacements(homeFolder(home), waitMs);
+      const { entries, incomplete, unreachable } = value;
+      const lines = [
+        `${entries.length} objects found again.`,
+        ...incomplete.map(({ name, shards, k }) => `  ${name}: ${shards} of the ${k} shards that it needs`),
+        ...unreachable.map((place) => `  ${place} could not be read: run this again when it can.`),
+      ];
+      output.value(value, lines.join("\n"));
+      if (unreachable.length > 0) process.exitCode = exitCodes.unavailable;
+      if (incomplete.length > 0) process.exitCode = exitCodes.integrity;
+    });
+  example(command, "chartseal provider rebuild-index");
+}

@@ -1,0 +1,78 @@
+/**
+ * DIR/provider/places.json: the places among which this home's provider divides what it stores, with what opens them, and
+ * the placement secret. A keyring of mode 0600 (CRYPTO §6), so that `verify` needs no passphrase; one that others may
+ * read is refused. A home without the file keeps its objects in DIR/provider/objects.
+ */
+import { statSync } from "node:fs";
+import { ChartsealError, fromHex, randomBytes, toHex } from "@chartseal/crypto";
+import { isPlacement, isPlaceName, isRegion, type Placement } from "@chartseal/storage";
+import { readJson, writeJson } from "./files.ts";
+import type { HomePaths } from "./paths.ts";
+
+/** A folder of this machine, or of a disk or share that it has mounted. */
+export interface FolderPlace {
+  readonly kind: "folder";
+  /** Absolute. */
+  readonly path: string;
+}
+
+/** How a place is opened, by kind. */
+export type PlaceAccess = FolderPlace;
+
+export type PlaceEntry = { readonly name: string; readonly region: string } & PlaceAccess;
+
+export interface PlacesFile {
+  readonly version: 1;
+  /** 32 bytes in hex, from which the names and keys of shards are made; whoever loses it loses every divided object. */
+  readonly secret: string;
+  /** How a record is divided that says nothing; else by the number of places. */
+  readonly defaultPlacement?: Placement;
+  readonly places: readonly PlaceEntry[];
+}
+
+/** Most places of a home. */
+export const placesMax = 64;
+
+/** Undefined where the home has none. @throws ChartsealError `input-invalid` where others may read it; `chain-altered` */
+export function readPlacesFile({ places }: Pick<HomePaths, "places">): PlacesFile | undefined {
+  const value = readJson(places) as PlacesFile | undefined;
+  if (value === undefined) return undefined;
+  // Windows has no such modes.
+  if (process.platform !== "win32" && (statSync(places).mode & 0o077) !== 0) {
+    throw new ChartsealError("input-invalid", "provider/places.json may be read by others than its owner", {
+      hint: "It holds credentials: chmod 600 it, and change what others may have read.",
+    });
+  }
+  if (!isSound(value)) {
+    throw new ChartsealError("chain-altered", "provider/places.json is damaged", {
+      hint: "Restore it from a backup: without its secret no divided object can be read.",
+    });
+  }
+  return value;
+}
+
+function isSound(value: PlacesFile | null): value is PlacesFile {
+  if (typeof value !== "object" || value === null || value.version !== 1) return false;
+  if (!/^[0-9a-f]{64}$/.test(value.secret) || !Array.isArray(value.places)) return false;
+  if (value.defaultPlacement !== undefined && !isPlacement(value.defaultPlacement)) return false;
+  const names = value.places.map(({ name }) => name);
+  return value.places.every(isEntry) && new Set(names).size === names.length && names.length <= placesMax;
+}
+
+function isEntry(entry: PlaceEntry): boolean {
+  const known = entry.kind === "folder" && typeof entry.path === "string";
+  return known && isPlaceName(entry.name) && isRegion(entry.region);
+}
+
+export function writePlacesFile({ places }: Pick<HomePaths, "places">, file: PlacesFile): void {
+  writeJson(places, file);
+}
+
+/** The file as it is, or that of a home which gets its first place. */
+export function placesFileOrNew(paths: Pick<HomePaths, "places">): PlacesFile {
+  return readPlacesFile(paths) ?? { version: 1, secret: toHex(randomBytes(32)), places: [] };
+}
+
+export function placementSecret({ secret }: PlacesFile): Uint8Array {
+  return fromHex(secret, 32);
+}

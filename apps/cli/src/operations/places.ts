@@ -1,0 +1,250 @@
+/**
+ * The provider's places: adding, looking at and removing them, under the home's lock. A place is looked at before it is
+ * added, and is not removed while shards lie there.
+ */
+import { lstatSync } from "node:fs";
+import { resolve } from "node:path";
+import { ChartsealError } from "@chartseal/crypto";
+import { checkRegions, noPlaces } from "@chartseal/sharing";
+import {
+  isPlacement,
+  isPlaceName,
+  type PlacedStore,
+  type Placement,
+  StorageError,
+  straysAt,
+} from "@chartseal/storage";
+import { openHome } from "../home/home.ts";
+import type { HomePaths } from "../home/paths.ts";
+import {
+  type PlaceEntry,
+  type PlacesFile,
+  placesFileOrNew,
+  placesMax,
+  readPlacesFile,
+  writePlacesFile,
+} from "../home/places-file.ts";
+import { takeOwnHome } from "../services/home-lock.ts";
+import { openPlace } from "../services/places.ts";
+import { openObjectStores } from "../services/provider-stores.ts";
+import { openStoredObjects } from "../services/stored-objects.ts";
+
+/** `KofN`, and the regions that go with it. @throws ChartsealError `input-invalid` */
+export function parsePlacement(option: string, text: string, regions: readonly string[] = []): Placement {
+  const [, k, n] = /^([0-9]{1,2})of([0-9]{1,2})$/.exec(text) ?? [];
+  const placement = { k: Number(k), n: Number(n), regions: checkRegions(regions) };
+  if (k !== undefined && isPlacement(placement)) return placement;
+  throw new ChartsealError("input-invalid", `${option} takes KofN, not ${JSON.stringify(text)}`, {
+    hint: "2of3: three shards at three places, any two of which are enough; at most 16.",
+  });
+}
+
+export function placementText({ k, n }: { readonly k: number; readonly n: number }): string {
+  return `${k}of${n}`;
+}
+
+/** Changes the file under the home's lock. */
+async function changing<T>(
+  folder: string,
+  waitMs: number,
+  change: (file: PlacesFile, paths: HomePaths) => Promise<{ file: PlacesFile; value: T }>,
+): Promise<T> {
+  const { paths } = openHome(folder);
+  const lock = await takeOwnHome(folder, waitMs);
+  try {
+    const { file, value } = await change(placesFileOrNew(paths), paths);
+    writePlacesFile(paths, file);
+    return value;
+  } finally {
+    lock.release();
+  }
+}
+
+export interface NewPlace {
+  readonly name: string;
+  readonly kind: string;
+  readonly region: string;
+  readonly path?: string;
+}
+
+/** @throws ChartsealError `input-invalid` */
+export function checkNewPlace({ name, kind, region, path }: NewPlace): PlaceEntry {
+  if (!isPlaceName(name)) {
+    throw new ChartsealError("input-invalid", `${JSON.stringify(name)} cannot name a place`, {
+      hint: "Lower-case letters, digits and hyphens, up to 32.",
+    });
+  }
+  checkRegions([region]);
+  if (kind !== "folder") {
+    throw new ChartsealError("input-invalid", `${JSON.stringify(kind)} is no kind of place`, {
+      hint: "Kinds: folder.",
+    });
+  }
+  if (path === undefined) throw new ChartsealError("input-invalid", "a folder needs --path");
+  const folder = resolve(path);
+  if (lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new ChartsealError("input-invalid", `there is no folder ${folder}`, {
+      hint: "Make it, or mount the disk, first.",
+    });
+  }
+  return { name, region, kind, path: folder };
+}
+
+/** @throws ChartsealError `input-invalid`, `provider-unreachable` */
+export async function addPlace(
+  folder: string,
+  entry: PlaceEntry,
+  { waitMs }: { readonly waitMs: number },
+): Promise<PlaceEntry> {
+  return await changing(folder, waitMs, async (file) => {
+    if (file.places.some(({ name }) => name === entry.name)) {
+      throw new ChartsealError("input-invalid", `there is a place ${entry.name} already`);
+    }
+    const same = file.places.find((one) => one.kind === "folder" && one.path === entry.path);
+    if (same !== undefined) {
+      throw new ChartsealError("input-invalid", `${same.name} is that folder already`, {
+        hint: "Two shards on one disk are lost with it.",
+      });
+    }
+    if (file.places.length === placesMax) throw new ChartsealError("input-invalid", "too many places");
+    await probe(entry);
+    return { file: { ...file, places: [...file.places, entry] }, value: entry };
+  });
+}
+
+/** Puts a small object there, reads it and takes it away again. @throws ChartsealError `provider-unreachable` */
+async function probe(entry: PlaceEntry): Promise<void> {
+  const { store } = openPlace(entry);
+  const bytes = Buffer.from(`chartseal probe ${performance.now()}`);
+  const name = "chartseal-probe";
+  try {
+    await store.put(name, one(bytes));
+    const read: Uint8Array[] = [];
+    for await (const part of store.get(name)) read.push(part);
+    await store.remove(name);
+    if (!Buffer.concat(read).equals(bytes)) throw new StorageError("object-damaged", "other bytes came back");
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    throw new ChartsealError("provider-unreachable", `${entry.name} cannot be used: ${error.message}`, {
+      data: { place: entry.name },
+      cause: error,
+    });
+  }
+}
+
+async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+/** How many shards the index gives to each place. */
+export async function shardsByPlace({ split }: PlacedStore): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  for await (const name of split.list()) {
+    const entry = await split.parts.index.find(name);
+    for (const { place } of entry?.shards ?? []) counts.set(place, (counts.get(place) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** Those of the index, and those that lie there and that it does not know: of an index that was lost. */
+async function shardsAt(placed: PlacedStore, place: string): Promise<number> {
+  let count = (await shardsByPlace(placed)).get(place) ?? 0;
+  if (count > 0) return count;
+  try {
+    for await (const { manifest } of straysAt(placed.split.parts, place)) if (manifest !== undefined) count++;
+  } catch (error) {
+    // Nothing of the index lies there, and what else does cannot be asked.
+    if (!(error instanceof StorageError)) throw error;
+  }
+  return count;
+}
+
+export interface ListedPlace {
+  readonly name: string;
+  readonly kind: string;
+  readonly region: string;
+  readonly shards: number;
+}
+
+/** Places as configured, without their credentials. */
+export async function listPlaces(folder: string): Promise<readonly ListedPlace[]> {
+  const { paths } = openHome(folder);
+  const file = readPlacesFile(paths);
+  if (file === undefined) return [];
+  const { placed } = await openStoredObjects(paths);
+  const counts = placed === undefined ? new Map<string, number>() : await shardsByPlace(placed);
+  return file.places.map(({ name, kind, region }) => ({ name, kind, region, shards: counts.get(name) ?? 0 }));
+}
+
+export interface CheckedPlace {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+/** Puts, reads and removes a small object at every place. */
+export async function checkPlaces(folder: string): Promise<readonly CheckedPlace[]> {
+  const file = readPlacesFile(openHome(folder).paths);
+  const checked = (file?.places ?? []).map(async (entry): Promise<CheckedPlace> => {
+    try {
+      await probe(entry);
+      return { name: entry.name, ok: true, detail: "takes, gives and removes" };
+    } catch (error) {
+      if (!(error instanceof ChartsealError)) throw error;
+      return { name: entry.name, ok: false, detail: error.message };
+    }
+  });
+  return await Promise.all(checked);
+}
+
+/** @throws ChartsealError `input-invalid` for a place that there is not, or that still has shards */
+export async function removePlace(
+  folder: string,
+  name: string,
+  { waitMs }: { readonly waitMs: number },
+): Promise<{ readonly place: string }> {
+  return await changing(folder, waitMs, async (file, paths) => {
+    const places = file.places.filter((entry) => entry.name !== name);
+    if (places.length === file.places.length) throw unknownPlace(name);
+    const { placed } = await openObjectStores(paths);
+    const shards = placed === undefined ? 0 : await shardsAt(placed, name);
+    if (shards > 0) {
+      throw new ChartsealError("input-invalid", `${shards} shards lie at ${name}`, {
+        data: { place: name, shards },
+        hint: `chartseal provider repair --leave ${name} moves them to other places first, gc removes what nobody needs.`,
+      });
+    }
+    return { file: { ...file, places }, value: { place: name } };
+  });
+}
+
+export function unknownPlace(name: string): ChartsealError {
+  return new ChartsealError("input-invalid", `there is no place ${name}`, {
+    hint: "chartseal provider place list shows them.",
+  });
+}
+
+/** How records are divided from now on that say nothing. @throws ChartsealError `input-invalid` */
+export async function setDefaultPlacement(
+  folder: string,
+  placement: Placement,
+  { waitMs }: { readonly waitMs: number },
+): Promise<Placement> {
+  return await changing(folder, waitMs, async (file) => {
+    demandPlaces(file, placement);
+    return { file: { ...file, defaultPlacement: placement }, value: placement };
+  });
+}
+
+/** @throws ChartsealError `input-invalid` where the home has too few places for it */
+export function demandPlaces(file: PlacesFile | undefined, { n, regions = [] }: Placement): void {
+  if (file === undefined || file.places.length === 0) throw noPlaces();
+  const allowed = file.places.filter(({ region }) => regions.length === 0 || regions.includes(region));
+  if (allowed.length >= n) return;
+  const where = regions.length === 0 ? "" : ` in ${regions.join(", ")}`;
+  throw new ChartsealError(
+    "input-invalid",
+    `${n} shards need ${n} places, and there are ${allowed.length}${where}`,
+    { hint: "chartseal provider place list shows them, provider place add adds one." },
+  );
+}

@@ -1,0 +1,126 @@
+/**
+ * A home's places, opened: each by its kind, at its first use, so that one which cannot be reached stops nobody. And the
+ * provider's objects over them, with what was stored before there were places.
+ */
+import { lstat } from "node:fs/promises";
+import { join } from "node:path";
+import { splitKeysOf } from "@chartseal/sharing";
+import {
+  type EarlierStore,
+  type ObjectStore,
+  openFilesystemStore,
+  type Place,
+  PlacedStore,
+  SplitStore,
+  StorageError,
+} from "@chartseal/storage";
+import type { HomePaths } from "../home/paths.ts";
+import { type PlaceEntry, type PlacesFile, placementSecret, readPlacesFile } from "../home/places-file.ts";
+import { readOnlyStore } from "./read-only-store.ts";
+
+export interface OpenPlacesOptions {
+  /** Nothing is made, cleared or synced, as for checks. */
+  readonly reading?: boolean;
+}
+
+/** The home's places; none where it has no places.json. */
+export async function openPlaces(
+  paths: Pick<HomePaths, "places">,
+  options: OpenPlacesOptions = {},
+): Promise<readonly Place[]> {
+  const file = readPlacesFile(paths);
+  return (file?.places ?? []).map((entry) => openPlace(entry, options));
+}
+
+export function openPlace(entry: PlaceEntry, options: OpenPlacesOptions = {}): Place {
+  const { name, region } = entry;
+  return { name, region, store: whenUsed(() => openEntry(entry, options)) };
+}
+
+async function openEntry(entry: PlaceEntry, { reading = false }: OpenPlacesOptions): Promise<ObjectStore> {
+  switch (entry.kind) {
+    case "folder":
+      return await openFolder(entry, reading);
+  }
+}
+
+/** A folder that is not there is a disk that is not mounted: it is never made, or its shards would lie elsewhere. */
+async function openFolder(
+  { name, path }: PlaceEntry & { kind: "folder" },
+  reading: boolean,
+): Promise<ObjectStore> {
+  const isFolder = await lstat(path).then(
+    (stat) => stat.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) throw new StorageError("store-unreachable", `${name}: there is no folder ${path}`);
+  const objects = join(path, "objects");
+  if (!reading) return await openFilesystemStore(objects);
+  const { get, stat, list } = await readOnlyStore(objects);
+  return { ...refusing, get, stat, list };
+}
+
+function refuse(): never {
+  throw new StorageError("store-unreachable", "the place was opened for reading alone");
+}
+
+const refusing = {
+  put: async () => refuse(),
+  begin: async () => refuse(),
+  remove: async () => refuse(),
+};
+
+/** Opened at the first call; a failing opening is tried again with the next. */
+function whenUsed(open: () => Promise<ObjectStore>): ObjectStore {
+  let opened: Promise<ObjectStore> | undefined;
+  const store = async (): Promise<ObjectStore> => {
+    opened ??= open();
+    try {
+      return await opened;
+    } catch (error) {
+      opened = undefined;
+      throw error;
+    }
+  };
+  return {
+    put: async (...args) => (await store()).put(...args),
+    begin: async (options) => (await store()).begin(options),
+    async *get(...args) {
+      yield* (await store()).get(...args);
+    },
+    stat: async (name) => (await store()).stat(name),
+    remove: async (name) => (await store()).remove(name),
+    async *list(prefix) {
+      yield* (await store()).list(prefix);
+    },
+  };
+}
+
+/** The provider's objects over its places; undefined where it has none. */
+export async function openPlaced(
+  paths: Pick<HomePaths, "places" | "placements">,
+  earlier: EarlierStore,
+  options: OpenPlacesOptions = {},
+): Promise<PlacedStore | undefined> {
+  const file = readPlacesFile(paths);
+  if (file === undefined || file.places.length === 0) return undefined;
+  const places = file.places.map((entry) => openPlace(entry, options));
+  const { reading = false } = options;
+  const open = reading ? readOnlyStore : openFilesystemStore;
+  const split = new SplitStore({
+    places,
+    keys: splitKeysOf(placementSecret(file)),
+    index: {
+      entries: await open(join(paths.placements, "entries")),
+      leftovers: await open(join(paths.placements, "leftovers")),
+    },
+    ...defaultOf(file),
+  });
+  return new PlacedStore(split, earlier);
+}
+
+/** What the home has settled, while it has places enough for it. */
+function defaultOf({ defaultPlacement, places }: PlacesFile) {
+  const fits = defaultPlacement !== undefined && defaultPlacement.n <= places.length;
+  return fits ? { placement: defaultPlacement } : {};
+}
