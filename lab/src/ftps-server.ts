@@ -1,10 +1,19 @@
 /**
  * A real FTPS server, vsftpd with explicit TLS over a folder, with a certificate of its own for 127.0.0.1. It is started
- * as root, as it needs, and serves its one guest, who has a password, as the machine's user `nobody`.
+ * as root, as it needs, and serves its one guest, who has a password, as a user of the machine that owns nothing.
  */
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Child } from "./child.ts";
@@ -29,9 +38,26 @@ export interface FtpsServer {
   stop(): Promise<void>;
 }
 
-/** `nobody` of every Linux: what the server's guest acts as. */
-const nobody = 65_534;
+/** Users that own nothing, in the order they are looked for. The server wants its guest to have a home that is there. */
+const guests = ["ftp", "nobody", "daemon"];
 const passivePorts = 40;
+
+interface Guest {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+function findGuest(): Guest {
+  const lines = readFileSync("/etc/passwd", "utf8").split("\n");
+  for (const guest of guests) {
+    const [name, , uid, gid, , home] = lines.find((line) => line.startsWith(`${guest}:`))?.split(":") ?? [];
+    if (name !== undefined && home !== undefined && existsSync(home)) {
+      return { name, uid: Number(uid), gid: Number(gid) };
+    }
+  }
+  throw new Error(`none of the users ${guests.join(", ")} has a home`);
+}
 
 /** A certificate for `names`, signed by itself, and its key; as files in `folder`. */
 export function selfSigned(
@@ -63,7 +89,8 @@ export async function startVsftpd(
   const path = join(root, "store");
   mkdirSync(path, { recursive: true });
   chmodSync(root, 0o555);
-  chownSync(path, nobody, nobody);
+  const guest = findGuest();
+  chownSync(path, guest.uid, guest.gid);
   const { certificate, key } = selfSigned(base, options.certificateNames);
   const password = randomBytes(16).toString("hex");
   const [passwords, empty] = [join(base, "passwords"), join(base, "empty")];
@@ -72,9 +99,13 @@ export async function startVsftpd(
   const port = await freePort();
   const passive = await freePort();
   const config = join(base, "vsftpd.conf");
-  writeFileSync(config, configuration({ port, passive, root, passwords, empty, certificate, key }), {
-    mode: 0o600,
-  });
+  writeFileSync(
+    config,
+    configuration({ port, passive, guest: guest.name, root, passwords, empty, certificate, key }),
+    {
+      mode: 0o600,
+    },
+  );
   let child: Child | undefined;
   const start = async (): Promise<void> => {
     const started = new Child(program, [config], { cwd: base, log: join(base, "server.log") });
@@ -103,13 +134,14 @@ export async function startVsftpd(
 function configuration(at: {
   readonly port: number;
   readonly passive: number;
+  readonly guest: string;
   readonly root: string;
   readonly passwords: string;
   readonly empty: string;
   readonly certificate: string;
   readonly key: string;
 }): string {
-  const { port, passive, root, passwords, empty, certificate, key } = at;
+  const { port, passive, guest, root, passwords, empty, certificate, key } = at;
   const settings = {
     listen: "YES",
     listen_address: "127.0.0.1",
@@ -117,7 +149,7 @@ function configuration(at: {
     background: "NO",
     anonymous_enable: "YES",
     local_enable: "NO",
-    ftp_username: "nobody",
+    ftp_username: guest,
     secure_email_list_enable: "YES",
     email_password_file: passwords,
     anon_root: root,
