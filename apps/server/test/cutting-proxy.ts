@@ -63,7 +63,12 @@ export class CuttingProxy {
       }
       if (left > 0) return;
       this.cutCount++;
-      to.end(() => from.destroy());
+      from.pause();
+      // What was written has left by then, where anybody reads.
+      setTimeout(() => {
+        from.destroy();
+        to.destroy();
+      }, 5);
     });
   }
 

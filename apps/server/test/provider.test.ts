@@ -20,6 +20,7 @@ import {
 } from "@chartseal/sharing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { failure, type Member, readOut, source } from "../../../packages/sharing/test/world.ts";
+import type { SendingOptions } from "../src/client/index.ts";
 import { ServedWorld, signerOf } from "./served-world.ts";
 
 const policy = "cardiologist@cedars and physician@cedars";
@@ -53,8 +54,11 @@ function sealing(text: AsyncIterable<Uint8Array>) {
   };
 }
 
-async function byAuthor(text: AsyncIterable<Uint8Array> = source(utf8("an ECG"))): Promise<Deposited> {
-  return await deposit(served.client(), {
+async function byAuthor(
+  text: AsyncIterable<Uint8Array> = source(utf8("an ECG")),
+  sending: SendingOptions = {},
+): Promise<Deposited> {
+  return await deposit(served.client(undefined, { sending }), {
     by: author,
     owner: ana.account,
     namespace: "cedars",
@@ -133,6 +137,7 @@ describe("the journeys", () => {
     Object.assign(provider, { takePayload: taking });
     const { recordId, bytes } = await byAuthor(
       pieces(count, size, (piece) => void hashes.push(sha256(piece))),
+      { resumable: false },
     );
     Reflect.deleteProperty(provider, "takePayload");
     expect(bytes).toBe(count * size);
@@ -261,7 +266,7 @@ describe("what strangers may bring", () => {
     const limits = { dayBytesMax: 250_000, payloadBytesMax: 200_000, addressUploadsMax: 1 };
     const small = await ServedWorld.create({ provider: limits, localKey });
     try {
-      const { provider } = small.client();
+      const { provider } = small.client(undefined, { sending: { resumable: false } });
       const bring = (bytes: number, to = provider) => to.takePayload(source(randomBytes(bytes)));
       await failure("input-invalid", () => bring(200_001));
       // Refused in the middle of far more than sockets hold.

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { ChartsealError, ed25519KeyPairFromSeed, isFamily, randomBytes } from "@chartseal/crypto";
 import { signAdmission } from "@chartseal/ledger";
 import type { NamespaceIdentity } from "@chartseal/oidc";
-import type { HostConfig, HostConfigInput, Role, RoleName } from "@chartseal/server";
+import type { HostConfig, HostConfigInput, Role, RoleName, Staging } from "@chartseal/server";
 import { type Hospital, listNamespaces, readAccount } from "@chartseal/sharing";
 import { openFilesystemStore } from "@chartseal/storage";
 import { openAuditJournal } from "../services/audit-journal.ts";
@@ -39,6 +39,8 @@ const dutyMs = 60_000;
 
 /** How long an upload on which nothing moves is kept. */
 const uploadGraceMs = 86_400_000;
+/** All payloads that are under way together: one of the largest, and as much again. */
+const payloadsBytesMax = 2 ** 41;
 
 /** What a file and the options say together; options win. @throws ChartsealError `input-invalid` */
 export async function serveConfig(options: {
@@ -81,7 +83,8 @@ export async function startServing(session: OwnSession, options: ServeOptions): 
   const { config, version, log, logLevel } = options;
   const token = randomBytes(32);
   const identities = identitiesOf(session);
-  const { home: own, ...made } = await rolesOf(session, { token, identities, config });
+  const stagings = await stagingsOf(session, config);
+  const { home: own, ...made } = await rolesOf(session, { token, identities, config, stagings });
   const host = await startHost({
     config,
     roles: [...chooseRoles(config.roles, made), own],
@@ -94,7 +97,7 @@ export async function startServing(session: OwnSession, options: ServeOptions): 
   });
   const server = { address: host.url, token, pid: process.pid };
   writeServerFile(home.paths, server);
-  const duties = lookAfter({ session, identities, log });
+  const duties = lookAfter({ session, identities, stagings, log });
   const nodes = await driveNodes(session, log);
   const journal = openAuditJournal(home.paths);
   const rota = startRota(session, options.audits ?? rotaDefaults, { journal, log: logged(log, logLevel) });
@@ -125,21 +128,26 @@ function logged(log: ServeOptions["log"], level: ServeOptions["logLevel"]): Serv
 /** Every role that this home can play, and the one for its own commands. */
 async function rolesOf(
   session: OwnSession,
-  parts: { readonly token: Uint8Array; readonly identities: Identities; readonly config: HostConfig },
+  parts: {
+    readonly token: Uint8Array;
+    readonly identities: Identities;
+    readonly config: HostConfig;
+    readonly stagings: Stagings;
+  },
 ): Promise<Partial<Record<RoleName, Role>> & { readonly home: Role }> {
   const { homeRole, ledgerRole, namespaceRole, providerRole } = await import("@chartseal/server");
-  const { token, identities, config } = parts;
+  const { token, identities, config, stagings } = parts;
   const { home, ledger, provider, node, now, validatorSeed, addNamespace } = session;
   const namespace = hospitalsOf(session);
   return {
     ledger: ledgerRole({ ledger }),
-    provider: providerRole({ provider, now, ledger }),
+    provider: providerRole({ provider, now, ledger, staging: stagings.payloads }),
     namespace: namespaceRole({
       namespace,
       names: () => listNamespaces(ledger),
       identity: identities.of,
     }),
-    objects: await heldRole(session, config),
+    objects: await heldRole(session, config, stagings.objects),
     home: homeRole({
       token,
       folder: realpathSync(home.paths.root),
@@ -151,17 +159,37 @@ async function rolesOf(
   };
 }
 
-/** What other providers keep here: a folder for each peer. */
-async function heldRole({ home, provider, now }: OwnSession, { objects }: HostConfig): Promise<Role> {
-  const { objectsRole, Staging } = await import("@chartseal/server");
-  const { held, uploads } = home.paths;
+/** Uploads that are under way: of payloads, and of what other providers keep here. */
+interface Stagings {
+  readonly payloads: Staging;
+  readonly objects: Staging;
+}
+
+async function stagingsOf({ home, now }: OwnSession, { objects }: HostConfig): Promise<Stagings> {
+  const { Staging } = await import("@chartseal/server");
+  const of = (name: string, bytesMax: number): Staging =>
+    new Staging({
+      folder: join(home.paths.uploads, name),
+      now,
+      graceMs: uploadGraceMs,
+      uploadsMax: 1_024,
+      bytesMax: Math.min(bytesMax, Number.MAX_SAFE_INTEGER),
+    });
   const quotas = objects.peers.reduce((bytes, { quotaBytes }) => bytes + quotaBytes, 0);
-  const bytesMax = Math.min(quotas, Number.MAX_SAFE_INTEGER);
-  const folder = join(uploads, "objects");
+  return { payloads: of("payloads", payloadsBytesMax), objects: of("objects", quotas) };
+}
+
+/** What other providers keep here: a folder for each peer. */
+async function heldRole(
+  { home, provider }: OwnSession,
+  { objects }: HostConfig,
+  staging: Staging,
+): Promise<Role> {
+  const { objectsRole } = await import("@chartseal/server");
   return objectsRole({
     peers: objects.peers,
-    storeOf: (account) => openFilesystemStore(join(held, account)),
-    staging: new Staging({ folder, now, graceMs: uploadGraceMs, uploadsMax: 1_024, bytesMax }),
+    storeOf: (account) => openFilesystemStore(join(home.paths.held, account)),
+    staging,
     account: provider.account,
     attest: (erased) => provider.attestErased(erased),
   });
@@ -211,9 +239,10 @@ function identitiesOf(session: OwnSession): Identities {
 function lookAfter(looked: {
   readonly session: OwnSession;
   readonly identities: Identities;
+  readonly stagings: Stagings;
   readonly log: ServeOptions["log"];
 }): { stop(): Promise<void> } {
-  const { session, identities, log } = looked;
+  const { session, identities, stagings, log } = looked;
   let running: Promise<void> = Promise.resolve();
   const tell = (error: unknown, about: object): void => {
     const code = error instanceof ChartsealError ? error.code : "defect";
@@ -224,6 +253,7 @@ function lookAfter(looked: {
     try {
       await session.rollPeriods();
       await session.provider.follow();
+      for (const staging of Object.values(stagings)) await staging.sweep();
     } catch (error) {
       tell(error, {});
     }

@@ -31,7 +31,13 @@ export async function openServedSession(
     held = await takeMembers(home.paths, names, options.waitMs);
     const rules = ledgerRules(pairing, ownGenesis(home));
     const ledger = new HttpLedger({ connection: connection.as("ledger-unreachable"), rules });
-    const provider = new HttpProvider({ connection, account: providerOf(home), ledger });
+    const provider = new HttpProvider({
+      connection,
+      account: providerOf(home),
+      ledger,
+      // On one machine nothing between the two breaks, and a payload need not be written twice.
+      sending: { resumable: false },
+    });
     const { nodes, validator, namespace, addNamespace } = homeClient(connection, {
       nodes: (await readNodes(ledger)).nodes.length,
     });

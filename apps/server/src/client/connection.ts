@@ -104,7 +104,10 @@ export class Connection {
 
   async #askOnce(call: Call): Promise<HttpResponse> {
     const response = await this.#send(call);
-    if (response.status >= 200 && response.status < 300) return response;
+    const isDone = response.status >= 200 && response.status < 300;
+    // Read though there is nothing in it: a connection is not used again before that.
+    if (isDone && call.method === "HEAD") await this.#text(response, 0);
+    if (isDone) return response;
     const value = parse(await this.#text(response, answerBytesMaxDefault));
     const retryAfterSeconds = Number(response.field("retry-after"));
     if (value === undefined && response.status === 429 && retryAfterSeconds > 0) {

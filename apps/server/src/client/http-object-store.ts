@@ -3,7 +3,7 @@
  * store, over a network that cuts, stalls and repeats. A part that was cut is sent again from where the holder stands, in
  * smaller pieces; a reading goes on at the byte where it broke, within the object that it began, or says that it cannot.
  */
-import { ChartsealError, hasCode, toHex } from "@chartseal/crypto";
+import { ChartsealError, toHex } from "@chartseal/crypto";
 import type { ErasedCopySignature } from "@chartseal/sharing";
 import {
   type ByteRange,
@@ -16,6 +16,7 @@ import {
   type StorageErrorCode,
   storageErrorCodes,
 } from "@chartseal/storage";
+import { isCut, waitAgain } from "./attempts.ts";
 import type { Call, Connection } from "./connection.ts";
 import { bytesOf, fieldsOf, listOf, textOf, wholeOf } from "./fields.ts";
 import type { HttpResponse } from "./transport.ts";
@@ -44,8 +45,6 @@ const partBytesDefault = 4 * 1024 * 1024;
 const partBytesMin = 16 * 1024;
 /** Objects up to here go in one request. */
 const wholeBytesMax = 1024 * 1024;
-/** Failures one after the other, with nothing moved between them, after which a call gives up. */
-const attemptsMax = 6;
 const base = "/v1/objects";
 
 export class HttpObjectStore implements ObjectStore {
@@ -178,7 +177,8 @@ function demandRange({ from, toInclusive }: ByteRange): void {
 }
 
 function cutOff(cause?: unknown): ChartsealError {
-  return new ChartsealError("provider-unreachable", "the holder broke off its answer", { cause });
+  const sentence = "the holder broke off its answer";
+  return new ChartsealError("provider-unreachable", sentence, { data: { server: "holder" }, cause });
 }
 
 /** A failure as the store's own. */
@@ -189,14 +189,6 @@ function storageErrorOf(error: unknown): unknown {
   const missing = error.code === "object-missing" || error.data.status === 404;
   const code = isKnown ? (storage as StorageErrorCode) : missing ? "object-missing" : "store-unreachable";
   return new StorageError(code, `the holder: ${error.message}`, { cause: error });
-}
-
-/** What another attempt may mend: a connection that broke or stalled, a server that failed or stops. */
-function isPassing(error: unknown): boolean {
-  if (hasCode(error, "rate-limited")) return true;
-  if (!hasCode(error, "provider-unreachable") || error.data.storage !== undefined) return false;
-  const { status } = error.data;
-  return typeof status !== "number" || status >= 500;
 }
 
 interface OpenedObject {
@@ -221,8 +213,11 @@ class Line {
 
   /** Waits before attempt `failures` + 1. @throws StorageError where another attempt mends nothing, or they were many */
   async pause(error: unknown, failures: number): Promise<void> {
-    if (!isPassing(error) || failures >= attemptsMax) throw storageErrorOf(error);
-    await new Promise((resolve) => setTimeout(resolve, this.#pauseMs * 3 ** (failures - 1)));
+    try {
+      await waitAgain(error, failures, this.#pauseMs);
+    } catch (final) {
+      throw storageErrorOf(final);
+    }
   }
 
   async #again<T>(once: () => Promise<T>, onCut: (() => void) | undefined): Promise<T> {
@@ -390,7 +385,7 @@ class HttpPut implements PutHandle {
       await this.#line.jsonOnce({ method: "PUT", target: contentOf(name), bytes });
       return true;
     } catch (error) {
-      if (isPassing(error)) return false;
+      if (isCut(error)) return false;
       throw storageErrorOf(error);
     }
   }

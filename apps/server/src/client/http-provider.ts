@@ -16,7 +16,9 @@ import type {
 } from "@chartseal/sharing";
 import type { RequestSigner } from "../signature/message.ts";
 import type { Connection } from "./connection.ts";
-import { bytesOf, fieldsOf, listOf, textOf, wholeOf } from "./fields.ts";
+import { bytesOf, type Fields, fieldsOf, listOf, textOf } from "./fields.ts";
+import { fetchPayload, type Ticket } from "./payload-fetching.ts";
+import { pauseMsDefault, type SendingOptions, sendPayload } from "./payload-sending.ts";
 
 export interface HttpProviderOptions {
   /** Signs nothing by itself, or everything with the machine's token. */
@@ -26,6 +28,8 @@ export interface HttpProviderOptions {
   readonly ledger: Ledger;
   /** The member's account, for what must be signed; not needed beside the machine's token. */
   readonly signer?: RequestSigner;
+  /** How payloads are sent and fetched again after a cut. */
+  readonly sending?: SendingOptions;
 }
 
 const spanBytesMax = 4 * 1024 * 1024;
@@ -34,16 +38,18 @@ export class HttpProvider implements Provider {
   readonly account: Uint8Array;
   readonly #connection: Connection;
   readonly #ledger: Ledger;
+  readonly #sending: SendingOptions;
   readonly #named: { readonly signer?: RequestSigner };
 
-  constructor({ connection, account, ledger, signer }: HttpProviderOptions) {
+  constructor({ connection, account, ledger, signer, sending = {} }: HttpProviderOptions) {
     this.account = account;
     this.#connection = connection;
     this.#ledger = ledger;
+    this.#sending = sending;
     this.#named = signer === undefined ? {} : { signer };
   }
 
-  async takePayload(
+  takePayload(
     source: AsyncIterable<Uint8Array>,
     { chunkBytes, placement, regions = placement?.regions ?? [] }: TakeOptions = {},
   ): Promise<{ readonly address: string; readonly bytes: number }> {
@@ -52,9 +58,10 @@ export class HttpProvider implements Provider {
       ...(placement === undefined ? [] : [`placement=${placement.k}of${placement.n}`]),
       ...(regions.length === 0 ? [] : [`regions=${regions.join(",")}`]),
     ];
-    const target = `/v1/provider/payloads${query.length === 0 ? "" : "?"}${query.join("&")}`;
-    const taken = await this.#connection.json({ target, stream: source });
-    return { address: textOf(taken.address, "address"), bytes: wholeOf(taken.bytes, "bytes") };
+    return sendPayload(this.#connection, source, {
+      ...this.#sending,
+      query: `${query.length === 0 ? "" : "?"}${query.join("&")}`,
+    });
   }
 
   async takeHeader(input: {
@@ -87,20 +94,27 @@ export class HttpProvider implements Provider {
 
   async transform(reveal: Reveal): Promise<Transformed> {
     const json = Object.fromEntries(Object.entries(reveal).map(([name, value]) => [name, toHex(value)]));
-    const answer = await this.#connection.json({ target: "/v1/provider/transforms", json });
-    const ticket = toHex(bytesOf(answer.ticket, "ticket", 32));
+    const ask = (): Promise<Fields> => this.#connection.json({ target: "/v1/provider/transforms", json });
+    const answer = await ask();
+    let value = ticketOf(answer);
+    // The same reveal is answered again, with the same T, until its grant lapses.
+    const renew = async (): Promise<void> => {
+      value = ticketOf(await ask());
+    };
+    const ticket = { value: () => value, renew };
+    const pauseMs = this.#sending.pauseMs ?? pauseMsDefault;
     return {
       transform: bytesOf(answer.transform, "transform"),
       header: bytesOf(answer.header, "header"),
       leaves: answer.leaves === null ? this.#spans(ticket) : { list: bytesOf(answer.leaves, "leaves") },
-      payload: (offset, length) => this.#payload(ticket, offset, length),
+      payload: (offset, length) => fetchPayload(this.#connection, ticket, { offset, length, pauseMs }),
     };
   }
 
-  #spans(ticket: string): LeafSource {
+  #spans(ticket: Ticket): LeafSource {
     return {
       span: async (index) => {
-        const target = `/v1/provider/transforms/${ticket}/leaves/${index}`;
+        const target = `/v1/provider/transforms/${ticket.value()}/leaves/${index}`;
         const { leafHashes, proof } = await this.#connection.json({ target, answerBytesMax: spanBytesMax });
         return {
           leafHashes: bytesOf(leafHashes, "leafHashes"),
@@ -108,22 +122,6 @@ export class HttpProvider implements Provider {
         };
       },
     };
-  }
-
-  async *#payload(ticket: string, offset: number, length: number): AsyncGenerator<Uint8Array> {
-    if (length === 0) return;
-    const target = `/v1/provider/transforms/${ticket}/payload?offset=${offset}&length=${length}`;
-    let left = length;
-    for await (const chunk of this.#connection.bytes({ target })) {
-      left -= chunk.length;
-      if (left < 0) break;
-      yield chunk;
-    }
-    if (left !== 0)
-      throw new ChartsealError(
-        "object-altered",
-        "the provider sent another number of bytes than was asked for",
-      );
   }
 
   async takeIssue(input: {
@@ -176,4 +174,8 @@ export class HttpProvider implements Provider {
   #tell(what: string, json: Record<string, string>): Promise<Record<string, unknown>> {
     return this.#connection.json({ target: `/v1/provider/${what}`, json, ...this.#named });
   }
+}
+
+function ticketOf({ ticket }: Fields): string {
+  return toHex(bytesOf(ticket, "ticket", 32));
 }

@@ -8,4 +8,5 @@ export { HttpIdentity, type HttpIdentityOptions } from "./http-identity.ts";
 export { HttpLedger, type HttpLedgerOptions } from "./http-ledger.ts";
 export { HttpNamespace, type HttpNamespaceOptions } from "./http-namespace.ts";
 export { HttpProvider, type HttpProviderOptions } from "./http-provider.ts";
+export type { SendingOptions } from "./payload-sending.ts";
 export { fetchTransport, type HttpRequest, type HttpResponse, type Transport } from "./transport.ts";

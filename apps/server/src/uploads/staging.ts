@@ -159,7 +159,7 @@ export class Staging {
           throw new ChartsealError("input-invalid", `an upload here has at most ${sizeMax} bytes`);
         if (this.#bytes + (at - entry.offset) + chunk.length > this.#options.bytesMax)
           throw busy("the uploads under way fill what there is room for");
-        await writeAt(file, chunk, at);
+        await held(() => writeAt(file, chunk, at));
         at += chunk.length;
         if (at - entry.offset >= syncBytes) await this.#acknowledge(entry, file, at);
       }
@@ -179,14 +179,16 @@ export class Staging {
 
   async #acknowledge(entry: Entry, file: FileHandle, at: number): Promise<void> {
     if (at === entry.offset) return;
-    await file.sync();
-    const offsets = await open(this.#path(entry.id, "offsets"), "a", 0o600);
-    try {
-      await offsets.write(`${at}\n`);
-      await offsets.sync();
-    } finally {
-      await offsets.close();
-    }
+    await held(async () => {
+      await file.sync();
+      const offsets = await open(this.#path(entry.id, "offsets"), "a", 0o600);
+      try {
+        await offsets.write(`${at}\n`);
+        await offsets.sync();
+      } finally {
+        await offsets.close();
+      }
+    });
     this.#bytes += at - entry.offset;
     entry.offset = at;
     entry.touchedMs = this.#options.now();
@@ -341,6 +343,15 @@ async function* until(
     }
   } finally {
     if (!ended) void Promise.resolve(pieces.return?.()).catch(() => {});
+  }
+}
+
+/** A disk that fails or is full is the server's failure, and passes. */
+async function held<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (cause) {
+    throw new ChartsealError("provider-unreachable", "uploads cannot be written here now", { cause });
   }
 }
 

@@ -9,17 +9,20 @@ import type { Provider } from "@chartseal/sharing";
 import { z } from "zod";
 import { begun } from "../../host/begun.ts";
 import type { Role, RoleApp } from "../../host/role.ts";
+import type { Staging } from "../../uploads/staging.ts";
 import { hexOf, hexUpTo } from "../../wire.ts";
 import { AuditAllowance, type AuditLimits, auditDefaults } from "./audit-allowance.ts";
 import { addAudits } from "./audits.ts";
 import { Intake, type IntakeLimits, intakeDefaults } from "./intake.ts";
-import { placingOf, placingQuery } from "./placing-query.ts";
+import { addPayloads, addUploads } from "./payloads.ts";
 import { Tickets } from "./tickets.ts";
 
 export interface ProviderRoleOptions {
   readonly provider: Provider;
   readonly now: () => number;
   readonly limits?: Partial<IntakeLimits & AuditLimits>;
+  /** Where uploads that can be resumed wait; without it there are none. */
+  readonly staging?: Staging;
   /** By which what an audit costs is known beforehand; without it audits are not bounded. */
   readonly ledger?: Ledger;
 }
@@ -30,14 +33,17 @@ const sealedAnswerBytesMax = 256 * 1024;
 
 export function providerRole(options: ProviderRoleOptions): Role {
   const { provider, now } = options;
-  const { ledger, limits } = options;
-  const intake = new Intake({ ...intakeDefaults, ...limits }, now);
+  const { ledger, limits, staging } = options;
+  const intakeLimits = { ...intakeDefaults, ...limits };
+  const { payloadBytesMax } = intakeLimits;
+  const intake = new Intake(intakeLimits, now);
   const allowance = ledger && new AuditAllowance(ledger, { ...auditDefaults, ...limits }, now);
   return {
     name: "provider",
     register(app) {
       addAccount(app, provider);
       addPayloads(app, provider, intake);
+      if (staging !== undefined) addUploads(app, { provider, staging, intake, payloadBytesMax });
       addHeaders(app, provider);
       addRelay(app, provider);
       addTransforms(app, provider, new Tickets(now));
@@ -55,49 +61,6 @@ function addAccount(app: RoleApp, provider: Provider): void {
     response: { 200: z.strictObject({ account: hexOf(20) }) },
   };
   app.get("/", { config: { access: "open" }, schema }, async () => ({ account: toHex(provider.account) }));
-}
-
-function addPayloads(app: RoleApp, provider: Provider, intake: Intake): void {
-  const schema = {
-    summary: "Takes a sealed payload, application/octet-stream; nothing of it stays where it breaks off",
-    querystring: z.strictObject({
-      chunkBytes: z.coerce
-        .number()
-        .int()
-        .min(64)
-        .max(2 ** 20)
-        .optional(),
-      ...placingQuery,
-    }),
-    response: { 201: z.strictObject({ address: z.string(), bytes: z.int() }) },
-  };
-  app.post(
-    "/payloads",
-    { config: { access: "open", streams: true, cost: 10 }, schema },
-    async (request, reply) => {
-      const source = request.body;
-      if (!(source instanceof Readable))
-        throw new ChartsealError("input-invalid", "a payload is a stream of bytes");
-      const { chunkBytes, ...placing } = request.query;
-      const address = request.signer?.kind === "local" ? undefined : request.ip;
-      try {
-        // Ending early must not cut the connection: the refusal goes back on it.
-        const passing = intake.through(source.iterator({ destroyOnReturn: false }), address);
-        const { address: at, bytes } = await provider.takePayload(passing, {
-          ...(chunkBytes === undefined ? {} : { chunkBytes }),
-          ...placingOf(placing),
-        });
-        reply.code(201);
-        return { address: at, bytes };
-      } catch (error) {
-        // What is still on its way is not waited for.
-        if (!request.raw.complete) reply.header("connection", "close");
-        if (request.raw.destroyed && !request.raw.complete)
-          throw new ChartsealError("input-invalid", "the payload broke off", { cause: error });
-        throw error;
-      }
-    },
-  );
 }
 
 function addHeaders(app: RoleApp, provider: Provider): void {
