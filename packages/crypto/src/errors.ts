@@ -33,6 +33,7 @@ export const errorCodes = {
   "emergency-missing": ["refused", "No emergency in force allows this."],
   "proxy-missing": ["refused", "No appointment as proxy in force allows this."],
   "identity-refused": ["refused", "The identity provider, or the namespace, does not confirm this identity."],
+  "record-held": ["refused", "The record must be kept: a hold stands, or a time that is not over."],
   "quota-exceeded": ["refused", "More bytes are stored, or would be, than was agreed."],
   "peer-unknown": ["refused", "This holder keeps nothing for that account."],
   "issue-refused": ["refused", "The authority does not issue this key."],

@@ -332,6 +332,21 @@ export const actionTable = {
   "open-audit": [125, struct({ provider: account, nonceHash: hash32 })],
   /** By who opened it. */
   "record-audit": [126, struct({ auditId: hash32, ...auditResult })],
+  /** Keep: the namespace's under whose rule it was deposited. Erase: the owner's. The other part's time is null. */
+  "set-retention": [
+    135,
+    struct({
+      recordId: hash32,
+      part: oneOf("keep", "erase"),
+      keepUntilMs: optional(uint),
+      eraseAfterMs: optional(uint),
+    }),
+  ],
+  /** By the same namespace, or with a vote. */
+  "place-hold": [136, struct({ recordId: hash32, holdId: hash32, reason: text(256) })],
+  "lift-hold": [137, struct({ recordId: hash32, holdId: hash32, reason: text(256) })],
+  /** By the record's provider. */
+  "erase-due": [138, struct({ recordId: hash32 })],
 } as const;
 
 type Table = typeof actionTable;

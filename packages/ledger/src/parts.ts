@@ -18,6 +18,8 @@ const admitted: readonly string[] = [
   "register-namespace",
   "register-node",
   "open-committee-change",
+  "place-hold",
+  "lift-hold",
   ...voted,
 ];
 

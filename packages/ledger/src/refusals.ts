@@ -184,6 +184,11 @@ export const refusalTable = {
     "input-invalid",
     "No audit found this record failed, or this one cannot take it back.",
   ],
+  "record-held": [180, "record-held", "A hold on the record stands: it cannot be erased or re-encrypted."],
+  "record-kept": [181, "record-held", "The record must be kept for a time that is not over."],
+  "retention-invalid": [182, "input-invalid", "The time is too far ahead, or the other party's to set."],
+  "hold-invalid": [183, "input-invalid", "No such hold stands, it stands already, or there are too many."],
+  "erasure-not-due": [184, "input-invalid", "The owner set no time for the erasure, or it has not come."],
 } as const satisfies Record<string, readonly [number, ErrorCode, string]>;
 
 export type RefusalName = keyof typeof refusalTable;

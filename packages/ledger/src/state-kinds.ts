@@ -346,6 +346,10 @@ export const entries = {
   audit: entry(50, auditCodec),
   /** Key: provider, of its last recorded audit; or record id, of the last audit that found it failed. */
   auditMark: entry(51, auditMarkCodec),
+  /** Key: record id. Until when it must be kept, and from when on it is to be erased, in block time. */
+  retention: entry(56, struct({ keepUntilMs: optional(uint), eraseAfterMs: optional(uint), height: uint })),
+  /** Key: record id. Holds in force; `by`: the account that placed it. */
+  holds: entry(57, listOf(struct({ holdId: hash32, by: account, height: uint }), 16)),
 } as const;
 
 export type AccountValue = EntryValue<typeof entries.account>;
@@ -367,6 +371,8 @@ export type RecoveryWaysValue = EntryValue<typeof entries.recoveryWays>;
 export type RecoveryValue = EntryValue<typeof entries.recovery>;
 export type ResidencyValue = EntryValue<typeof entries.residency>;
 export type PlacementValue = EntryValue<typeof entries.placement>;
+export type RetentionValue = EntryValue<typeof entries.retention>;
+export type HoldsValue = EntryValue<typeof entries.holds>;
 export type AuditValue = EntryValue<typeof entries.audit>;
 export type LogValue = EntryValue<typeof entries.log>;
 export type SessionName = ValueOf<typeof session>;
@@ -411,6 +417,8 @@ export const lists = {
   proxiesOfAccount: 17,
   /** Key provider; ids of recorded audits. */
   auditsOfProvider: 20,
+  /** Key none; records that their owner once gave a time to be erased. */
+  toErase: 22,
 } as const;
 export type List = (typeof lists)[keyof typeof lists];
 

@@ -5,6 +5,7 @@ import { access } from "./refusals/access.ts";
 import { audits } from "./refusals/audits.ts";
 import { changes, faults } from "./refusals/committee.ts";
 import { beforeKeys, committee, general } from "./refusals/general.ts";
+import { keeping } from "./refusals/keeping.ts";
 import { namespaces } from "./refusals/namespaces.ts";
 import { records } from "./refusals/records.ts";
 import { recovery } from "./refusals/recovery.ts";
@@ -32,6 +33,7 @@ const cases = [
   ...special,
   ...residency,
   ...audits,
+  ...keeping,
 ];
 
 for (const [name, how, make] of cases) {

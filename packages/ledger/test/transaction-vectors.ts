@@ -227,6 +227,10 @@ export const vectorActions: readonly Action[] = [
     failed: [recordId],
     mended: [],
   },
+  { kind: "set-retention", recordId, part: "keep", keepUntilMs: 1_900_000_000_000, eraseAfterMs: null },
+  { kind: "place-hold", recordId, holdId: bytes32("hold"), reason: "a lawsuit" },
+  { kind: "lift-hold", recordId, holdId: bytes32("hold"), reason: "settled" },
+  { kind: "erase-due", recordId },
 ];
 
 /** The whole file, hex for bytes. */

@@ -11,7 +11,7 @@ import { emptyKey, entries, load, save } from "../state-kinds.ts";
 import { decodeTransaction } from "../transaction.ts";
 import { demandNewKey, giveKey, keysOf } from "./account-keys.ts";
 import { demandAdmission } from "./admissions.ts";
-import { erase } from "./erase.ts";
+import { knownRecord, markErased, ownRecord } from "./records.ts";
 import { revoke } from "./revoke.ts";
 import { type Rule, type Setting, signerOf } from "./setting.ts";
 
@@ -22,10 +22,10 @@ export const raiseEra: Rule<"raise-era"> = (setting, { lostHeight, lostHash, tom
   save(state, entries.era, emptyKey, { era: era + 1, lostHeight, lostHash, height: block.height });
 };
 
-type TombstoneAction = ActionOf<"erase" | "revoke" | "replace-key">;
+type TombstoneAction = ActionOf<"erase" | "erase-due" | "revoke" | "replace-key">;
 
 function isTombstone(action: Action): action is TombstoneAction {
-  return action.kind === "erase" || action.kind === "revoke" || action.kind === "replace-key";
+  return ["erase", "erase-due", "revoke", "replace-key"].includes(action.kind);
 }
 
 /** A lost revocation, erasure or replacement of a key; its sequence number was of the lost tail and is not asked for. */
@@ -45,7 +45,7 @@ function applyTombstone(setting: Setting, bytes: Uint8Array): void {
   demand(signed, "signature-invalid");
   const again = { ...setting, transaction, signer: { account, value } };
   demand(isTombstone(action), "malformed");
-  if (action.kind === "erase") unlessSo(() => erase(again, action));
+  if (action.kind === "erase" || action.kind === "erase-due") unlessSo(() => eraseAgain(again, action));
   else if (action.kind === "replace-key") unlessSo(() => replaceAgain(again, action));
   else if (action.attributes.length === 0) unlessSo(() => revoke(again, action));
   else {
@@ -53,6 +53,14 @@ function applyTombstone(setting: Setting, bytes: Uint8Array): void {
       unlessSo(() => revoke(again, { ...action, attributes: [attribute] }));
     }
   }
+}
+
+/** The bytes are gone: a hold that the lost tail had lifted, or that came after it, brings nothing back. */
+function eraseAgain(setting: Setting, { kind, recordId }: ActionOf<"erase" | "erase-due">): void {
+  const record = kind === "erase" ? ownRecord(setting, recordId) : knownRecord(setting.state, recordId);
+  const isProviders = equalBytes(record.provider, signerOf(setting).account);
+  demand(kind === "erase" || isProviders, "role-missing");
+  markErased(setting, recordId, record);
 }
 
 /** A lost device must not come back; what was open against its key was open before the loss and ends with the era. */

@@ -21,6 +21,9 @@ export const outcomes = {
   certified: 32,
   placed: 40,
   repaired: 41,
+  retained: 50,
+  held: 51,
+  lifted: 52,
 } as const;
 export type Outcome = keyof typeof outcomes;
 
@@ -68,4 +71,10 @@ export function saveLogged(
   });
   const logHash = nextLogHash(record.logHash, identifier, code);
   save(state, entries.record, recordId, { ...record, logCount: record.logCount + 1, logHash });
+}
+
+/** Erased in this block, by this transaction. @throws Refusal `record-erased` where it was before */
+export function markErased(setting: Setting, recordId: Uint8Array, record: RecordValue): void {
+  demand(record.erasedHeight === null, "record-erased");
+  saveLogged(setting, recordId, { ...record, erasedHeight: setting.block.height }, "erased");
 }

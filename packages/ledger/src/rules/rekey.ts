@@ -4,6 +4,7 @@
  */
 import { equalBytes } from "@chartseal/crypto";
 import { demand } from "../refusals.ts";
+import { demandFree } from "./keeping.ts";
 import { digestOf, ownRecord, saveLogged } from "./records.ts";
 import type { Rule } from "./setting.ts";
 import { demandStored } from "./storage.ts";
@@ -14,6 +15,8 @@ export const rekey: Rule<"rekey"> = (setting, action) => {
   const record = ownRecord(setting, recordId);
   demand(record.erasedHeight === null, "record-erased");
   demand(version === record.version + 1, "record-version");
+  // A new payload would end what the author's signature proves of this one, and the old one is destroyed.
+  if (statement !== null) demandFree(setting, recordId);
   writtenPolicy(setting.state, policy);
   const current = statement ?? record.current;
   const same = equalBytes(current.metadataCommitment, record.statement.metadataCommitment);

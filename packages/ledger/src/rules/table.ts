@@ -10,6 +10,7 @@ import { erase } from "./erase.ts";
 import { eraseCertificate } from "./erase-certificate.ts";
 import { extendNamespace } from "./extend-namespace.ts";
 import { finishRecovery } from "./finish-recovery.ts";
+import { eraseDue, liftHold, placeHold, setRetention } from "./keeping.ts";
 import { keyIssued } from "./key-issued.ts";
 import {
   keygenAnswer,
@@ -100,4 +101,8 @@ export const rules: { readonly [K in ActionKind]: Rule<K> } = {
   "record-repair": recordRepair,
   "open-audit": openAudit,
   "record-audit": recordAudit,
+  "set-retention": setRetention,
+  "place-hold": placeHold,
+  "lift-hold": liftHold,
+  "erase-due": eraseDue,
 };
