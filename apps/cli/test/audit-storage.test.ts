@@ -63,6 +63,27 @@ describe("by hand", () => {
     expect(text.out).toContain("1 record failed");
   });
 
+  test("the journal drops a run when later ones found all of its records good, and no other", async () => {
+    const journal = openAuditJournal(openHome(place.home).paths);
+    const add = async (atMs: number, outcomes: Readonly<Record<string, "held" | "failed">>) => {
+      const records = Object.entries(outcomes).map(([recordId, outcome]) => {
+        return { recordId, version: 1, outcome, chunks: 1, wrong: [], code: null };
+      });
+      const hex = { provider: "00".repeat(20), seedHash: "00".repeat(32), nonce: "00".repeat(32) };
+      await journal.add({ ...hex, auditId: null, seedHeight: atMs, atMs, challenges: 1, records });
+    };
+    const [a, b] = ["aa".repeat(32), "bb".repeat(32)] as const;
+    await add(1, { [a]: "held", [b]: "held" });
+    await add(2, { [a]: "held" });
+    for (let atMs = 3; atMs < 20; atMs++) await add(atMs, { [a]: "held", [b]: "failed" });
+    // The first alone knows when b was good; the second knows nothing that is not known better.
+    expect(readdirSync(join(place.home, "audits"))).toHaveLength(18);
+    for (const reader of [journal, openAuditJournal(openHome(place.home).paths)]) {
+      expect(await reader.lastGoodAudit(fromHex(b))).toMatchObject({ seedHeight: 1 });
+      expect(await reader.lastGoodAudit(fromHex(a))).toMatchObject({ seedHeight: 19 });
+    }
+  });
+
   test("leaf hashes that are gone are made again beside the home's bytes", async () => {
     rmSync(join(place.home, "provider", "leaves"), { recursive: true });
     const before = treeHash(join(place.home, "provider"));
@@ -161,8 +182,9 @@ describe("under serve", () => {
       // With the home's own ledger, beside its server.
       const beside = await cli("audit", "storage", "--provider", serving.address);
       expect(beside.json().failed).toHaveLength(1);
-      // Recording takes the provider's key, which the server has; a member records with its own.
-      expect((await cli("audit", "storage", "--record")).json().error.code).toBe("home-busy");
+      // The provider's key is the server's, which signs for it; a member records with its own.
+      expect((await cli("audit", "storage", "--record")).json().failed).toHaveLength(1);
+      expect((await cli("status")).json()).toMatchObject({ failedAudits: 1, alerts: 1 });
       expect((await cli("audit", "storage", "--record", "--as", "alice")).json().failed).toHaveLength(1);
     } finally {
       await serving.stop();

@@ -19,9 +19,11 @@ export {
 } from "./audit/journal.ts";
 export { type AuditPlace, auditLine, auditRecord, type RecordAudit } from "./audit/record.ts";
 export {
+  type Auditor,
   type AuditRun,
   type AuditRunOptions,
   auditAndMend,
+  auditorActions,
   challengesDefault,
   countAudited,
   journalRun,

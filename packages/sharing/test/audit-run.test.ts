@@ -8,6 +8,7 @@ import {
   type AuditRunOptions,
   auditAndMend,
   countAudited,
+  currentBody,
   erase,
   type Identity,
   type JournalRun,
@@ -208,4 +209,15 @@ test("an erased record is passed over, and so is an audit that is told to stop",
   });
   const stopped = await runAudit(world.surroundings, options({ signal: AbortSignal.abort() }));
   expect(stopped.records).toEqual([]);
+});
+
+test("a provider signs an audit's words for its operator, and no others", async () => {
+  const nonceHash = randomBytes(32);
+  const opening = { kind: "open-audit", provider: world.provider.account, nonceHash } as const;
+  const { identifier } = await world.provider.submitAudit(await currentBody(world, opening));
+  expect(await readEntry(world.ledger, entries.audit, identifier)).toMatchObject({
+    auditor: world.provider.account,
+  });
+  const other = await currentBody(world, { kind: "erase", recordId: ids()[0]! });
+  await failure("input-invalid", async () => await world.provider.submitAudit(other));
 });

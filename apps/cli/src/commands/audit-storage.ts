@@ -1,6 +1,6 @@
 /** audit storage: whether a provider still has what it took, by random chunks; anyone may, with no key. */
-import { ChartsealError, hasCode } from "@chartseal/crypto";
-import { AccountWriter, type AuditRunOptions, challengesDefault } from "@chartseal/sharing";
+import { ChartsealError } from "@chartseal/crypto";
+import { AccountWriter, type Auditor, challengesDefault } from "@chartseal/sharing";
 import type { Command } from "commander";
 import {
   auditStorage,
@@ -16,7 +16,7 @@ import { type Progress, progressBar } from "../progress.ts";
 import { reading, writing } from "../run.ts";
 import { openAuditJournal } from "../services/audit-journal.ts";
 import { type AuditedProvider, ledgerAt, ownProvider, providerAt } from "../services/audited-provider.ts";
-import { memberOf, ownSession, type ReadSession, type Session } from "../services/session.ts";
+import { memberOf, type ReadSession, type Session } from "../services/session.ts";
 import { example, wholeNumberOf } from "./shared.ts";
 
 interface Given {
@@ -86,7 +86,7 @@ async function audited(
   session: ReadSession,
   asked: Asked,
   provider: AuditedProvider,
-  recordedBy?: AuditRunOptions["recordedBy"],
+  recordedBy?: Auditor,
 ): Promise<StorageAudited> {
   try {
     const { pairing, ledger, now, home } = session;
@@ -106,25 +106,12 @@ function recorded(globals: Globals, asked: Asked): Promise<StorageAudited> {
     await checkRecords(session, optionsOf(asked).records);
   };
   return writing(globals, { members: as === undefined ? [] : [as], check }, async (session) => {
-    const by = as === undefined ? providerAuditor(session) : memberAuditor(session, as);
+    const by = as === undefined ? session.auditor : memberAuditor(session, as);
     return await audited(globals, session, asked, await providerOf(session, asked.given), by);
   });
 }
 
-/** @throws ChartsealError `home-busy` where a server has the provider's key */
-function providerAuditor(session: Session): NonNullable<AuditRunOptions["recordedBy"]> {
-  try {
-    return ownSession(session).provider.auditor;
-  } catch (error) {
-    if (!hasCode(error, "home-busy")) throw error;
-    throw new ChartsealError("home-busy", error.message, {
-      hint: "It audits by itself (serve --audit-every); or record in a member's name, with --as.",
-      cause: error,
-    });
-  }
-}
-
-function memberAuditor(session: Session, name: string): NonNullable<AuditRunOptions["recordedBy"]> {
+function memberAuditor(session: Session, name: string): Auditor {
   const { keys } = memberOf(session, name);
   return { account: keys.account, writer: new AccountWriter(session, keys) };
 }

@@ -155,6 +155,7 @@ async function rolesOf(
       namespace,
       addNamespace,
       admit: async (body) => signAdmission(validatorSeed, body),
+      submitAudit: (body) => provider.submitAudit(body),
     }),
   };
 }

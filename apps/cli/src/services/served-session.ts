@@ -4,9 +4,9 @@
  * own genesis, as on any other machine.
  */
 import { ChartsealError, equalBytes, fromHex, loadPairing } from "@chartseal/crypto";
-import { accountOf, chainIdOf, decodeGenesis, ledgerRules } from "@chartseal/ledger";
+import { type Action, accountOf, chainIdOf, decodeGenesis, ledgerRules } from "@chartseal/ledger";
 import { HttpLedger, HttpProvider, homeClient } from "@chartseal/server/client";
-import { readNodes } from "@chartseal/sharing";
+import { currentBody, readNodes } from "@chartseal/sharing";
 import type { Home } from "../home/home.ts";
 import { takeMembers } from "./home-lock.ts";
 import type { LiveServer } from "./server-file.ts";
@@ -38,7 +38,7 @@ export async function openServedSession(
       // On one machine nothing between the two breaks, and a payload need not be written twice.
       sending: { resumable: false },
     });
-    const { nodes, validator, namespace, addNamespace } = homeClient(connection, {
+    const { nodes, validator, namespace, addNamespace, submitAudit } = homeClient(connection, {
       nodes: (await readNodes(ledger)).nodes.length,
     });
     const members = await openMembers(home, { pairing, ledger, names, vaults });
@@ -51,7 +51,9 @@ export async function openServedSession(
         release();
       }
     };
-    const services = { provider, nodes, namespace, addNamespace, validators: [validator] };
+    const submit = async (action: Action) => await submitAudit(await currentBody({ ledger, now }, action));
+    const auditor = { account: provider.account, writer: { submit } };
+    const services = { provider, auditor, nodes, namespace, addNamespace, validators: [validator] };
     return { home, pairing, ledger, now, members, close, ...services };
   } catch (error) {
     release();

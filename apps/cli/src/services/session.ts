@@ -19,6 +19,7 @@ import { type Head, type Ledger, ledgerRules } from "@chartseal/ledger";
 import { type HomeLock, openEmbedded, openEmbeddedReader, takeHomeLock } from "@chartseal/ledger/embedded";
 import {
   type Admitter,
+  type Auditor,
   type AuthorityNode,
   type Hospital,
   HospitalNamespace,
@@ -68,6 +69,8 @@ export interface Session extends ReadSession {
   /** The home's own validator, which admits what needs a vote. */
   readonly validators: readonly Admitter[];
   readonly provider: Provider;
+  /** The home's provider as one who records audits. */
+  readonly auditor: Auditor;
   readonly nodes: readonly AuthorityNode[];
   readonly members: readonly SessionMember[];
   namespace(name: string): Promise<Hospital | undefined>;
@@ -200,6 +203,7 @@ async function assemble(
     vault,
     validatorSeed,
     provider,
+    auditor: provider.auditor,
     members,
     namespace,
     hospital: namespace,

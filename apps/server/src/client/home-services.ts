@@ -31,6 +31,8 @@ export interface HomeClient {
   readonly validator: Admitter;
   namespace(name: string): Promise<Hospital | undefined>;
   addNamespace(name: string): Promise<void>;
+  /** The home's provider signs and submits this body of an audit. */
+  submitAudit(body: Uint8Array): Promise<Submitted>;
 }
 
 /** `connection` signs with the token. */
@@ -53,6 +55,7 @@ export function homeClient(connection: Connection, options: { readonly nodes: nu
     async addNamespace(name) {
       await ask("namespaces", { name });
     },
+    submitAudit: async (body) => submittedOf(await ask("audits", { body: toHex(body) })),
   };
 }
 

@@ -13,6 +13,7 @@ import {
   toHex,
 } from "@chartseal/crypto";
 import {
+  type ActionKind,
   type AlertKind,
   alertKinds,
   auditNonceHash,
@@ -26,13 +27,22 @@ import type { AccountWriter } from "../submit.ts";
 import type { AuditJournal, JournalRun } from "./journal.ts";
 import { type AuditPlace, auditLine, auditRecord, type RecordAudit } from "./record.ts";
 
+/** Who records: an account, and what signs and submits in its name. */
+export interface Auditor {
+  readonly account: Uint8Array;
+  readonly writer: Pick<AccountWriter, "submit">;
+}
+
+/** What an auditor says on the ledger; a service signs nothing else for whoever audits in its name. */
+export const auditorActions: readonly ActionKind[] = ["open-audit", "record-audit", "alert"];
+
 export interface AuditRunOptions {
   readonly provider: Pick<Provider, "audit" | "account">;
   readonly records: readonly Uint8Array[];
   /** Chunks asked for of each record; 460 find a loss of 1 % with 99 %. */
   readonly challenges: number;
   /** Who records the run on the ledger; absent: nothing is recorded, and the seed is the last block. */
-  readonly recordedBy?: { readonly account: Uint8Array; readonly writer: AccountWriter };
+  readonly recordedBy?: Auditor;
   readonly journal?: AuditJournal;
   /** Of a provider that audits itself: what nobody else can look at, header and shards. Throws where it is not whole. */
   readonly checkOwn?: (recordId: Uint8Array) => Promise<void>;

@@ -5,6 +5,7 @@
  */
 import { ChartsealError, equalBytes, parsePolicy, signingPolicy } from "@chartseal/crypto";
 import {
+  decodeBody,
   decodeTransaction,
   encodeTransaction,
   type Submitted,
@@ -13,6 +14,7 @@ import {
   verifyOneTime,
 } from "@chartseal/ledger";
 import type { AuditChallenge } from "../audit/challenge.ts";
+import { type Auditor, auditorActions } from "../audit/run.ts";
 import type {
   ErasedCopySignature,
   Provider,
@@ -24,7 +26,7 @@ import type {
 } from "../parties.ts";
 import { provesPolicy } from "../signing.ts";
 import { requireRecord } from "../state.ts";
-import { type AccountWriter, refusalForUsers } from "../submit.ts";
+import { refusalForUsers } from "../submit.ts";
 import { answerAudit, checkShards, checkStoredHeader } from "./audit.ts";
 import { takeIssue } from "./custody.ts";
 import { destroyRecord, dropReplaced, follow } from "./follow.ts";
@@ -74,8 +76,18 @@ export class StorageProvider implements Provider {
   }
 
   /** Who records a provider's audits of itself: its one writer. */
-  get auditor(): { readonly account: Uint8Array; readonly writer: AccountWriter } {
+  get auditor(): Auditor {
     return { account: this.account, writer: this.#self.writer };
+  }
+
+  /**
+   * Signs and submits what an audit in this provider's name says, and nothing else.
+   * @throws ChartsealError `input-invalid`
+   */
+  async submitAudit(body: Uint8Array): Promise<Submitted> {
+    if (auditorActions.includes(decodeBody(body).action.kind))
+      return await this.#self.writer.submitBody(body);
+    throw new ChartsealError("input-invalid", "this is no word of an audit");
   }
 
   /** For a provider's audit of itself: header and shards. @throws ChartsealError `object-missing`, `object-altered`, `header-altered` */

@@ -21,6 +21,8 @@ export interface HomeServices {
   addNamespace(name: string): Promise<void>;
   /** The validator's vote for what a body asks. */
   admit(body: Uint8Array): Promise<Admission>;
+  /** The provider says what an audit in its name says. */
+  submitAudit(body: Uint8Array): Promise<Submitted>;
 }
 
 const access = { access: "local" } as const;
@@ -43,6 +45,7 @@ export function homeRole(services: HomeServices): Role {
       addNamespaces(app, services);
       addVouching(app, services);
       addAdmissions(app, services);
+      addAudits(app, services);
     },
     health: async () => ({}),
   };
@@ -168,4 +171,15 @@ function addAdmissions(app: RoleApp, services: HomeServices): void {
     const { validator, signature } = await services.admit(fromHex(request.body.body));
     return { validator: toHex(validator), signature: toHex(signature) };
   });
+}
+
+function addAudits(app: RoleApp, services: HomeServices): void {
+  const schema = {
+    summary: "The home's provider signs and submits what an audit in its name says",
+    body: z.strictObject({ body: hexUpTo(transactionBytesMax) }),
+    response: { 200: submitted },
+  };
+  app.post("/audits", { config: access, schema }, async (request) =>
+    plain(await services.submitAudit(fromHex(request.body.body))),
+  );
 }
