@@ -219,6 +219,26 @@ async function copied(split: SplitStore): Promise<MemoryStore> {
   return copy;
 }
 
+/** The erasure comes while the payload is on its way from the earlier store to the places: it must not come back. */
+test("a record that is erased while it is being moved is gone when both have ended", async () => {
+  world.provider = world.newProvider({ ...world.stores, objects: earlier });
+  const { recordId } = await world.byOwner(ana, { policy, text: "z".repeat(2_000_000) });
+  const { address } = await requireRecord(world.ledger, recordId);
+  world.provider = world.newProvider({ ...world.stores, objects: placed, placed });
+  // The shards are written, and committed only after the erasure has looked for what there is.
+  const put = placed.split.put.bind(placed.split);
+  placed.split.put = async (name, bytes, options) => {
+    if (name !== address) return await put(name, bytes, options);
+    const held: Uint8Array[] = [];
+    for await (const part of bytes) held.push(part);
+    await erase(world, { owner: ana, recordId });
+    return await put(name, source(...held), options);
+  };
+  await world.provider.repair(recordId).catch(() => {});
+  expect(disks.map(({ objects }) => objects.size)).toEqual([0, 0, 0]);
+  expect(earlier.objects.size).toBe(0);
+});
+
 test("what was stored before there were places is read where it lies, and divided by a repair", async () => {
   world.provider = world.newProvider({ ...world.stores, objects: earlier });
   const { recordId } = await world.byOwner(ana, { policy, text: "from before" });

@@ -240,3 +240,21 @@ it("a range reads the blocks that it needs and no others", async () => {
   await collect(store.get("a", { from, toInclusive: from + 100 }));
   expect(asked).toEqual([`${7 * sealed}-${8 * sealed - 1}`]);
 });
+
+it("ten of sixteen: any six places may be gone, and a seventh is one too many", async () => {
+  const many = await openWorld({ count: 16, blockBytes, placement: { k: 10, n: 16 } });
+  try {
+    await many.store.put("a", source(bytes));
+    for (let round = 0; round < 4; round++) {
+      for (const mood of many.moods) mood.down = false;
+      for (let gone = 0; gone < 6; gone++) many.moods[(round * 5 + gone * 3) % 16]!.down = true;
+      expect(Buffer.compare(await collect(many.store.get("a")), bytes)).toBe(0);
+    }
+    many.moods.find(({ down }) => !down)!.down = true;
+    await expect(collect(many.store.get("a"))).rejects.toEqual(
+      coded("store-unreachable", /9 of the 10 shards/),
+    );
+  } finally {
+    await rm(many.folder, { recursive: true, force: true });
+  }
+});

@@ -232,6 +232,15 @@ export async function dropReplaced(self: ProviderSelf, recordId: Uint8Array): Pr
   }
 }
 
+/** What an erasure or a new payload overtook while the record was being repaired. */
+export async function dropOvertaken(self: ProviderSelf, recordId: Uint8Array): Promise<void> {
+  const { ledger } = self.surroundings;
+  const record = await readEntry(ledger, entries.record, recordId);
+  if (record === undefined) return;
+  if (record.erasedHeight === null) await dropReplaced(self, recordId);
+  else await destroyRecord(self, recordId);
+}
+
 /**
  * Header first: a payload without its header opens for those alone who already hold its file key. The payload last: while
  * it is there, something is left to do.

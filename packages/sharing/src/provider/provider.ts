@@ -29,7 +29,7 @@ import { requireRecord } from "../state.ts";
 import { refusalForUsers } from "../submit.ts";
 import { answerAudit, checkShards, checkStoredHeader } from "./audit.ts";
 import { takeIssue } from "./custody.ts";
-import { destroyRecord, dropReplaced, follow } from "./follow.ts";
+import { destroyRecord, dropOvertaken, dropReplaced, follow } from "./follow.ts";
 import {
   type RepairedRecord,
   type RepairRecordOptions,
@@ -132,8 +132,13 @@ export class StorageProvider implements Provider {
   }
 
   /** Makes a record's lost shards again, moves what may not lie where it does, and says so on the ledger. */
-  repair(recordId: Uint8Array, options?: RepairRecordOptions): Promise<RepairedRecord> {
-    return this.#self.inTurn(() => repairRecord(this.#self, recordId, options));
+  async repair(recordId: Uint8Array, options?: RepairRecordOptions): Promise<RepairedRecord> {
+    // Not in a turn: a large record takes hours, and nobody waits for it. What was erased meanwhile goes again.
+    try {
+      return await repairRecord(this.#self, recordId, options);
+    } finally {
+      await this.#self.inTurn(() => dropOvertaken(this.#self, recordId));
+    }
   }
 
   /** Deletes the keys of emergencies and proxies that are over: time alone ends them, so no block says so. */
