@@ -137,6 +137,7 @@ export async function deposit(
   // The ledger asks an owner; an author's deposit is anonymous, so here its own client does.
   await checkWays(ledger, by.account);
   const placement = await placementFor(ledger, options);
+  if (Object.keys(placement).length > 0) await provider.demandRoom?.(placement);
   const committee = await readCommittee(ledger, pairing);
   const sealed = sealPayload({
     source: counted(options.source, options.onProgress),

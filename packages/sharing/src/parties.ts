@@ -79,6 +79,8 @@ export interface Provider extends Auditable {
   readonly account: Uint8Array;
   /** True where `takePayload` holds no piece after it asked for the next, so that the source may lend its memory. */
   readonly takesLent?: boolean;
+  /** Refuses what `takePayload` would refuse before its first byte, so that nothing is sealed and sent in vain. */
+  demandRoom?(options: TakeOptions): Promise<void>;
   /** Takes a sealed payload as a stream; a source that fails leaves nothing. Answers with the address. */
   takePayload(
     source: AsyncIterable<Uint8Array>,

@@ -34,6 +34,15 @@ export interface HttpProviderOptions {
 
 const spanBytesMax = 4 * 1024 * 1024;
 
+function queryOf({ chunkBytes, placement, regions = placement?.regions ?? [] }: TakeOptions): string {
+  const query = [
+    ...(chunkBytes === undefined ? [] : [`chunkBytes=${chunkBytes}`]),
+    ...(placement === undefined ? [] : [`placement=${placement.k}of${placement.n}`]),
+    ...(regions.length === 0 ? [] : [`regions=${regions.join(",")}`]),
+  ];
+  return `${query.length === 0 ? "" : "?"}${query.join("&")}`;
+}
+
 export class HttpProvider implements Provider {
   readonly account: Uint8Array;
   readonly #connection: Connection;
@@ -49,19 +58,15 @@ export class HttpProvider implements Provider {
     this.#named = signer === undefined ? {} : { signer };
   }
 
+  async demandRoom(options: TakeOptions): Promise<void> {
+    await this.#connection.json({ target: `/v1/provider/room${queryOf(options)}` });
+  }
+
   takePayload(
     source: AsyncIterable<Uint8Array>,
-    { chunkBytes, placement, regions = placement?.regions ?? [] }: TakeOptions = {},
+    options: TakeOptions = {},
   ): Promise<{ readonly address: string; readonly bytes: number }> {
-    const query = [
-      ...(chunkBytes === undefined ? [] : [`chunkBytes=${chunkBytes}`]),
-      ...(placement === undefined ? [] : [`placement=${placement.k}of${placement.n}`]),
-      ...(regions.length === 0 ? [] : [`regions=${regions.join(",")}`]),
-    ];
-    return sendPayload(this.#connection, source, {
-      ...this.#sending,
-      query: `${query.length === 0 ? "" : "?"}${query.join("&")}`,
-    });
+    return sendPayload(this.#connection, source, { ...this.#sending, query: queryOf(options) });
   }
 
   async takeHeader(input: {

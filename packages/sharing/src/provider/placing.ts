@@ -39,6 +39,17 @@ export function placementOptions({ placed }: Placed, { placement, regions = [] }
   });
 }
 
+/** That there are places enough for what is asked. @throws ChartsealError as `placementOptions`, `input-invalid` */
+export function demandRoom(stores: Placed, options: TakeOptions): void {
+  const { placement } = placementOptions(stores, options);
+  if (placement === undefined) return;
+  try {
+    stores.placed?.split.demandPlaces(placement);
+  } catch (error) {
+    throw storageFailure(error, "");
+  }
+}
+
 /** A header lies as its payload does. */
 export async function likePayload({ placed }: Placed, address: string): Promise<PutOptions> {
   const where = await placed?.whereabouts(address);

@@ -31,6 +31,7 @@ import { answerAudit, checkShards, checkStoredHeader } from "./audit.ts";
 import { takeIssue } from "./custody.ts";
 import { destroyRecord, dropOvertaken, dropReplaced, follow } from "./follow.ts";
 import {
+  demandRoom,
   type RepairedRecord,
   type RepairRecordOptions,
   recordPlacementSoon,
@@ -51,6 +52,10 @@ export class StorageProvider implements Provider {
 
   get account(): Uint8Array {
     return this.#self.identity.account;
+  }
+
+  async demandRoom(options: TakeOptions): Promise<void> {
+    demandRoom(this.#self.stores, options);
   }
 
   takePayload(

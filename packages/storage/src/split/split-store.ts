@@ -175,16 +175,21 @@ export class SplitStore implements ObjectStore {
       .map(({ place }) => place);
   }
 
-  async #openLanes(placement: Placement, generation: string): Promise<Lane[]> {
-    const { k, n, regions = [] } = placement;
+  /** The candidates, at least n of them. @throws StorageError `placement-impossible` */
+  demandPlaces(placement: Placement, generation = ""): Place[] {
+    const { n, regions = [] } = placement;
     const candidates = this.candidates(placement, generation);
-    if (candidates.length < n) {
-      const where = regions.length === 0 ? "" : ` in ${regions.join(", ")}`;
-      throw new StorageError(
-        "placement-impossible",
-        `${n} shards need ${n} places, and there are ${candidates.length}${where}`,
-      );
-    }
+    if (candidates.length >= n) return candidates;
+    const where = regions.length === 0 ? "" : ` in ${regions.join(", ")}`;
+    throw new StorageError(
+      "placement-impossible",
+      `${n} shards need ${n} places, and there are ${candidates.length}${where}`,
+    );
+  }
+
+  async #openLanes(placement: Placement, generation: string): Promise<Lane[]> {
+    const { k, n } = placement;
+    const candidates = this.demandPlaces(placement, generation);
     const { patienceMs, health } = this.parts;
     const opened: Omit<Lane, "index">[] = [];
     while (opened.length < n && candidates.length > 0) {

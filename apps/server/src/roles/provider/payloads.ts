@@ -55,6 +55,15 @@ function brokenOff(request: FastifyRequest, reply: FastifyReply, error: unknown)
 }
 
 export function addPayloads(app: RoleApp, provider: Provider, intake: Intake): void {
+  const room = {
+    summary: "Whether a payload would be taken that is to be divided, or is to lie, like this",
+    querystring: query,
+    response: { 200: z.strictObject({ done: z.literal(true) }) },
+  };
+  app.get("/room", { config: { access: "open" }, schema: room }, async (request) => {
+    await provider.demandRoom?.(optionsOf(request.query));
+    return { done: true as const };
+  });
   const schema = {
     summary: "Takes a sealed payload, application/octet-stream; nothing of it stays where it breaks off",
     querystring: query,
