@@ -4,6 +4,7 @@ import { decodeTransaction, emptyKey, entries, lists } from "@chartseal/ledger";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import {
   AccountWriter,
+  type AuditChallenge,
   type AuditJournal,
   type AuditRunOptions,
   auditAndMend,
@@ -154,6 +155,44 @@ test("a provider that does not answer is recorded as such, and raises no alert o
     unanswered: 3,
   });
   expect((await alerts()).length).toBe(before);
+});
+
+test("a provider that breaks off whenever a lost chunk is asked for is alarmed about, while it answers for others", async () => {
+  const before = (await alerts()).length;
+  const { recordId } = records[2]!;
+  let asked = 0;
+  const audit = async function* (challenge: AuditChallenge) {
+    if (toHex(challenge.recordId) !== toHex(recordId)) return yield* world.provider.audit(challenge);
+    asked++;
+    throw new ChartsealError("provider-unreachable", "the server broke off its answer");
+  };
+  const provider = { account: world.provider.account, audit };
+  const recordedBy = by(world.providerIdentity);
+  const run = await runAudit(world.surroundings, options({ provider, recordedBy }));
+  expect([countAudited(run), asked]).toEqual([{ held: 2, failed: 0, unanswered: 1 }, 2]);
+  expect((await alerts()).slice(before)).toMatchObject([{ alert: "other", recordId }]);
+  // Who has no office and no record of its own says so too, and raises no alert.
+  const carol = await world.member();
+  await runAudit(world.surroundings, options({ provider, recordedBy: by(carol) }));
+  expect((await alerts()).length).toBe(before + 1);
+  // No proof of a loss: the record is not marked.
+  expect(await markOf(recordId)).toBeUndefined();
+});
+
+test("a line that fails once is no silence", async () => {
+  let broken = false;
+  const audit = async function* (challenge: AuditChallenge) {
+    if (!broken) {
+      broken = true;
+      throw new ChartsealError("provider-unreachable", "once");
+    }
+    yield* world.provider.audit(challenge);
+  };
+  const run = await runAudit(
+    world.surroundings,
+    options({ provider: { account: world.provider.account, audit } }),
+  );
+  expect(countAudited(run)).toEqual({ held: 3, failed: 0, unanswered: 0 });
 });
 
 test("what an owner found, the provider does not take back; the owner does", async () => {

@@ -116,7 +116,8 @@ function failed(wrong: readonly number[], detail: string): Found {
 }
 
 /** In one line, for alerts and people. */
-export function auditLine({ recordId, wrong, detail }: RecordAudit): string {
+export function auditLine({ recordId, outcome, wrong, detail }: RecordAudit): string {
   const chunks = wrong.length === 0 ? "" : `; chunk ${wrong.join(", ")}`;
-  return `audit of record ${toHex(recordId)}: ${detail}${chunks}`;
+  const silent = outcome === "unanswered" ? "no answer, twice: " : "";
+  return `audit of record ${toHex(recordId)}: ${silent}${detail}${chunks}`;
 }

@@ -9,6 +9,7 @@ import {
   ChartsealError,
   compareBytes,
   equalBytes,
+  hasCode,
   randomBytes,
   toHex,
 } from "@chartseal/crypto";
@@ -109,7 +110,9 @@ async function auditOne(one: {
   readonly recordId: Uint8Array;
   readonly options: AuditRunOptions;
 }): Promise<RecordAudit | undefined> {
-  const found = await auditRecord(one, one.place, one.recordId);
+  const first = await auditRecord(one, one.place, one.recordId);
+  // What may have been the line is asked again at once.
+  const found = isSilent(first) ? await auditRecord(one, one.place, one.recordId) : first;
   const { checkOwn } = one.options;
   if (found === undefined || found.outcome !== "held" || checkOwn === undefined) return found;
   try {
@@ -121,7 +124,15 @@ async function auditOne(one: {
   }
 }
 
-/** The result, then an alert for each record that failed and is named. */
+/** Whether no answer came that should have: one that may not be given yet is none of these. */
+function isSilent(found: RecordAudit | undefined): boolean {
+  return found?.outcome === "unanswered" && found.code !== "rate-limited";
+}
+
+/**
+ * The result, then an alert for each record that failed and is named; and for each that had no answer while others had:
+ * who breaks off whenever a lost chunk is asked for is not to look like a bad line.
+ */
 async function record(ledger: Ledger, { recordedBy, challenges }: AuditRunOptions, run: AuditRun) {
   const { auditId, nonce, records, root } = run;
   if (recordedBy === undefined || auditId === null) return;
@@ -145,11 +156,25 @@ async function record(ledger: Ledger, { recordedBy, challenges }: AuditRunOption
     failed: failed.map(({ recordId }) => recordId),
     mended,
   });
-  for (const one of failed) {
-    const alert = alertKinds.find((kind): kind is AlertKind => kind === one.code) ?? "other";
-    const detail = auditLine(one).slice(0, 1024);
-    await recordedBy.writer.submit({ kind: "alert", alert, recordId: one.recordId, detail });
+  for (const one of failed) await raiseAlert(recordedBy, one);
+  const silent = records.filter(isSilent);
+  if (silent.length === records.length) return;
+  for (const one of silent.slice(0, auditRecordsMax - failed.length)) {
+    // Who has no office and no record may say that nobody answered, and raises no alert for others.
+    await raiseAlert(recordedBy, one).catch((error: unknown) => {
+      if (!hasCode(error, "transaction-refused")) throw error;
+    });
   }
+}
+
+async function raiseAlert({ writer }: Auditor, one: RecordAudit): Promise<void> {
+  const alert = alertKinds.find((kind): kind is AlertKind => kind === one.code) ?? "other";
+  await writer.submit({
+    kind: "alert",
+    alert,
+    recordId: one.recordId,
+    detail: auditLine(one).slice(0, 1024),
+  });
 }
 
 /** Whether the record is marked as failed by an audit that this auditor may take back. */
