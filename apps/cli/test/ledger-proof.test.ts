@@ -1,6 +1,8 @@
 /** `ledger prove` and `ledger check-proof`: offline, without a passphrase, and two histories convict their signer. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fromHex, toHex } from "@chartseal/crypto";
+import { decodeGenesis, validatorSetHash } from "@chartseal/ledger";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Clinic, clinic, copyHome, run, treeHash } from "./care-home.ts";
 
@@ -44,6 +46,23 @@ describe("an inclusion receipt", () => {
     const own = await run(["ledger", "check-proof", receipt, "--json"], nowhere());
     expect(own.json()).toMatchObject({ ok: true, genesis: "receipt" });
     expect(own.err).toContain("no genesis was given");
+  });
+
+  test("is held to the set of validators that is trusted, where one is", async () => {
+    const { genesis: hex } = JSON.parse(readFileSync(genesis, "utf8"));
+    const own = toHex(validatorSetHash(decodeGenesis(fromHex(hex)).validators));
+    const check = (...more: string[]) =>
+      run(["ledger", "check-proof", receipt, "--genesis", genesis, ...more, "--json"], nowhere());
+    expect((await check("--validators", own)).json()).toMatchObject({ ok: true });
+    const other = await check("--validators", "00".repeat(32));
+    expect([other.code, other.json().findings[0].kind]).toEqual([4, "commit"]);
+    for (const wrong of [
+      ["--validators", "00"],
+      ["--trust-period", "0"],
+      ["--trust-period", "soon"],
+    ]) {
+      expect((await check(...wrong)).code, wrong.join(" ")).toBe(2);
+    }
   });
 
   test("takes a genesis as bytes and as hex too", async () => {

@@ -40,3 +40,11 @@ export function verifyTagged(
 ): boolean {
   return platform.ed25519Verify(publicKey, tagged(use, ...parts), signature);
 }
+
+/**
+ * Whether the signature over exactly these bytes is by that key, for formats of other systems, which carry no tag of ours
+ * (CometBFT's votes). Nothing that we sign is checked with it.
+ */
+export function verifyUntagged(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  return platform.ed25519Verify(publicKey, message, signature);
+}

@@ -93,6 +93,7 @@ export {
   ed25519KeyPairFromSeed,
   signTagged,
   verifyTagged,
+  verifyUntagged,
 } from "./ed25519.ts";
 export { type CborValue, decode, encode } from "./encoding.ts";
 export {

@@ -17,6 +17,7 @@ import {
   verifyTagged,
 } from "@chartseal/crypto";
 import { transactionBytesMax } from "./actions.ts";
+import { type Commit, isCometCommit, signersOfBoth, verifyCometCommit } from "./commit.ts";
 import { transactionRoot } from "./merkle.ts";
 
 export const headerBytes = 156;
@@ -35,14 +36,6 @@ export interface BlockHeader {
   /** Ed25519 public key, 32 bytes. */
   readonly proposer: Uint8Array;
 }
-
-/** One signature of an embedded commit. */
-export interface CommitSignature {
-  readonly publicKey: Uint8Array;
-  readonly signature: Uint8Array;
-}
-
-export type Commit = readonly CommitSignature[];
 
 export interface Block {
   readonly header: BlockHeader;
@@ -128,13 +121,17 @@ export function signBlock(
   return signTagged(seed, "ledger/block", fixed(chainId), fixed(u64(height)), fixed(hash));
 }
 
-/** Whether the commit is exactly one valid signature by the header's proposer over this block. */
+/**
+ * Whether the commit is exactly one valid signature by the header's proposer over this block, or CometBFT's own for it.
+ * Whose the stake is that signed is for who knows the validators: `commitsAlone`, `CommitChain`, `lightStepFault`.
+ */
 export function verifyCommit(
   chainId: Uint8Array,
   header: BlockHeader,
   hash: Uint8Array,
   commit: Commit,
 ): boolean {
+  if (isCometCommit(commit)) return verifyCometCommit(chainId, hash, commit);
   const [only] = commit;
   if (only === undefined || commit.length !== 1 || !equalBytes(only.publicKey, header.proposer)) return false;
   const signed = [fixed(chainId), fixed(u64(header.height)), fixed(hash)];
@@ -166,7 +163,12 @@ export function blockFaults(block: Block, chainId: Uint8Array, previous?: Head):
   }
   if (!transactions.every(isTransaction)) fault("transactions", "not CBOR of 1 byte to 256 KiB");
   if (!verifyCommit(chainId, header, block.hash, block.commit)) {
-    fault("commit", "the commit is not the proposer's signature over this block");
+    fault(
+      "commit",
+      isCometCommit(block.commit)
+        ? "the commit is not CometBFT's for this block, by more than two thirds of the validators that it names"
+        : "the commit is not the proposer's signature over this block",
+    );
   }
   return previous === undefined ? faults : [...faults, ...linkFaults(header, previous)];
 }
@@ -201,12 +203,12 @@ export function checkBlock(block: Block, chainId: Uint8Array, previous?: Head): 
 }
 
 /**
- * Whether two blocks prove that one proposer committed to two histories: one height, two hashes, both commits valid
- * (CRYPTO §5). Anyone who holds both can show it.
+ * Whether two blocks prove that one who signed both committed to two histories: one height, two hashes, both commits
+ * valid (CRYPTO §5). Anyone who holds both can show it; `signersOfBoth` says who.
  */
 export function isEquivocation(first: Block, second: Block, chainId: Uint8Array): boolean {
   if (first.header.height !== second.header.height || equalBytes(first.hash, second.hash)) return false;
-  if (!equalBytes(first.header.proposer, second.header.proposer)) return false;
+  if (signersOfBoth(first.commit, second.commit).length === 0) return false;
   return [first, second].every(
     ({ header, hash, commit }) =>
       equalBytes(hashHeader(header), hash) && verifyCommit(chainId, header, hash, commit),

@@ -4,16 +4,18 @@
  * with height and field, and does not stop at the first. Memory grows with the state, not with the chain.
  */
 import { ChartsealError, type ErrorData, equalBytes, fromHex, toHex } from "@chartseal/crypto";
+import { type Block, blockFaults, decodeHeader, encodeHeader, type Head, headOf } from "./block.ts";
 import {
-  type Block,
-  blockFaults,
-  type Commit,
-  decodeHeader,
-  encodeHeader,
-  type Head,
-  headOf,
-} from "./block.ts";
-import { type AppliedTransaction, executeBlock, genesisHead, type Rules } from "./machine.ts";
+  CommitChain,
+  type CommitJson,
+  commitJson,
+  commitsAlone,
+  isCometCommit,
+  parseCommit,
+  type StakedValidator,
+  validatorSetHash,
+} from "./commit.ts";
+import { type AppliedTransaction, executeBlock, genesisHead, type Rules, stateAt } from "./machine.ts";
 import { MemoryNodes, type NodeSource, type StateUpdate } from "./state-tree.ts";
 
 /** One line of `ledger export` (CONTRACT): byte strings are lower-case hex. */
@@ -22,7 +24,7 @@ export interface ExportLine {
   readonly header: string;
   readonly hash: string;
   readonly transactions: readonly string[];
-  readonly commit: readonly { readonly publicKey: string; readonly signature: string }[];
+  readonly commit: CommitJson;
 }
 
 export interface ChainFinding {
@@ -70,10 +72,7 @@ export function exportLine(block: Block): ExportLine {
     header: toHex(encodeHeader(block.header)),
     hash: toHex(block.hash),
     transactions: block.transactions.map(toHex),
-    commit: block.commit.map(({ publicKey, signature }) => ({
-      publicKey: toHex(publicKey),
-      signature: toHex(signature),
-    })),
+    commit: commitJson(block.commit),
   };
 }
 
@@ -82,16 +81,12 @@ export function parseExportLine(line: unknown): Block {
   const { height, header, hash, transactions, commit } = fields(line);
   const decoded = decodeHeader(hexOf(header));
   if (decoded.height !== height) throw malformed("the line's height is not the header's");
-  if (!Array.isArray(transactions) || !Array.isArray(commit))
-    throw malformed("transactions and commit are lists");
+  if (!Array.isArray(transactions)) throw malformed("transactions are a list");
   return {
     header: decoded,
     hash: hexOf(hash, 32),
     transactions: transactions.map((transaction) => hexOf(transaction)),
-    commit: commit.map((item): Commit[number] => {
-      const { publicKey, signature } = fields(item);
-      return { publicKey: hexOf(publicKey, 32), signature: hexOf(signature, 64) };
-    }),
+    commit: parseCommit(commit),
   };
 }
 
@@ -126,6 +121,9 @@ export class ChainCheck {
   #transactions = 0;
   #stateCheckedTo = 0;
   #replaying = true;
+  readonly #commits: CommitChain;
+  /** As the state holds them after the last block that was replayed; undefined for rules that know none. */
+  #validators: readonly StakedValidator[] | undefined;
   /** False after a block that could not be read: the next one's links say nothing new. */
   #linked = true;
 
@@ -135,6 +133,8 @@ export class ChainCheck {
     const { head, update } = genesisHead(rules);
     this.#head = head;
     this.#guard(0, () => nodes.add(update));
+    this.#validators = this.#guard(0, () => rules.validators?.(stateAt(nodes, head)));
+    this.#commits = new CommitChain(this.#validators ?? []);
   }
 
   find(height: number, field: string, detail: string, data: ErrorData = {}): void {
@@ -156,6 +156,7 @@ export class ChainCheck {
     this.find(Number(height), "line", error.message);
     this.#replaying = false;
     this.#linked = false;
+    this.#commits.lose();
   }
 
   /** Checks the next block; what its transactions gave, where they could be replayed. */
@@ -164,12 +165,36 @@ export class ChainCheck {
     this.#linked = true;
     const { height } = block.header;
     for (const { field, detail } of faults) this.find(height, field, detail);
+    this.#commit(block);
     this.#blocks++;
     this.#transactions += block.transactions.length;
     if (faults.some(({ field }) => field !== "commit" && field !== "hash")) this.#replaying = false;
     const results = this.#replaying ? this.#guard(height, () => this.#replay(block)) : undefined;
     this.#head = headOf(block);
+    if (this.#replaying) this.#guard(height, () => this.#followValidators(block));
     return results;
+  }
+
+  /** Who signed a commit that is right in itself: all others have no say. */
+  #commit({ header, commit }: Block): void {
+    if (isCometCommit(commit)) {
+      const fault = this.#validators === undefined ? undefined : this.#commits.take(commit);
+      if (fault !== undefined) this.find(header.height, "commit", fault);
+      return;
+    }
+    if (this.#validators === undefined || commitsAlone(this.#validators, header.proposer)) return;
+    const detail = "the commit is one validator's alone, of no more than two thirds of the stake";
+    this.find(header.height, "commit", detail);
+  }
+
+  /** CometBFT must have been told of the validators that the block leaves, since they sign what follows. */
+  #followValidators({ header, commit }: Block): void {
+    this.#validators = this.#rules.validators?.(stateAt(this.#nodes, this.#head));
+    if (this.#validators === undefined || !isCometCommit(commit)) return;
+    const next = commit.signedHeader.header.nextValidatorsHash;
+    if (!equalBytes(next, validatorSetHash(this.#validators))) {
+      this.find(header.height, "commit", "the commit names other next validators than the state holds");
+    }
   }
 
   #replay(block: Block): readonly AppliedTransaction[] | undefined {

@@ -51,8 +51,6 @@ export {
   type BlockFault,
   type BlockHeader,
   blockFaults,
-  type Commit,
-  type CommitSignature,
   checkBlock,
   decodeHeader,
   encodeHeader,
@@ -74,6 +72,26 @@ export {
 } from "./chain-check.ts";
 export { type Codec, fromBytes, toBytes } from "./codec.ts";
 export {
+  type CometCommit,
+  type Commit,
+  CommitChain,
+  type CommitJson,
+  type CommitSignature,
+  cometValidators,
+  commitJson,
+  commitOfValue,
+  commitsAlone,
+  commitValue,
+  decodeCommit,
+  type EmbeddedCommit,
+  encodeCommit,
+  isCometCommit,
+  parseCommit,
+  type StakedValidator,
+  signersOfBoth,
+  validatorSetHash,
+} from "./commit.ts";
+export {
   chainIdOf,
   decodeGenesis,
   defaultParameters,
@@ -84,6 +102,38 @@ export {
 } from "./genesis.ts";
 export type { FoundTransaction, Ledger, ProvedState, Submitted } from "./ledger.ts";
 export { ledgerRules } from "./ledger-rules.ts";
+export {
+  cometAddress,
+  cometHeaderHash,
+  type Vote,
+  type VoteType,
+  validatorsHash,
+  voteBytes,
+  voteTypes,
+} from "./light/hashes.ts";
+export { cometHeaderOfRpc, lightBlockJson, lightBlockOfRpc, parseLightBlock } from "./light/json.ts";
+export { formatTime, parseTime, timeMs } from "./light/time.ts";
+export {
+  type BlockId,
+  type CometHeader,
+  type CometTime,
+  type CometValidator,
+  type CommitVote,
+  cometChainId,
+  type LightBlock,
+  type SignedHeader,
+  voteFlags,
+} from "./light/types.ts";
+export {
+  followLight,
+  isTrusted,
+  type LightFault,
+  type LightVerdict,
+  lightBlockFault,
+  lightStepFault,
+  type TrustedHeader,
+  type TrustRules,
+} from "./light/verify.ts";
 export {
   type AppliedTransaction,
   BlockBuilder,
@@ -163,7 +213,7 @@ export {
   type SpecialKeyValue,
   vouchKey,
 } from "./state-kinds.ts";
-export { verifyStateProof } from "./state-proof.ts";
+export { proveState, verifyStateProof } from "./state-proof.ts";
 export { emptyRoot, MemoryNodes, type NodeSource } from "./state-tree.ts";
 export {
   type Admission,

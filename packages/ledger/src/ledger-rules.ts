@@ -19,6 +19,7 @@ export function ledgerRules(pairing: Pairing, genesisBytes: Uint8Array): Rules {
       (load(state, entries.validators, emptyKey) ?? []).some(({ publicKey }) =>
         equalBytes(publicKey, proposer),
       ),
+    validators: (state) => load(state, entries.validators, emptyKey) ?? [],
     apply: (state, { height, timestampMs }, transaction) =>
       apply(state, { chainId, height, timestampMs, pairing }, transaction),
     prepare(state, { height, timestampMs }, transactions) {

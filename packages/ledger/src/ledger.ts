@@ -2,7 +2,8 @@
  * What every engine of the ledger gives, the embedded one and the consortium's alike; `test/conformance.ts` is run
  * against each. Everything read is checked against its hash first: damage is `chain-altered`, never a wrong answer.
  */
-import type { Block, BlockHeader, Commit, Head } from "./block.ts";
+import type { Block, BlockHeader, Head } from "./block.ts";
+import type { Commit } from "./commit.ts";
 import type { StateKind } from "./state.ts";
 
 export interface Submitted {

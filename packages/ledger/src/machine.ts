@@ -7,6 +7,7 @@
  */
 import { assert, ChartsealError, u64 } from "@chartseal/crypto";
 import { type BlockHeader, type Head, hashHeader, headerVersion, isTransaction } from "./block.ts";
+import type { StakedValidator } from "./commit.ts";
 import { transactionRoot } from "./merkle.ts";
 import { blockKind, Overlay, type StateAccess, type StateChange, type StateKind } from "./state.ts";
 import { emptyRoot, type NodeSource, readState, type StateUpdate, updateState } from "./state-tree.ts";
@@ -41,6 +42,8 @@ export interface Rules {
   /** Whether this key may propose the next block. */
   mayPropose(state: StateAccess, proposer: Uint8Array): boolean;
   apply(state: StateAccess, position: BlockPosition, transaction: Uint8Array): AppliedTransaction;
+  /** The validators with their weight, where the chain has any: who signs the next blocks. */
+  validators?(state: StateAccess): readonly StakedValidator[];
   /**
    * An `apply` for the transactions of one block that has checked together what they share (a batch of signatures).
    * It may be faster and must never decide otherwise. Only for blocks that somebody proposed: of transactions that

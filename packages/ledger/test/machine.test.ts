@@ -2,6 +2,7 @@
 import { ChartsealError, encode, fromHex, sha256, toHex, u64 } from "@chartseal/crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { EmbeddedCommitJson } from "../src/commit.ts";
 import {
   type Block,
   blockKind,
@@ -253,7 +254,7 @@ describe("a stranger's check", () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 6 }), fc.nat(), fc.nat(3), async (height, at, where) => {
         const line = lines[height - 1]!;
-        const [signature] = line.commit;
+        const [signature] = line.commit as EmbeddedCommitJson;
         const forged = [
           { ...line, header: turn(line.header, at) },
           { ...line, hash: turn(line.hash, at) },

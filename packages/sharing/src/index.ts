@@ -136,6 +136,7 @@ export type {
   Transformed,
 } from "./parties.ts";
 export { namespacesBehind, quarterLabel } from "./periods.ts";
+export type { Trust } from "./portable/committed-blocks.ts";
 export type { Evidence, EvidenceFault } from "./portable/evidence.ts";
 export { type Exported, exportRecord } from "./portable/export.ts";
 export { type PortableFile, portableMagic, readPortable, writePortable } from "./portable/format.ts";

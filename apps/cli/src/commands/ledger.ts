@@ -1,7 +1,7 @@
 /** ledger: the genesis, the chain and inclusion receipts, for strangers. Reads only; no passphrase. */
-import { isFamily, toHex } from "@chartseal/crypto";
+import { ChartsealError, fromHex, isFamily, toHex } from "@chartseal/crypto";
 import type { Ledger } from "@chartseal/ledger";
-import { proveRecord, recordProofJson } from "@chartseal/sharing";
+import { proveRecord, recordProofJson, type Trust } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { homeExists, homeFolder, parseRecordId } from "../home/home.ts";
 import {
@@ -81,9 +81,11 @@ function addCheck(group: Command): void {
     .command("check-proof <files...>")
     .description("check an inclusion receipt offline; further receipts and exports are compared with it")
     .option("--genesis <file>", "the genesis to trust; default the home's, else the receipt's own")
-    .action(async (files: string[], options: { genesis?: string }) => {
+    .option("--validators <hash>", "under CometBFT: the set of validators to trust, by its hash in hex")
+    .option("--trust-period <days>", "how long validators are trusted; default 14 days from --validators on")
+    .action(async (files: string[], options: CheckOptions) => {
       const globals = globalsOf(command);
-      const report = await checked(globals, files, options.genesis);
+      const report = await checked(globals, files, options);
       globals.output.value(report, textOf(report));
       if (report.genesis === "receipt") {
         globals.output.warn(
@@ -95,12 +97,38 @@ function addCheck(group: Command): void {
   example(command, "chartseal ledger check-proof receipt.json --genesis genesis.cbor");
 }
 
+interface CheckOptions {
+  readonly genesis?: string;
+  readonly validators?: string;
+  readonly trustPeriod?: string;
+}
+
+/** Two thirds of the time in which a validator that left can still lose weight (rules/stake-parameters.ts). */
+const trustDaysDefault = "14";
+const dayMs = 24 * 60 * 60_000;
+
+/** @throws ChartsealError `input-invalid` */
+function trustOf({ validators, trustPeriod }: CheckOptions): Trust {
+  const days = trustPeriod ?? (validators === undefined ? undefined : trustDaysDefault);
+  if (days !== undefined && !/^[1-9]\d{0,4}$/.test(days))
+    throw new ChartsealError("input-invalid", "a trust period is a whole number of days");
+  if (validators !== undefined && !/^[0-9a-f]{64}$/.test(validators))
+    throw new ChartsealError("input-invalid", "the hash of a set of validators is 64 hex digits");
+  return {
+    nowMs: Date.now(),
+    ...(days === undefined ? {} : { trustPeriodMs: Number(days) * dayMs }),
+    ...(validators === undefined ? {} : { validatorsHash: fromHex(validators, 32) }),
+  };
+}
+
 async function checked(
   globals: Globals,
   files: readonly string[],
-  genesisFile: string | undefined,
+  options: CheckOptions,
 ): Promise<ProofReport> {
-  const given = genesisFile === undefined ? {} : { genesis: readGenesisFile(genesisFile) };
+  const { genesis: genesisFile } = options;
+  const trust = trustOf(options);
+  const given = { trust, ...(genesisFile === undefined ? {} : { genesis: readGenesisFile(genesisFile) }) };
   if (!homeExists(homeFolder(globals.home))) return await checkProof(files, given);
   const beside = await openBeside(globals);
   try {

@@ -14,6 +14,7 @@ import {
   parseRecordProof,
   type RecordProof,
   recordProofFaults,
+  type Trust,
 } from "@chartseal/sharing";
 
 /** Largest inclusion receipt or genesis file that is read: 16 MiB. */
@@ -174,6 +175,7 @@ export async function checkProof(
   trusted: {
     readonly genesis?: Uint8Array;
     readonly home?: { readonly genesis: Uint8Array; readonly ledger?: Ledger };
+    readonly trust?: Trust;
   },
 ): Promise<ProofReport> {
   const { proofs, blocks } = await readGivenProofs(paths);
@@ -186,7 +188,7 @@ export async function checkProof(
     const heights = new Set(proof.evidence.blocks.map(({ header }) => decodeHeader(header).height));
     const beside = [...others, ...own].filter(({ header }) => heights.has(decodeHeader(header).height));
     const evidence = { ...proof.evidence, blocks: [...proof.evidence.blocks, ...beside] };
-    findings.push(...recordProofFaults({ ...proof, evidence }, genesis));
+    findings.push(...recordProofFaults({ ...proof, evidence }, genesis, trusted.trust));
   }
   const [{ chainId, recordId, height }] = proofs as [RecordProof];
   const ids = { chainId: toHex(chainId), recordId: toHex(recordId) };

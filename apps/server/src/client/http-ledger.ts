@@ -26,12 +26,14 @@ import {
 import { fromProblem } from "../problem.ts";
 import type { Connection } from "./connection.ts";
 import { bytesOf, type Fields, fieldsOf, listOf, malformed, wholeOf } from "./fields.ts";
-import { altered, VerifiedHead } from "./verified-head.ts";
+import { altered, type HeadTrust, VerifiedHead } from "./verified-head.ts";
 
 export interface HttpLedgerOptions {
   readonly connection: Connection;
   /** The rules of the chain that the caller trusts: its genesis decides who may sign blocks. */
   readonly rules: Rules;
+  /** How long validators are trusted without news of them; default: for ever. */
+  readonly trust?: HeadTrust;
   /** Where the state lists all transactions, and how one is named; default: the ledger's own way. */
   readonly transactions?: {
     readonly kind: StateKind;
@@ -72,7 +74,7 @@ export class HttpLedger implements Ledger {
       kind: entries.transaction.kind,
       identifierOf: (transaction) => decodeTransaction(transaction).identifier,
     };
-    this.#verified = new VerifiedHead(options.rules);
+    this.#verified = new VerifiedHead(options.rules, options.trust);
   }
 
   get chainId(): Uint8Array {
@@ -194,9 +196,13 @@ export class HttpLedger implements Ledger {
   }
 
   #advance(anchor: unknown, seen: number): Promise<Head> {
-    return this.#verified.advance(anchor, seen, async (height, at) => {
+    const place = (height: number, at: number) => {
       const target = `/v1/ledger/state?kind=${blockKind}&key=${toHex(u64(height))}&height=${at}`;
-      return bytesOf((await this.#connection.json({ target })).proof, "proof");
+      return this.#connection.json({ target });
+    };
+    return this.#verified.advance(anchor, seen, {
+      ancestor: async (height, at) => bytesOf((await place(height, at)).proof, "proof"),
+      block: async (height) => (await place(height, height)).block,
     });
   }
 

@@ -3,7 +3,8 @@
  * engine refuses a store at the first fault; whoever explains the fault needs the good columns beside the bad one.
  */
 import { type CborValue, ChartsealError, decode, isFamily } from "@chartseal/crypto";
-import { type BlockHeader, type Commit, decodeHeader } from "../block.ts";
+import { type BlockHeader, decodeHeader } from "../block.ts";
+import type { Commit } from "../commit.ts";
 import { type Connection, openForReading } from "./connection.ts";
 import { run } from "./store.ts";
 

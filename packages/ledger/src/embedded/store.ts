@@ -8,7 +8,8 @@
  */
 import { assert, type CborValue, ChartsealError, decode, encode } from "@chartseal/crypto";
 import type Database from "better-sqlite3";
-import { type Block, type Commit, decodeHeader, encodeHeader } from "../block.ts";
+import { type Block, decodeHeader, encodeHeader } from "../block.ts";
+import { type Commit, decodeCommit, encodeCommit } from "../commit.ts";
 import type { ExecutedBlock } from "../machine.ts";
 import { byteText } from "../state.ts";
 import {
@@ -180,7 +181,7 @@ export class Store {
   /** Stores a block; durable when it returns. `stage` may throw, as a crash would end it there. */
   append(executed: ExecutedBlock, commit: Commit, stage: (stage: CommitStage) => void): void {
     const { header, hash, transactions, results } = executed;
-    const seal = encode(commit.map(({ publicKey, signature }) => [publicKey, signature]));
+    const seal = encodeCommit(commit);
     let placed: readonly PlacedNode[] = [];
     stage("before-transaction");
     this.#write(() => {
@@ -273,13 +274,6 @@ function place(value: unknown): number | undefined {
 
 function decodeTransactions(bytes: Uint8Array): Uint8Array[] {
   return list(decode(bytes, { sizeMax: blockBytesMax })).map((transaction) => blob(transaction));
-}
-
-function decodeCommit(bytes: Uint8Array): Commit {
-  return list(decode(bytes, { sizeMax: blockBytesMax })).map((item) => {
-    const [publicKey, signature] = list(item);
-    return { publicKey: blob(publicKey, 32), signature: blob(signature, 64) };
-  });
 }
 
 function list(value: CborValue): readonly CborValue[] {

@@ -9,6 +9,7 @@ import {
   type ChainFinding,
   type Commit,
   hashHeader,
+  isCometCommit,
   transactionRoot,
   verifyCommit,
 } from "@chartseal/ledger";
@@ -144,7 +145,7 @@ class BlockCase {
 
   #whole(block: Whole, indexed: BlockRow["indexed"]): Finding[] {
     const { header, hash, commit } = block;
-    const signer = commit[0]?.publicKey ?? header.proposer;
+    const signer = embeddedSigner(commit) ?? header.proposer;
     const authentic = verifyCommit(this.#chainId, header, hashHeader(header), commit);
     const signedHash = verifyCommit(
       this.#chainId,
@@ -162,7 +163,7 @@ class BlockCase {
     if (authentic) return this.#beneath(block, indexed);
     if (!equalBytes(hashHeader(header), hash)) return [this.#alteredHeader(block, { signer, signedHash })];
     const linked = this.#nextLinksTo(hash);
-    if (linked || commit.length !== 1) return [this.#alteredCommit(block, linked)];
+    if (linked || isCometCommit(commit) || commit.length !== 1) return [this.#alteredCommit(block, linked)];
     const detail = `header, hash or commit of block ${this.#height} were replaced together: no validator signed this header`;
     return [this.#finding("chain-header", detail, { field: "commit" })];
   }
@@ -173,8 +174,13 @@ class BlockCase {
   }
 
   #alteredCommit({ header, commit }: Whole, linked: boolean): Finding {
-    const key = commit[0] !== undefined && equalBytes(commit[0].publicKey, header.proposer);
-    const what = key ? "its signature" : "its public key";
+    const signer = embeddedSigner(commit);
+    const key = signer !== undefined && equalBytes(signer, header.proposer);
+    const what = isCometCommit(commit)
+      ? "its signed header or validators"
+      : key
+        ? "its signature"
+        : "its public key";
     const witness = linked ? "; the header is right, the next block names its hash" : "";
     return this.#finding(
       "chain-commit",
@@ -292,6 +298,11 @@ class BlockCase {
     const detail = `transaction ${at} of block ${this.#height} is not the one under the signed Merkle root${was}`;
     return this.#finding("chain-transaction", detail, { field: "merkleRoot", transaction: at });
   }
+}
+
+/** The key of an embedded commit's one signature. */
+function embeddedSigner(commit: Commit): Uint8Array | undefined {
+  return isCometCommit(commit) ? undefined : commit[0]?.publicKey;
 }
 
 interface Whole {

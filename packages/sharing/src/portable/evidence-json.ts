@@ -3,7 +3,7 @@
  * from the bytes (hashes, heights of blocks, kinds, identifiers) stands there for people and is never read.
  */
 import { ChartsealError, fromHex, toHex } from "@chartseal/crypto";
-import { decodeHeader, decodeTransaction, hashHeader } from "@chartseal/ledger";
+import { commitJson, decodeHeader, decodeTransaction, hashHeader, parseCommit } from "@chartseal/ledger";
 import type { CommittedHeader, Evidence } from "./evidence.ts";
 
 /** {blocks, transactions, states} */
@@ -13,10 +13,7 @@ export function evidenceJson(evidence: Evidence): Record<string, unknown> {
       height: decodeHeader(header).height,
       header: toHex(header),
       hash: toHex(hashHeader(decodeHeader(header))),
-      commit: commit.map(({ publicKey, signature }) => ({
-        publicKey: toHex(publicKey),
-        signature: toHex(signature),
-      })),
+      commit: commitJson(commit),
     })),
     transactions: evidence.transactions.map(({ bytes: transaction, height, index, proof }) => ({
       kind: decodeTransaction(transaction).body.action.kind,
@@ -57,13 +54,7 @@ export function parseEvidence(value: Record<string, unknown>): Evidence {
 /** A header with its commit. */
 export function committedOf(item: unknown): CommittedHeader {
   const { header, commit } = fields(item);
-  return {
-    header: bytes(header, 156),
-    commit: list(commit).map((one) => {
-      const { publicKey, signature } = fields(one);
-      return { publicKey: bytes(publicKey, 32), signature: bytes(signature, 64) };
-    }),
-  };
+  return { header: bytes(header, 156), commit: parseCommit(commit) };
 }
 
 /** Reads a document strictly. @throws ChartsealError `input-invalid` that says what it is not */

@@ -1,7 +1,7 @@
 /**
  * Evidence of what a ledger held: committed block headers, transactions with inclusion proofs, state values with state
  * proofs (CRYPTO §5; CONTRACT, Blocks). It is checked against a genesis and nothing else: no ledger, no network.
- * An embedded commit is one signature by a validator of the genesis; its validators never change.
+ * What makes a commit count is in committed-blocks.ts.
  */
 import { ChartsealError, equalBytes, toHex } from "@chartseal/crypto";
 import {
@@ -9,18 +9,17 @@ import {
   type Commit,
   chainIdOf,
   decodeGenesis,
-  decodeHeader,
   type Entry,
   encodeHeader,
   fromBytes,
   type Genesis,
-  hashHeader,
   type Ledger,
   type StateKind,
-  verifyCommit,
   verifyStateProof,
   verifyTransactionProof,
 } from "@chartseal/ledger";
+import { bridgeCommits } from "./bridge-commits.ts";
+import { committedBlocks, type KnownBlock, type Trust } from "./committed-blocks.ts";
 
 /** A block's header, 156 bytes, with the commit that makes it count. */
 export interface CommittedHeader {
@@ -66,8 +65,9 @@ export interface EvidenceFault {
     | "keys"
     | "head";
   readonly height?: number;
-  /** Of `two-commits`: who signed twice, and both block hashes; hex. */
+  /** Of `two-commits`: who signed twice, and both block hashes; hex. Under CometBFT all who signed both. */
   readonly publicKey?: string;
+  readonly publicKeys?: readonly string[];
   readonly hashes?: readonly string[];
   readonly detail: string;
 }
@@ -116,69 +116,18 @@ export class EvidenceCollector {
     this.#blocks.set(header.height, { header: encodeHeader(header), commit });
   }
 
-  evidence(): Evidence {
+  /** With the blocks in between whose commits carry the trust from the genesis' validators to later ones. */
+  async evidence(): Promise<Evidence> {
+    for (const block of await bridgeCommits(this.#ledger, [...this.#blocks.values()])) this.#block(block);
     const blocks = [...this.#blocks].sort(([a], [b]) => a - b).map(([, block]) => block);
     return { blocks, transactions: this.#transactions, states: this.#states };
   }
 }
 
-interface Known {
-  readonly header: BlockHeader;
-  readonly hash: Uint8Array;
-}
-
-/** The evidence's blocks that are committed to, by height; everything wrong goes into `faults`. */
-function committedBlocks(
-  blocks: readonly CommittedHeader[],
-  genesis: Genesis,
-  chainId: Uint8Array,
-  faults: EvidenceFault[],
-): Map<number, Known> {
-  const known = new Map<number, Known>();
-  for (const { header: bytes, commit } of blocks) {
-    const header = headerOf(bytes, faults);
-    if (header === undefined) continue;
-    const hash = hashHeader(header);
-    const { height, proposer } = header;
-    const isValidator = genesis.validators.some(({ publicKey }) => equalBytes(publicKey, proposer));
-    if (header.version !== 1 || !isValidator || !verifyCommit(chainId, header, hash, commit)) {
-      faults.push({ kind: "commit", height, detail: "the commit is not a validator's over this header" });
-      continue;
-    }
-    const before = known.get(height);
-    if (before !== undefined && !equalBytes(before.hash, hash))
-      faults.push(twoCommits(before, { header, hash }));
-    else known.set(height, { header, hash });
-  }
-  return known;
-}
-
-function headerOf(bytes: Uint8Array, faults: EvidenceFault[]): BlockHeader | undefined {
-  try {
-    return decodeHeader(bytes);
-  } catch {
-    faults.push({ kind: "block", detail: "a header is malformed" });
-    return undefined;
-  }
-}
-
-function twoCommits(one: Known, other: Known): EvidenceFault {
-  const same = equalBytes(one.header.proposer, other.header.proposer);
-  return {
-    kind: "two-commits",
-    height: one.header.height,
-    publicKey: toHex(other.header.proposer),
-    hashes: [toHex(one.hash), toHex(other.hash)],
-    detail: same
-      ? "one validator signed two blocks of one height: these two commits are proof against it"
-      : "two validators signed two blocks of one height: the chain was forked",
-  };
-}
-
 /** Neighbours link, and time does not go back. */
-function chainFaults(known: ReadonlyMap<number, Known>): EvidenceFault[] {
+function chainFaults(known: ReadonlyMap<number, KnownBlock>): EvidenceFault[] {
   const faults: EvidenceFault[] = [];
-  let before: Known | undefined;
+  let before: KnownBlock | undefined;
   for (const [height, block] of [...known].sort(([a], [b]) => a - b)) {
     const { header } = block;
     const follows = before !== undefined && before.header.height + 1 === height;
@@ -195,7 +144,7 @@ function chainFaults(known: ReadonlyMap<number, Known>): EvidenceFault[] {
 
 const nothing = new Uint8Array(0);
 
-function proofFaults(evidence: Evidence, known: ReadonlyMap<number, Known>): EvidenceFault[] {
+function proofFaults(evidence: Evidence, known: ReadonlyMap<number, KnownBlock>): EvidenceFault[] {
   const faults: EvidenceFault[] = [];
   for (const { bytes: transaction, height, index, proof } of evidence.transactions) {
     const header = known.get(height)?.header;
@@ -223,11 +172,16 @@ function proofFaults(evidence: Evidence, known: ReadonlyMap<number, Known>): Evi
 }
 
 /** Everything that does not hold, against a genesis; empty where all of it holds. */
-export function evidenceFaults(evidence: Evidence, genesisBytes: Uint8Array): EvidenceFault[] {
+export function evidenceFaults(
+  evidence: Evidence,
+  genesisBytes: Uint8Array,
+  trust: Trust = {},
+): EvidenceFault[] {
   const faults: EvidenceFault[] = [];
   const genesis = readGenesis(genesisBytes);
   if (genesis === undefined) return [{ kind: "genesis", detail: "the genesis is malformed" }];
-  const known = committedBlocks(evidence.blocks, genesis, chainIdOf(genesisBytes), faults);
+  const chainId = chainIdOf(genesisBytes);
+  const known = committedBlocks(evidence.blocks, { genesis, chainId, trust }, faults);
   return [...faults, ...chainFaults(known), ...proofFaults(evidence, known)];
 }
 

@@ -49,7 +49,7 @@ export async function proveIssuance(
     if (held > 0 && held < height) await collector.bytes(blockKind, u64(held), height);
   }
   const { chainId, genesis } = ledger;
-  return { chainId, genesis, account, height, evidence: collector.evidence() };
+  return { chainId, genesis, account, height, evidence: await collector.evidence() };
 }
 
 export interface CheckedIssuance {

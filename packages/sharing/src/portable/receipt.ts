@@ -29,6 +29,8 @@ import {
 } from "@chartseal/crypto";
 import {
   chainIdOf,
+  commitOfValue,
+  commitValue,
   decodeTransaction,
   entries,
   type Ledger,
@@ -74,7 +76,7 @@ export async function collectReceipt(
   if (latest !== deposited) await collectOwner(ledger, collector, { owner: record.owner, height: latest });
   if (record.authorPolicy !== null)
     await collectSigning(collector, parsePolicy(record.authorPolicy), deposited);
-  return { chainId: ledger.chainId, recordId, evidence: collector.evidence() };
+  return { chainId: ledger.chainId, recordId, evidence: await collector.evidence() };
 }
 
 /** The owner's account at a block; where its key was replaced in that very block, before it too. */
@@ -101,17 +103,14 @@ async function collectSigning(collector: EvidenceCollector, policy: Policy, heig
   }
 }
 
-/** Deterministic CBOR [1, chain id, record id, [[header, [[key, signature] …]] …], [[bytes, height, index, [hash …]] …],
+/** Deterministic CBOR [1, chain id, record id, [[header, commit] …], [[bytes, height, index, [hash …]] …],
  * [[kind, key, height, value | null, proof] …]]. */
 export function encodeReceipt({ chainId, recordId, evidence }: Receipt): Uint8Array {
   return encode([
     receiptVersion,
     chainId,
     recordId,
-    evidence.blocks.map(({ header, commit }) => [
-      header,
-      commit.map(({ publicKey, signature }) => [publicKey, signature]),
-    ]),
+    evidence.blocks.map(({ header, commit }) => [header, commitValue(commit)]),
     evidence.transactions.map(({ bytes, height, index, proof }) => [bytes, height, index, [...proof]]),
     evidence.states.map(({ kind, key, height, value, proof }) => [kind, key, height, value, proof]),
   ]);
@@ -128,13 +127,7 @@ export function decodeReceipt(bytes: Uint8Array): Receipt {
       evidence: {
         blocks: list(items[3]).map((item) => {
           const [header, commit] = list(item, 2);
-          return {
-            header: sized(header),
-            commit: list(commit).map((one) => {
-              const [publicKey, signature] = list(one, 2);
-              return { publicKey: sized(publicKey, 32), signature: sized(signature, 64) };
-            }),
-          };
+          return { header: sized(header), commit: commitOfValue(commit) };
         }),
         transactions: list(items[4]).map((item) => {
           const [transaction, height, index, proof] = list(item, 4);

@@ -14,6 +14,7 @@ import {
   type Transaction,
 } from "@chartseal/ledger";
 import { requireRecord } from "../state.ts";
+import type { Trust } from "./committed-blocks.ts";
 import { type Evidence, EvidenceCollector, type EvidenceFault, entryOf, evidenceFaults } from "./evidence.ts";
 import {
   bytes,
@@ -48,21 +49,25 @@ export async function proveRecord(ledger: Ledger, recordId: Uint8Array): Promise
   await collector.transaction(record.deposit);
   if (record.rekey !== null) await collector.transaction(record.rekey);
   const { chainId, genesis } = ledger;
-  return { chainId, genesis, recordId, height, evidence: collector.evidence() };
+  return { chainId, genesis, recordId, height, evidence: await collector.evidence() };
 }
 
 /**
  * Everything that does not hold. `genesis`: the one that the checker trusts; without it the receipt's own, and the
  * answer says only that the receipt agrees with itself.
  */
-export function recordProofFaults(proof: RecordProof, genesis?: Uint8Array): EvidenceFault[] {
+export function recordProofFaults(
+  proof: RecordProof,
+  genesis?: Uint8Array,
+  trust: Trust = {},
+): EvidenceFault[] {
   const { recordId, height, evidence } = proof;
   const trusted = genesis ?? proof.genesis;
   const own = chainIdOf(proof.genesis);
   if (!equalBytes(own, proof.chainId) || !equalBytes(own, chainIdOf(trusted))) {
     return [{ kind: "genesis", detail: "the receipt is of another chain than this genesis begins" }];
   }
-  const faults = evidenceFaults(evidence, trusted);
+  const faults = evidenceFaults(evidence, trusted, trust);
   const record = safely(() => entryOf(evidence, entries.record, { key: recordId, height }));
   if (record === undefined || record === null) {
     return [...faults, { kind: "record", height, detail: "the receipt does not show the record" }];

@@ -96,8 +96,8 @@ export class AnswerAt {
       if (block === undefined) break;
       bytes += block.header.size;
       if (lines.length > 0 && bytes > pageBytesMax) break;
-      const { transactions, commit, ...line } = exportLine(block);
-      lines.push({ ...line, transactions: [...transactions], commit: [...commit] });
+      const { transactions, ...line } = exportLine(block);
+      lines.push({ ...line, transactions: [...transactions], commit: commitHex(block.commit) });
     }
     const end = lines.at(-1);
     const proof = end === undefined ? null : await this.#placeProof(end.height);

@@ -1,12 +1,20 @@
 /** What the ledger role answers with, as schemas, and how it is written (spec/9-http.md, Ledger). */
 import { toHex } from "@chartseal/crypto";
-import { type BlockHeader, type Commit, encodeHeader } from "@chartseal/ledger";
+import { type BlockHeader, type Commit, commitJson, encodeHeader } from "@chartseal/ledger";
 import { z } from "zod";
 import { hexOf, hexUpTo } from "../../wire.ts";
 
 /** Siblings of a state proof and what stands in the place of an absent key. */
 const stateProof = hexUpTo(9_000);
-export const commit = z.array(z.strictObject({ publicKey: hexOf(32), signature: hexOf(64) }));
+const signatures = z.array(z.strictObject({ publicKey: hexOf(32), signature: hexOf(64) }));
+/** Read strictly by who checks it (chapter 6, Commit). */
+const lightBlock = z.strictObject({
+  signedHeader: z.strictObject({ header: z.looseObject({}), commit: z.looseObject({}) }),
+  validators: z.array(z.looseObject({})).max(256),
+});
+export const commit = z
+  .union([signatures, lightBlock])
+  .describe("the proposer's signature, or CometBFT's signed header with its validators");
 const block = { header: hexOf(156), commit };
 
 /** The head that the server answers at; null where there is no block yet. */
@@ -69,9 +77,6 @@ export function headerHex(header: BlockHeader): string {
   return toHex(encodeHeader(header));
 }
 
-export function commitHex(signatures: Commit): z.output<typeof commit> {
-  return signatures.map(({ publicKey, signature }) => ({
-    publicKey: toHex(publicKey),
-    signature: toHex(signature),
-  }));
+export function commitHex(one: Commit): z.output<typeof commit> {
+  return commitJson(one) as z.output<typeof commit>;
 }
