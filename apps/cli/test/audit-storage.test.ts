@@ -1,5 +1,5 @@
 /** audit storage: objects damaged on disk are found, recorded and alarmed; by hand, by a stranger, and by the server's rota. */
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fromHex } from "@chartseal/crypto";
@@ -234,6 +234,38 @@ describe("under serve", () => {
     expect(repaired).toEqual([fromHex(place.record)]);
     expect((await cli("status")).json()).toMatchObject({ failedAudits: 0, alerts: 1 });
     expect((await cli("verify")).json().ok).toBe(true);
+  });
+
+  test("one of three places is lost: found while the record can still be read, and made again by the rota", async () => {
+    for (const name of ["attic", "barn", "cellar"]) {
+      mkdirSync(at(name));
+      const place = ["--kind", "folder", "--region", "eu", "--path", at(name)];
+      expect((await cli("provider", "place", "add", name, ...place)).code).toBe(0);
+    }
+    writeFileSync(at("note.txt"), "x".repeat(400_000));
+    const policy = ["--policy", "alice@self", "--split", "2of3"];
+    const { recordId } = (await cli("seal", at("note.txt"), "--owner", "alice", ...policy)).json();
+    expect((await cli("audit", "storage", recordId)).json()).toMatchObject({ ok: true, chunks: 2 });
+    for (const name of readdirSync(at("barn"))) rmSync(join(at("barn"), name), { recursive: true });
+    const audited = await cli("audit", "storage", recordId);
+    expect([audited.code, audited.json().failed]).toMatchObject([4, [{ recordId, code: "object-missing" }]]);
+    const log: string[] = [];
+    const serving = await startServing(await session(), {
+      config: await serveConfig({}),
+      version: "0",
+      log: { write: (line) => void log.push(line) },
+      logLevel: "info",
+      audits: { everyMs: 400, bytesPerSecond: 2 ** 30 },
+    });
+    try {
+      await until(async () => log.some((line) => line.includes("audited after repair")));
+    } finally {
+      await serving.stop();
+    }
+    expect((await cli("status")).json()).toMatchObject({ failedAudits: 0, alerts: 1 });
+    expect((await cli("audit", "storage", recordId)).json().ok).toBe(true);
+    rmSync(at("attic"), { recursive: true });
+    expect((await cli("open", recordId, "--as", "alice")).json().bytes).toBe(400_000);
   });
 
   test("a record is not asked for before its time, and the rate bounds how fast", async () => {

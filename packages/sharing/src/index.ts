@@ -166,7 +166,7 @@ export {
   recordProofFaults,
   recordProofJson,
 } from "./portable/record-proof.ts";
-export { type Audited, answerAudit, checkStoredHeader } from "./provider/audit.ts";
+export { type Audited, answerAudit, checkShards, checkStoredHeader } from "./provider/audit.ts";
 export { destroyRecord, type Holdings, removeObjects } from "./provider/follow.ts";
 export { type CheckedHeader, checkHeader } from "./provider/header-check.ts";
 export { splitKeysOf } from "./provider/placement-keys.ts";

@@ -6,6 +6,7 @@ import { ChartsealError, fromHex, loadPairing, toHex } from "@chartseal/crypto";
 import { accountOf, decodeGenesis, type Ledger, ledgerRules, roles } from "@chartseal/ledger";
 import {
   answerAudit,
+  checkShards,
   checkStoredHeader,
   type Provider,
   readAccount,
@@ -17,25 +18,28 @@ import { openStoredObjects } from "./stored-objects.ts";
 
 export interface AuditedProvider {
   readonly provider: Pick<Provider, "audit" | "account">;
-  /** Of the home's own provider: its headers. */
+  /** Of the home's own provider: header and shards. */
   readonly checkOwn?: (recordId: Uint8Array) => Promise<void>;
   close(): Promise<void>;
 }
 
 /** Changes no byte below DIR. @throws ChartsealError `provider-unreachable` */
 export async function ownProvider({ home, ledger }: ReadSession): Promise<AuditedProvider> {
-  const { objects, leaves } = await openStoredObjects(home.paths);
+  const { objects, placed, leaves } = await openStoredObjects(home.paths);
   const [publicKey] = decodeGenesis(home.genesis).providers;
   if (publicKey === undefined) throw new ChartsealError("chain-altered", "the genesis names no provider");
   const account = accountOf(publicKey);
   const self = {
     surroundings: { ledger },
     identity: { account },
-    stores: { objects, leaves: scratchLeaves(leaves) },
+    stores: { objects, placed, leaves: scratchLeaves(leaves) },
   };
   return {
     provider: { account, audit: (challenge) => answerAudit(self, challenge) },
-    checkOwn: (recordId) => checkStoredHeader(self, recordId),
+    checkOwn: async (recordId) => {
+      await checkStoredHeader(self, recordId);
+      await checkShards(self, recordId);
+    },
     close: async () => {},
   };
 }

@@ -19,7 +19,7 @@ import {
   toHex,
 } from "@chartseal/crypto";
 import type { RecordValue } from "@chartseal/ledger";
-import { type ObjectStore, scrub } from "@chartseal/storage";
+import { type ObjectStore, type PlacedStore, scrub } from "@chartseal/storage";
 import {
   type AuditChallenge,
   auditedPayload,
@@ -30,7 +30,6 @@ import type { Identity, Surroundings } from "../parties.ts";
 import { requireRecord } from "../state.ts";
 import { getRange, getWhole } from "../streams.ts";
 import { demandSize, leafSource } from "./payload.ts";
-import type { ProviderSelf } from "./self.ts";
 import { headerName } from "./stores.ts";
 import { type LeafStores, rebuildLeaves } from "./take.ts";
 
@@ -190,6 +189,8 @@ export async function checkStoredHeader(
   });
 }
 
+type Placed = { readonly placed?: PlacedStore | undefined };
+
 /** Share of each shard's blocks that a provider looks at when it audits itself; one block at least. */
 const shardShare = 0.02;
 
@@ -199,7 +200,7 @@ const shardShare = 0.02;
  * @throws ChartsealError `object-missing`, `object-altered`
  */
 export async function checkShards(
-  { surroundings, stores }: Pick<ProviderSelf, "surroundings" | "stores">,
+  { surroundings, stores }: Pick<Audited, "surroundings"> & { readonly stores: Placed },
   recordId: Uint8Array,
 ): Promise<void> {
   if (stores.placed === undefined) return;
