@@ -71,10 +71,17 @@ function addListing(program: Command): void {
         for (const recordId of ids) {
           const record = await requireRecord(ledger, recordId);
           const failed = await failedAudit(ledger, recordId, record);
-          const value: Record<string, unknown> = { ...recordLine(home, recordId, record), ...failed };
+          const placement = await placementOf(ledger, recordId);
+          const value: Record<string, unknown> = {
+            ...recordLine(home, recordId, record),
+            ...failed,
+            ...(placement === null ? {} : { placement }),
+          };
           const { failedAudit: height } = failed;
           const audit = height === undefined ? "" : `, failed the audit of block ${height}`;
-          const state = value.erased === true ? "erased" : `version ${String(value.version)}${audit}`;
+          const placed = placement === null ? "" : `, ${placedText(placement)}`;
+          const state =
+            value.erased === true ? "erased" : `version ${String(value.version)}${placed}${audit}`;
           globals.output.line(
             value,
             `${String(value.recordId)}  ${String(value.owner)}  ${state}  ${String(value.policy)}`,

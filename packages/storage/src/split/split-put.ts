@@ -42,6 +42,9 @@ export interface Written {
   readonly shards: readonly ShardPlace[];
 }
 
+/** How many times longer a commit may take than another step: all of an object is made durable by it. */
+const commitPatience = 10;
+
 interface LiveLane extends Lane {
   readonly seal: BlockSeal;
 }
@@ -111,11 +114,11 @@ export class SplitPut implements PutHandle {
   }
 
   /** One lane's step; a lane that fails is left behind. Never rejects. */
-  async #onLane(lane: LiveLane, step: () => Promise<void>): Promise<void> {
+  async #onLane(lane: LiveLane, step: () => Promise<void>, times = 1): Promise<void> {
     if (!this.#lanes.includes(lane)) return;
     const { patienceMs, health } = this.#options;
     try {
-      await withPatience(step(), { ms: patienceMs, place: lane.place.name });
+      await withPatience(step(), { ms: times * patienceMs, place: lane.place.name });
     } catch {
       health.failed(lane.place.name);
       this.#lanes = this.#lanes.filter((one) => one !== lane);
@@ -178,16 +181,12 @@ export class SplitPut implements PutHandle {
     const { keys, generation, placement, blockBytes } = this.#options;
     const { k, n, regions = [] } = placement;
     const size = this.#size;
-    await Promise.all(
-      this.#lanes.map((lane) =>
-        this.#onLane(lane, async () => {
-          const { index } = lane;
-          const manifest = { name, size, k, n, blockBytes, regions, sequence, generation, index };
-          await lane.handle.write(sealManifest(keys, manifest));
-          await lane.handle.commit(pseudonym(keys, { generation, index }));
-        }),
-      ),
-    );
+    const commit = async ({ index, handle }: LiveLane): Promise<void> => {
+      const manifest = { name, size, k, n, blockBytes, regions, sequence, generation, index };
+      await handle.write(sealManifest(keys, manifest));
+      await handle.commit(pseudonym(keys, { generation, index }));
+    };
+    await Promise.all(this.#lanes.map((lane) => this.#onLane(lane, () => commit(lane), commitPatience)));
     const { length } = this.#lanes;
     if (length < k) {
       const shards = this.#lanes.map(({ index, place }) => ({ index, place: place.name }));
