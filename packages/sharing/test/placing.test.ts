@@ -3,7 +3,7 @@
  * record's log says what was made again.
  */
 import { parsePolicy, randomBytes, toHex } from "@chartseal/crypto";
-import { PlacedStore, SplitStore } from "@chartseal/storage";
+import { PlacedStore, SplitStore, StorageError } from "@chartseal/storage";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { MemoryStore } from "../../storage/test/memory.ts";
 import {
@@ -259,3 +259,19 @@ async function names(): Promise<string[]> {
   for await (const name of placed.list()) all.push(name);
   return all;
 }
+
+test("an erasure waits for a place that is away, and takes from all others at once what they have", async () => {
+  const { recordId } = await world.byOwner(ana, { policy });
+  const { remove } = disks[1]!;
+  disks[1]!.remove = async () => {
+    throw new StorageError("store-unreachable", "away");
+  };
+  await failure("provider-unreachable", () => erase(world, { owner: ana, recordId }));
+  expect(disks.map(({ objects }) => objects.size)).toEqual([0, 2, 0]);
+  await failure("erased", () => retrieve(world, { member: ana, recordId }));
+  await failure("provider-unreachable", () => erase(world, { owner: ana, recordId }));
+  disks[1]!.remove = remove;
+  const { copies } = await erase(world, { owner: ana, recordId });
+  expect(copies).toHaveLength(1);
+  expect(disks.map(({ objects }) => objects.size)).toEqual([0, 0, 0]);
+});

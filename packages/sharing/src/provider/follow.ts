@@ -14,10 +14,11 @@ import {
   toHex,
 } from "@chartseal/crypto";
 import { decodeTransaction, entries, lists, vouchKey } from "@chartseal/ledger";
+import type { ObjectStore } from "@chartseal/storage";
 import { replacedAt } from "../account-keys.ts";
 import type { Surroundings } from "../parties.ts";
 import { readEntry, readList, requireRecord } from "../state.ts";
-import { exists, getWhole, once } from "../streams.ts";
+import { exists, getWhole, once, storageFailure } from "../streams.ts";
 import { actionsOf, addressesOf, erasureAt, revocationAt } from "./chain.ts";
 import { withoutParts } from "./custody-key.ts";
 import { likePayload, recordPlacementSoon } from "./placing.ts";
@@ -241,6 +242,15 @@ export async function dropOvertaken(self: ProviderSelf, recordId: Uint8Array): P
   else await destroyRecord(self, recordId);
 }
 
+/** Whether something of an address waits to be removed where a place was away. */
+async function isLeft({ placed }: Holdings["stores"], address: string): Promise<boolean> {
+  if (placed === undefined) return false;
+  for await (const { name } of placed.split.parts.index.leftovers()) {
+    if (name === address || name === headerName(address)) return true;
+  }
+  return false;
+}
+
 /**
  * Header first: a payload without its header opens for those alone who already hold its file key. The payload last: while
  * it is there, something is left to do.
@@ -248,10 +258,16 @@ export async function dropOvertaken(self: ProviderSelf, recordId: Uint8Array): P
 export async function removeObjects({ surroundings, stores }: Holdings, address: string): Promise<void> {
   const there =
     (await exists(stores.objects, headerName(address))) || (await exists(stores.objects, address));
-  if (!there) return;
-  await stores.objects.remove(headerName(address));
-  await stores.leaves.remove(address);
-  await stores.leaves.remove(spanTreeName(address));
-  await stores.objects.remove(address);
+  if (!there && !(await isLeft(stores, address))) return;
+  // A place that is away keeps none of the rest from going; what it holds is asked for again.
+  const failures: unknown[] = [];
+  const remove = async (store: ObjectStore, name: string): Promise<void> => {
+    await store.remove(name).catch((error: unknown) => failures.push(error));
+  };
+  await remove(stores.objects, headerName(address));
+  await remove(stores.leaves, address);
+  await remove(stores.leaves, spanTreeName(address));
+  await remove(stores.objects, address);
+  if (failures.length > 0) throw storageFailure(failures[0], address);
   await stores.journal.append({ event: "removed", address, atMs: surroundings.now() });
 }

@@ -92,7 +92,10 @@ export async function lookAt(
   }
 }
 
-/** Removes shards where they lie; gives back those that could not be reached. */
+/**
+ * Removes shards where they lie; gives back those that could not be reached. A place that is not configured any more was
+ * given up with what lies there: nobody can be asked.
+ */
 export async function removeShards(
   { places, keys, patienceMs, health }: SplitParts,
   generation: string,
@@ -102,7 +105,7 @@ export async function removeShards(
     shards.map(async (shard) => {
       const { index, place } = shard;
       const store = places.get(place)?.store;
-      if (store === undefined) return [shard];
+      if (store === undefined) return [];
       try {
         const removing = store.remove(pseudonym(keys, { generation, index }));
         await withPatience(removing, { ms: patienceMs, place });
