@@ -34,6 +34,7 @@ import { noLimits } from "./ledger-server.ts";
 export interface ServedOptions {
   readonly provider?: ProviderRoleOptions["limits"];
   readonly limits?: HostConfigInput["limits"];
+  readonly authorities?: readonly string[];
   readonly localKey?: Uint8Array;
   readonly identity?: (world: World) => IdentityOf;
   readonly log?: { write(line: string): void };
@@ -89,7 +90,7 @@ export class ServedWorld {
         roles: ["ledger", "provider", "namespace"],
         listen: { port: this.#host?.port ?? 0 },
         limits: { ...noLimits, shutdownMs: 500, ...this.#options.limits },
-        authorities: [proxy.authority],
+        authorities: [proxy.authority, ...(this.#options.authorities ?? [])],
       }),
       roles: [
         ledgerRole({ ledger: world.ledger }),
@@ -98,6 +99,8 @@ export class ServedWorld {
           now,
           ledger: world.ledger,
           staging: this.#staging,
+          check: () => world.provider.check(),
+          usage: () => world.provider.usage(),
           ...(limits === undefined ? {} : { limits }),
         }),
         namespaceRole({

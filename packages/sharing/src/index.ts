@@ -166,7 +166,13 @@ export {
   recordProofFaults,
   recordProofJson,
 } from "./portable/record-proof.ts";
-export { type Audited, answerAudit, checkShards, checkStoredHeader } from "./provider/audit.ts";
+export {
+  type Audited,
+  answerAudit,
+  checkShards,
+  checkStoredHeader,
+} from "./provider/audit.ts";
+export { orphanGraceMsMin } from "./provider/collect.ts";
 export { destroyRecord, type Holdings, removeObjects } from "./provider/follow.ts";
 export { type CheckedHeader, checkHeader } from "./provider/header-check.ts";
 export { splitKeysOf } from "./provider/placement-keys.ts";
@@ -186,6 +192,7 @@ export {
   type TransformKeyStore,
 } from "./provider/stores.ts";
 export { rebuildLeaves, spanTreeName } from "./provider/take.ts";
+export { type Quotas, UsageBook, type Use } from "./provider/usage.ts";
 export {
   type Appointment,
   appointmentFor,

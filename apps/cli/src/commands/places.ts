@@ -28,11 +28,14 @@ import { writing } from "../run.ts";
 import { ownSession, type ReadSession } from "../services/session.ts";
 import { collect } from "./authority-addresses.ts";
 import { commaList, example } from "./shared.ts";
+import { addUsageCommands } from "./usage.ts";
 
 export function addProviderCommands(program: Command): void {
   const group = program
     .command("provider")
-    .description("where the provider's objects lie: places, repair, scrub, rebuild-index");
+    .description(
+      "the provider's objects: places, repair, scrub, rebuild-index; whose they are: usage, quota",
+    );
   const place = group
     .command("place")
     .description("places among which records are divided: add, list, check, default, remove");
@@ -43,6 +46,7 @@ export function addProviderCommands(program: Command): void {
   addRepair(group);
   addScrub(group);
   addRebuild(group);
+  addUsageCommands(group);
 }
 
 function addAdd(group: Command): void {

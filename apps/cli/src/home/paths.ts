@@ -18,6 +18,8 @@ export interface HomePaths {
   readonly namespaces: string;
   readonly members: string;
   readonly alerts: string;
+  /** What owners may have stored here. */
+  readonly quotas: string;
   /** What other providers keep here, a folder for each account; and uploads that are under way. */
   readonly held: string;
   readonly uploads: string;
@@ -47,6 +49,7 @@ export function homePaths(root: string): HomePaths {
     namespaces: join(root, "namespaces"),
     members: join(root, "members"),
     alerts: join(provider, "alerts"),
+    quotas: join(provider, "quotas.json"),
     held: join(provider, "held"),
     uploads: join(provider, "uploads"),
     audits: join(root, "audits"),

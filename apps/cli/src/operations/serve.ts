@@ -42,6 +42,9 @@ const uploadGraceMs = 86_400_000;
 /** All payloads that are under way together: one of the largest, and as much again. */
 const payloadsBytesMax = 2 ** 41;
 
+/** How often leftovers of interrupted deposits are looked for. */
+const collectMs = 3_600_000;
+
 /** What a file and the options say together; options win. @throws ChartsealError `input-invalid` */
 export async function serveConfig(options: {
   readonly file?: string;
@@ -97,7 +100,7 @@ export async function startServing(session: OwnSession, options: ServeOptions): 
   });
   const server = { address: host.url, token, pid: process.pid };
   writeServerFile(home.paths, server);
-  const duties = lookAfter({ session, identities, stagings, log });
+  const duties = lookAfter({ session, identities, stagings, log: logged(log, logLevel) });
   const nodes = await driveNodes(session, log);
   const journal = openAuditJournal(home.paths);
   const rota = startRota(session, options.audits ?? rotaDefaults, { journal, log: logged(log, logLevel) });
@@ -141,7 +144,14 @@ async function rolesOf(
   const namespace = hospitalsOf(session);
   return {
     ledger: ledgerRole({ ledger }),
-    provider: providerRole({ provider, now, ledger, staging: stagings.payloads }),
+    provider: providerRole({
+      provider,
+      now,
+      ledger,
+      staging: stagings.payloads,
+      check: () => session.provider.check(),
+      usage: () => session.provider.usage(),
+    }),
     namespace: namespaceRole({
       namespace,
       names: () => listNamespaces(ledger),
@@ -250,11 +260,22 @@ function lookAfter(looked: {
     const level = isFamily(error, "unavailable") ? 40 : 50;
     log.write(`${JSON.stringify({ level, time: Date.now(), msg: "a duty failed", code, ...about })}\n`);
   };
+  let collectAtMs = 0;
+  // Leftovers of interrupted deposits, as `gc` removes them while no server runs.
+  const collectDue = async (): Promise<void> => {
+    if (session.now() < collectAtMs) return;
+    collectAtMs = session.now() + collectMs;
+    const removed = await session.provider.collect({ graceMs: uploadGraceMs });
+    if (removed.length === 0) return;
+    const msg = "payloads that were never registered are removed";
+    log.write(`${JSON.stringify({ level: 30, time: Date.now(), msg, count: removed.length })}\n`);
+  };
   const round = async (): Promise<void> => {
     try {
       await session.rollPeriods();
       await session.provider.follow();
       for (const staging of Object.values(stagings)) await staging.sweep();
+      await collectDue();
     } catch (error) {
       tell(error, {});
     }

@@ -38,6 +38,7 @@ import {
 import { readJson, writeJson } from "../home/files.ts";
 import { type Home, memberFolder, openHome } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
+import { quotasOf } from "../home/quotas-file.ts";
 import { committeeNodes, type OwnDriver, ownDrivers, presentNode } from "./authority-nodes.ts";
 import { handsOf, openLinks } from "./identity-store.ts";
 import {
@@ -172,7 +173,7 @@ async function assemble(
   const surroundings: Surroundings = { pairing, ledger, now };
   const stores = await openProviderStores(home.paths, { vault, pairing });
   const identity = await loadProvider(vault);
-  const provider = new StorageProvider({ surroundings, identity, stores });
+  const provider = new StorageProvider({ surroundings, identity, stores, quotas: quotasOf(home.paths) });
   let members: readonly SessionMember[];
   try {
     members = await openMembers(home, { pairing, ledger, names: parts.members, vaults: memberVaults });

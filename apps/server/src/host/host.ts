@@ -6,11 +6,18 @@ import { type IncomingMessage, maxHeaderSize, type ServerResponse } from "node:h
 import type { AddressInfo } from "node:net";
 import { ChartsealError, concat } from "@chartseal/crypto";
 import swagger from "@fastify/swagger";
-import Fastify, { type FastifyHttpOptions, LogController, type RawServerDefault } from "fastify";
+import Fastify, {
+  type FastifyHttpOptions,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+  type RawServerDefault,
+} from "fastify";
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { Authentication, type Keys } from "./authentication.ts";
 import type { HostConfig, RoleName } from "./config.ts";
+import { Metrics } from "./metrics.ts";
 import { problemOf, rawProblem, replyProblem } from "./problem-reply.ts";
 import type { Role, RoleApp } from "./role.ts";
 
@@ -158,6 +165,8 @@ function registerShared(app: RoleApp, options: HostOptions, names: ReadonlySet<s
   const authentication = new Authentication(options, config.limits);
   app.decorateRequest("signer", undefined);
   app.decorateRequest("rawBody");
+  app.decorateRequest("problemCode");
+  const metrics = new Metrics(roles);
   app.addHook("onRoute", ({ config: route, url, method }) => {
     if (route?.access === undefined)
       throw new ChartsealError("defect", `${method} ${url} does not say who may ask`);
@@ -179,6 +188,7 @@ function registerShared(app: RoleApp, options: HostOptions, names: ReadonlySet<s
   app.addHook("onResponse", async (request, reply) => {
     const { method, routeOptions } = request;
     const ms = Math.round(reply.elapsedTime);
+    count(metrics, request, reply);
     request.log.info({
       method,
       route: routeOptions.url ?? null,
@@ -193,6 +203,7 @@ function registerShared(app: RoleApp, options: HostOptions, names: ReadonlySet<s
   });
   app.register(async (own) => {
     addHealth(own as unknown as RoleApp, roles, version);
+    addMetrics(own as unknown as RoleApp, metrics);
     own.get("/openapi.json", { config: { access: "open" }, schema: { hide: true } }, async () =>
       app.swagger(),
     );
@@ -217,6 +228,28 @@ function limitArrival(request: IncomingMessage, reply: ServerResponse, timeoutMs
   }, timeoutMs);
   const stop = () => clearTimeout(timer);
   request.once("end", stop).once("close", stop);
+}
+
+function count(metrics: Metrics, request: FastifyRequest, reply: FastifyReply): void {
+  const route = request.routeOptions.url ?? "none";
+  const { method, raw, problemCode } = request;
+  metrics.served({ route, method, status: reply.statusCode, seconds: reply.elapsedTime / 1000 }, raw.socket);
+  if (problemCode !== undefined) metrics.problem(route, problemCode);
+}
+
+/** For this machine only: asked over loopback by a name of loopback, which a proxy does not pass on, or with the token. */
+function addMetrics(app: RoleApp, metrics: Metrics): void {
+  const schema = { summary: "Prometheus metrics, for this machine or with its token" };
+  app.get("/metrics", { config: { access: "open" }, schema }, async (request, reply) => {
+    const near = /^(?:127\.0\.0\.1|::1|::ffff:127\.0\.0\.1)$/.test(request.ip);
+    const asked = /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/.test(request.headers.host ?? "");
+    if (!(near && asked) && request.signer?.kind !== "local") {
+      throw new ChartsealError("signature-invalid", "metrics are for this machine only", {
+        data: { part: "access", access: "local" },
+      });
+    }
+    return reply.type(metrics.contentType).send(await metrics.text());
+  });
 }
 
 const healthOfRole = z.looseObject({ ok: z.boolean(), code: z.string().optional() });

@@ -36,6 +36,7 @@ function phraseOf(status: number): string {
 /** Sends a failure as the reply; one that is the server's fault is logged with its cause. */
 export function replyProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const problem = problemOf(error);
+  request.problemCode = problem.code;
   if (problem.status >= 500) request.log.error({ err: error, code: problem.code }, "request failed");
   if (problem.code === "rate-limited") {
     const seconds = problem.data?.retryAfterSeconds;

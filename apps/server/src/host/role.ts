@@ -19,6 +19,8 @@ export interface Role {
   register(app: RoleApp): void;
   /** What GET /health says of it, machine-readable and without secrets. What it throws is shown by its code. */
   health(): Promise<Readonly<Record<string, string | number | boolean>>>;
+  /** Numbers of the moment for GET /metrics, by names in snake case that end in their unit. What it throws shows as down. */
+  measures?(): Promise<Readonly<Record<string, number>>>;
   /** Called when the host stops listening: ends what waits, e.g. long polls. */
   stop?(): Promise<void>;
 }
@@ -49,5 +51,7 @@ declare module "fastify" {
     signer: Signer | undefined;
     /** The body as it was received; empty for none and for streams. */
     rawBody: Uint8Array;
+    /** The code of the problem that it was answered with. */
+    problemCode: string | undefined;
   }
 }

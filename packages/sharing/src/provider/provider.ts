@@ -26,8 +26,10 @@ import type {
 } from "../parties.ts";
 import { provesPolicy } from "../signing.ts";
 import { requireRecord } from "../state.ts";
+import { exists } from "../streams.ts";
 import { refusalForUsers } from "../submit.ts";
 import { answerAudit, checkShards, checkStoredHeader } from "./audit.ts";
+import { collectOrphans } from "./collect.ts";
 import { takeIssue } from "./custody.ts";
 import { destroyRecord, dropOvertaken, dropReplaced, follow } from "./follow.ts";
 import {
@@ -41,6 +43,7 @@ import { ProviderAtWork, type ProviderSelf } from "./self.ts";
 import { followSpecial } from "./special.ts";
 import { takeHeader, takePayload } from "./take.ts";
 import { transform } from "./transform.ts";
+import type { UsageBook } from "./usage.ts";
 
 export class StorageProvider implements Provider {
   readonly #self: ProviderAtWork;
@@ -106,6 +109,24 @@ export class StorageProvider implements Provider {
     const { chainId } = surroundings.ledger;
     const addresses = await this.#self.inTurn(() => destroyRecord(this.#self, recordId));
     return addresses.map((address) => signErasedCopy(identity.seed, { chainId, recordId, address }));
+  }
+
+  /** Removes payloads that were taken so long ago and never registered. @returns their addresses */
+  collect(options: { readonly graceMs: number }): Promise<readonly string[]> {
+    return collectOrphans(this.#self, options);
+  }
+
+  /** Bytes and records by owner and by relay, as the ledger has them now. */
+  async usage(): Promise<Pick<UsageBook, "owner" | "owners" | "relays">> {
+    await this.#self.usage.follow();
+    return this.#self.usage;
+  }
+
+  /** Whether store and ledger answer. @throws ChartsealError `provider-unreachable`, `ledger-unreachable` */
+  async check(): Promise<void> {
+    const { stores, surroundings } = this.#self;
+    await exists(stores.objects, "health");
+    await surroundings.ledger.head();
   }
 
   /**

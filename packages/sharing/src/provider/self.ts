@@ -5,12 +5,15 @@
 import type { Identity, Surroundings } from "../parties.ts";
 import { AccountWriter } from "../submit.ts";
 import type { ProviderStores } from "./stores.ts";
+import { type Quotas, UsageBook } from "./usage.ts";
 
 /** What a provider is made of. */
 export interface ProviderSelf {
   readonly surroundings: Surroundings;
   readonly identity: Identity;
   readonly stores: ProviderStores;
+  /** What owners may have stored here; without it there is no bound. */
+  readonly quotas?: Quotas | undefined;
 }
 
 /** A provider at work. */
@@ -20,14 +23,20 @@ export class ProviderAtWork implements ProviderSelf {
   readonly stores: ProviderStores;
   /** Of the provider's own account: two writers would take each other's numbers. */
   readonly writer: AccountWriter;
+  readonly quotas: Quotas | undefined;
+  readonly usage: UsageBook;
+  /** Up to when payloads were judged as leftovers or not (collect.ts). */
+  collectedMs = Number.NEGATIVE_INFINITY;
   /** Last block that was followed; undefined before the first time. */
   followedHeight: number | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor({ surroundings, identity, stores }: ProviderSelf) {
+  constructor({ surroundings, identity, stores, quotas }: ProviderSelf) {
     this.surroundings = surroundings;
     this.identity = identity;
     this.stores = stores;
+    this.quotas = quotas;
+    this.usage = new UsageBook(surroundings.ledger, identity.account);
     this.writer = new AccountWriter(surroundings, identity);
   }
 

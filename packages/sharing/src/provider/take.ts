@@ -136,14 +136,18 @@ interface Claimed extends RegisteredHeader {
   readonly address: string;
   /** The version that a rekey over the payload where it is would make; undefined where the payload is a new one. */
   readonly renews: number | undefined;
+  /** A deposit, and no other version of a record that is here already. */
+  readonly isNew: boolean;
+  /** The last moment at which the ledger takes it. */
+  readonly lastValidMs: number;
 }
 
 async function claimedRecord({ ledger }: Pick<Surroundings, "ledger">, body: Uint8Array): Promise<Claimed> {
-  const { action, chainId } = decodeBody(body);
+  const { action, chainId, lastValidMs } = decodeBody(body);
   if (!equalBytes(chainId, ledger.chainId)) {
     throw new ChartsealError("input-invalid", "the deposit is for another consortium");
   }
-  if (action.kind === "deposit") return { ...action, renews: undefined };
+  if (action.kind === "deposit") return { ...action, renews: undefined, isNew: true, lastValidMs };
   if (action.kind !== "rekey") throw new ChartsealError("input-invalid", "neither a deposit nor a rekey");
   const { owner, current, address, version, erasedHeight } = await requireRecord(ledger, action.recordId);
   if (erasedHeight !== null) throw new ChartsealError("erased", "the record was erased");
@@ -151,7 +155,7 @@ async function claimedRecord({ ledger }: Pick<Surroundings, "ledger">, body: Uin
     throw new ChartsealError("input-invalid", "the record has another version by now", { data: { version } });
   }
   const renews = action.address === address ? action.version : undefined;
-  return { ...action, owner, statement: action.statement ?? current, renews };
+  return { ...action, owner, statement: action.statement ?? current, renews, isNew: false, lastValidMs };
 }
 
 /**
@@ -160,7 +164,7 @@ async function claimedRecord({ ledger }: Pick<Surroundings, "ledger">, body: Uin
  * until the ledger has taken it. A payload that has its header is nobody else's: whoever could give it a second one
  * would replace or erase another owner's record.
  * @throws ChartsealError `header-altered`, `object-altered`, `object-missing`, `input-invalid`, `erased`; `rule-violated`
- *   where the payload lies outside of the owner's residency
+ *   where the payload lies outside of the owner's residency; `quota-exceeded`
  */
 export async function takeHeader(
   self: ProviderAtWork,
@@ -183,11 +187,27 @@ export async function takeHeader(
       if (await exists(stores.objects, headerName(address))) {
         throw new ChartsealError("input-invalid", "this payload has its record already");
       }
+      // Still there: a leftover that was waited for too long may have gone meanwhile.
+      await sizeOf(stores.objects, address);
+      await keepRoom(self, claimed);
+      // From its receipt on, its age counts anew (collect.ts).
+      await stores.journal.append({ event: "taken", address, atMs: surroundings.now() });
       await put(stores.objects, headerName(address), input.header, await likePayload(stores, address));
     });
   }
   const { payloadDigest, payloadLength } = statement;
   return signStorageReceipt(identity.seed, { recordId, address, headerHash, payloadDigest, payloadLength });
+}
+
+/** @throws ChartsealError `quota-exceeded` */
+async function keepRoom({ surroundings, quotas, usage }: ProviderAtWork, claimed: Claimed): Promise<void> {
+  const { owner, address, statement, lastValidMs: untilMs } = claimed;
+  const quotaBytes = quotas?.of(owner);
+  // Nobody is kept from closing a record anew because it is large.
+  if (quotaBytes === undefined || !claimed.isNew) return;
+  await usage.follow();
+  const bytes = sealedBytes(statement.payloadLength, decodeDescriptor(statement.descriptor).chunkBytes);
+  usage.promise({ owner, address, bytes, quotaBytes, nowMs: surroundings.now(), untilMs });
 }
 
 async function put(

@@ -41,6 +41,10 @@ export function ledgerRole({ ledger, transactionKind = entries.transaction.kind 
       const head = await ledger.head();
       return { chainId: toHex(ledger.chainId), height: head.height, hash: toHex(head.hash) };
     },
+    measures: async () => {
+      const { height, timestampMs } = await ledger.head();
+      return { height, head_timestamp_seconds: timestampMs / 1000 };
+    },
     stop: async () => stopping.abort(),
   };
 }

@@ -59,6 +59,17 @@ export function objectsRole(options: ObjectsRoleOptions): Role {
       for (const account of holdings.accounts) await (await holdings.of(account)).usage();
       return { peers: holdings.accounts.length };
     },
+    measures: async () => {
+      await options.staging.open();
+      let [bytes, objects] = [0, 0];
+      for (const account of holdings.accounts) {
+        const used = await (await holdings.of(account)).usage();
+        bytes += used.bytes;
+        objects += used.objects;
+      }
+      const { staging } = options;
+      return { held_bytes: bytes, held: objects, uploads: staging.count, upload_bytes: staging.bytes() };
+    },
   };
 }
 

@@ -5,7 +5,7 @@
 import { Readable } from "node:stream";
 import { ChartsealError, fromHex, headerBytesMax, toHex } from "@chartseal/crypto";
 import { type Ledger, transactionBytesMax } from "@chartseal/ledger";
-import type { Provider } from "@chartseal/sharing";
+import type { Provider, Use } from "@chartseal/sharing";
 import { z } from "zod";
 import { begun } from "../../host/begun.ts";
 import type { Role, RoleApp } from "../../host/role.ts";
@@ -23,6 +23,13 @@ export interface ProviderRoleOptions {
   readonly limits?: Partial<IntakeLimits & AuditLimits>;
   /** Where uploads that can be resumed wait; without it there are none. */
   readonly staging?: Staging;
+  /** Whether store and ledger answer; what it throws is how the role is. */
+  readonly check?: () => Promise<void>;
+  /** Bytes and records by account, in hex, for whoever runs the provider. */
+  readonly usage?: () => Promise<{
+    owners(): ReadonlyMap<string, Use>;
+    relays(): ReadonlyMap<string, Use>;
+  }>;
   /** By which what an audit costs is known beforehand; without it audits are not bounded. */
   readonly ledger?: Ledger;
 }
@@ -49,9 +56,18 @@ export function providerRole(options: ProviderRoleOptions): Role {
       addTransforms(app, provider, new Tickets(now));
       addIssues(app, provider);
       addDuties(app, provider);
+      if (options.usage !== undefined) addUsage(app, options.usage);
       addAudits(app, provider, allowance);
     },
-    health: async () => ({ account: toHex(provider.account) }),
+    health: async () => {
+      await options.check?.();
+      return { account: toHex(provider.account) };
+    },
+    measures: async () => {
+      await options.check?.();
+      await staging?.open();
+      return staging === undefined ? {} : { uploads: staging.count, upload_bytes: staging.bytes() };
+    },
   };
 }
 
@@ -236,5 +252,19 @@ function addDuties(app: RoleApp, provider: Provider): void {
   app.post("/followed", { config: { access: "signed", cost: 20 }, schema: follow }, async () => {
     await provider.follow();
     return { done: true as const };
+  });
+}
+
+function addUsage(app: RoleApp, usage: NonNullable<ProviderRoleOptions["usage"]>): void {
+  const use = z.strictObject({ account: z.string(), records: z.int(), bytes: z.int() });
+  const schema = {
+    summary: "Bytes and records by owner, and by the relay that brought them (empty: the owner)",
+    response: { 200: z.strictObject({ owners: z.array(use), relays: z.array(use) }) },
+  };
+  const listed = (sums: ReadonlyMap<string, Use>) =>
+    [...sums].map(([account, { records, bytes }]) => ({ account, records, bytes }));
+  app.get("/usage", { config: { access: "local" }, schema }, async () => {
+    const found = await usage();
+    return { owners: listed(found.owners()), relays: listed(found.relays()) };
   });
 }
