@@ -4,6 +4,7 @@ import { ChartsealError } from "@chartseal/crypto";
 import { CommanderError } from "commander";
 import { reportFailure } from "./output.ts";
 import { createProgram } from "./program.ts";
+import { closePlaces } from "./services/places.ts";
 
 /** True where the arguments ask for JSON, before they were parsed: failures of parsing honour it too. */
 function wantsJson(argv: readonly string[]): boolean {
@@ -44,5 +45,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     }
     // A writer that waited for its bytes hears of the loss as well: it is told once.
     if (error !== lost) process.exitCode = reportFailure(error, wantsJson(argv));
+  } finally {
+    closePlaces();
   }
 }

@@ -4,12 +4,11 @@ import { noPlaces, requireRecord } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { homeFolder, openHome, parseRecordId } from "../home/home.ts";
 import { readPlacesFile } from "../home/places-file.ts";
+import { checkNewPlace, type NewPlace } from "../operations/new-place.ts";
 import {
   addPlace,
-  checkNewPlace,
   checkPlaces,
   listPlaces,
-  type NewPlace,
   parsePlacement,
   placementText,
   removePlace,
@@ -53,9 +52,20 @@ function addAdd(group: Command): void {
   const add = group
     .command("add <name>")
     .description("a place for the provider's objects; records sealed from now on are divided among all")
-    .requiredOption("--kind <kind>", "folder: of this machine, or of a disk or share that it has mounted")
+    .requiredOption("--kind <kind>", "folder (of a disk or share), s3 (a bucket) or ftps")
     .requiredOption("--region <code>", "in whose law it stands, such as eu, ch, us-east")
-    .option("--path <folder>", "of a folder: an existing one, on a disk of its own")
+    .option("--path <folder>", "of a folder: an existing one, on a disk of its own; of ftps: on the server")
+    .option("--bucket <name>", "of s3")
+    .option("--endpoint <url>", "of s3: the server's address; default: AWS")
+    .option("--s3-region <name>", "of s3: as the server calls it; default us-east-1")
+    .option("--prefix <name>", "of s3: in front of every name, to share a bucket")
+    .option("--host <name>", "of ftps")
+    .option("--port <n>", "of ftps; default 21")
+    .option("--ca <file>", "certificates of a private authority, PEM")
+    .option(
+      "--credentials <file>",
+      "id and secret, a line each; default: CHARTSEAL_PLACE_ID, CHARTSEAL_PLACE_SECRET",
+    )
     .action(async (name: string, options: Omit<NewPlace, "name">) => {
       const { output, home, waitMs } = globalsOf(add);
       const folder = homeFolder(home);
@@ -118,9 +128,10 @@ function addRemove(group: Command): void {
   const command = group
     .command("remove <name>")
     .description("forget a place at which no shard lies any more")
-    .action(async (name: string) => {
+    .option("--lost", "the place is gone for good with what lies there; then run provider repair")
+    .action(async (name: string, options: { lost?: boolean }) => {
       const { output, home, waitMs } = globalsOf(command);
-      const value = await removePlace(homeFolder(home), name, { waitMs });
+      const value = await removePlace(homeFolder(home), name, { waitMs, lost: options.lost === true });
       output.value(value, `Place ${name} is forgotten.`);
     });
   example(command, "chartseal provider place remove basement");

@@ -16,8 +16,34 @@ export interface FolderPlace {
   readonly path: string;
 }
 
+/** A bucket of an S3 server. `s3Region` is the server's word for where it is, and says nothing of law. */
+export interface S3Place {
+  readonly kind: "s3";
+  /** Absent for AWS itself. */
+  readonly endpoint?: string;
+  readonly s3Region: string;
+  readonly bucket: string;
+  readonly prefix?: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** PEM certificates of a private authority. */
+  readonly ca?: string;
+}
+
+/** A folder of an FTPS server. */
+export interface FtpsPlace {
+  readonly kind: "ftps";
+  readonly host: string;
+  readonly port?: number;
+  readonly folder: string;
+  readonly user: string;
+  readonly password: string;
+  readonly ca?: string;
+}
+
 /** How a place is opened, by kind. */
-export type PlaceAccess = FolderPlace;
+export type PlaceAccess = FolderPlace | S3Place | FtpsPlace;
+export const placeKinds = ["folder", "s3", "ftps"] as const;
 
 export type PlaceEntry = { readonly name: string; readonly region: string } & PlaceAccess;
 
@@ -60,9 +86,18 @@ function isSound(value: PlacesFile | null): value is PlacesFile {
 }
 
 function isEntry(entry: PlaceEntry): boolean {
-  const known = entry.kind === "folder" && typeof entry.path === "string";
+  const fields = entry as unknown as Readonly<Record<string, unknown>>;
+  const needed = textFields[entry.kind];
+  const known = needed?.every((field) => typeof fields[field] === "string") ?? false;
   return known && isPlaceName(entry.name) && isRegion(entry.region);
 }
+
+/** What each kind must have. */
+const textFields: Readonly<Record<string, readonly string[] | undefined>> = {
+  folder: ["path"],
+  s3: ["s3Region", "bucket", "accessKeyId", "secretAccessKey"],
+  ftps: ["host", "folder", "user", "password"],
+};
 
 export function writePlacesFile({ places }: Pick<HomePaths, "places">, file: PlacesFile): void {
   writeJson(places, file);

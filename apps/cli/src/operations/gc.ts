@@ -20,6 +20,7 @@ import { sweep } from "@chartseal/storage";
 import { removeSmallFile } from "../home/files.ts";
 import { type Home, openHome } from "../home/home.ts";
 import { takeOwnHome } from "../services/home-lock.ts";
+import { clearPlaces } from "../services/places.ts";
 import { openObjectStores } from "../services/provider-stores.ts";
 import { openForReading, type ReadSession } from "../services/session.ts";
 import { demandWitnessed } from "./verify.ts";
@@ -63,6 +64,7 @@ export async function collect(folder: string, options: CollectOptions): Promise<
       const live = new Set(records.filter(({ erased }) => !erased).map(({ address }) => address));
       // Where the index is lost, registered objects look like leftovers: rebuild-index finds them again.
       const keep = (name: string): boolean => live.has(baseOf(name));
+      await clearPlaces(home.paths, now() - graceMs);
       const { removed: shards } = await sweep(placed.split, { graceMs, now, keep });
       return { ...objects, pending, answered, shards };
     } finally {

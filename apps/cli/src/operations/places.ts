@@ -2,18 +2,9 @@
  * The provider's places: adding, looking at and removing them, under the home's lock. A place is looked at before it is
  * added, and is not removed while shards lie there.
  */
-import { lstatSync } from "node:fs";
-import { resolve } from "node:path";
 import { ChartsealError } from "@chartseal/crypto";
 import { checkRegions, noPlaces } from "@chartseal/sharing";
-import {
-  isPlacement,
-  isPlaceName,
-  type PlacedStore,
-  type Placement,
-  StorageError,
-  straysAt,
-} from "@chartseal/storage";
+import { isPlacement, type PlacedStore, type Placement, StorageError, straysAt } from "@chartseal/storage";
 import { openHome } from "../home/home.ts";
 import type { HomePaths } from "../home/paths.ts";
 import {
@@ -28,6 +19,7 @@ import { takeOwnHome } from "../services/home-lock.ts";
 import { openPlace } from "../services/places.ts";
 import { openObjectStores } from "../services/provider-stores.ts";
 import { openStoredObjects } from "../services/stored-objects.ts";
+import { nounOf, whereOf } from "./new-place.ts";
 
 /** `KofN`, and the regions that go with it. @throws ChartsealError `input-invalid` */
 export function parsePlacement(option: string, text: string, regions: readonly string[] = []): Placement {
@@ -60,36 +52,6 @@ async function changing<T>(
   }
 }
 
-export interface NewPlace {
-  readonly name: string;
-  readonly kind: string;
-  readonly region: string;
-  readonly path?: string;
-}
-
-/** @throws ChartsealError `input-invalid` */
-export function checkNewPlace({ name, kind, region, path }: NewPlace): PlaceEntry {
-  if (!isPlaceName(name)) {
-    throw new ChartsealError("input-invalid", `${JSON.stringify(name)} cannot name a place`, {
-      hint: "Lower-case letters, digits and hyphens, up to 32.",
-    });
-  }
-  checkRegions([region]);
-  if (kind !== "folder") {
-    throw new ChartsealError("input-invalid", `${JSON.stringify(kind)} is no kind of place`, {
-      hint: "Kinds: folder.",
-    });
-  }
-  if (path === undefined) throw new ChartsealError("input-invalid", "a folder needs --path");
-  const folder = resolve(path);
-  if (lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
-    throw new ChartsealError("input-invalid", `there is no folder ${folder}`, {
-      hint: "Make it, or mount the disk, first.",
-    });
-  }
-  return { name, region, kind, path: folder };
-}
-
 /** @throws ChartsealError `input-invalid`, `provider-unreachable` */
 export async function addPlace(
   folder: string,
@@ -100,10 +62,10 @@ export async function addPlace(
     if (file.places.some(({ name }) => name === entry.name)) {
       throw new ChartsealError("input-invalid", `there is a place ${entry.name} already`);
     }
-    const same = file.places.find((one) => one.kind === "folder" && one.path === entry.path);
+    const same = file.places.find((one) => whereOf(one) === whereOf(entry));
     if (same !== undefined) {
-      throw new ChartsealError("input-invalid", `${same.name} is that folder already`, {
-        hint: "Two shards on one disk are lost with it.",
+      throw new ChartsealError("input-invalid", `${same.name} is that ${nounOf(entry)} already`, {
+        hint: "Two shards at one place are lost with it.",
       });
     }
     if (file.places.length === placesMax) throw new ChartsealError("input-invalid", "too many places");
@@ -201,17 +163,17 @@ export async function checkPlaces(folder: string): Promise<readonly CheckedPlace
 export async function removePlace(
   folder: string,
   name: string,
-  { waitMs }: { readonly waitMs: number },
+  { waitMs, lost = false }: { readonly waitMs: number; readonly lost?: boolean },
 ): Promise<{ readonly place: string }> {
   return await changing(folder, waitMs, async (file, paths) => {
     const places = file.places.filter((entry) => entry.name !== name);
     if (places.length === file.places.length) throw unknownPlace(name);
     const { placed } = await openObjectStores(paths);
-    const shards = placed === undefined ? 0 : await shardsAt(placed, name);
+    const shards = placed === undefined || lost ? 0 : await shardsAt(placed, name);
     if (shards > 0) {
       throw new ChartsealError("input-invalid", `${shards} shards lie at ${name}`, {
         data: { place: name, shards },
-        hint: `chartseal provider repair --leave ${name} moves them to other places first, gc removes what nobody needs.`,
+        hint: `chartseal provider repair --leave ${name} moves them to other places first, gc removes what nobody needs; --lost gives up what lies there.`,
       });
     }
     return { file: { ...file, places }, value: { place: name } };

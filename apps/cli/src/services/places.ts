@@ -37,11 +37,41 @@ export function openPlace(entry: PlaceEntry, options: OpenPlacesOptions = {}): P
   return { name, region, store: whenUsed(() => openEntry(entry, options)) };
 }
 
-async function openEntry(entry: PlaceEntry, { reading = false }: OpenPlacesOptions): Promise<ObjectStore> {
+async function openEntry(
+  entry: PlaceEntry,
+  { reading = false }: OpenPlacesOptions,
+): Promise<ObjectStore & Partial<Remote>> {
   switch (entry.kind) {
     case "folder":
       return await openFolder(entry, reading);
+    case "s3": {
+      const { openS3Store } = await import("@chartseal/storage/s3");
+      const { s3Region, bucket, endpoint, prefix, accessKeyId, secretAccessKey, ca } = entry;
+      const given = Object.entries({ endpoint, prefix, ca }).filter(([, value]) => value !== undefined);
+      const access = { bucket, accessKeyId, secretAccessKey, ...Object.fromEntries(given) };
+      return remote(openS3Store({ ...access, region: s3Region }), reading);
+    }
+    case "ftps": {
+      const { openFtpsStore } = await import("@chartseal/storage/ftps");
+      const { host, port, folder, user, password, ca } = entry;
+      const given = Object.entries({ port, ca }).filter(([, value]) => value !== undefined);
+      const access = { host, folder, user, password, ...Object.fromEntries(given) };
+      return remote(openFtpsStore(access), reading);
+    }
   }
+}
+
+type Remote = ObjectStore & { close(): void; clear(beforeMs: number): Promise<number> };
+
+function remote(store: Remote, reading: boolean): ObjectStore & Partial<Remote> {
+  if (!reading) return store;
+  return {
+    ...refusing,
+    get: (...args) => store.get(...args),
+    stat: (name) => store.stat(name),
+    list: (prefix) => store.list(prefix),
+    close: () => store.close(),
+  };
 }
 
 /** A folder that is not there is a disk that is not mounted: it is never made, or its shards would lie elsewhere. */
@@ -70,11 +100,29 @@ const refusing = {
   remove: async () => refuse(),
 };
 
+/** What closes the connections of every place that was opened. */
+const closers = new Set<() => void>();
+
+/** Ends idle connections, which would keep the process from ending. A place that is used again is opened again. */
+export function closePlaces(): void {
+  for (const close of closers) close();
+  closers.clear();
+}
+
 /** Opened at the first call; a failing opening is tried again with the next. */
-function whenUsed(open: () => Promise<ObjectStore>): ObjectStore {
+function whenUsed(open: () => Promise<ObjectStore & Partial<Remote>>): ObjectStore {
   let opened: Promise<ObjectStore> | undefined;
+  const begin = async (): Promise<ObjectStore> => {
+    const store = await open();
+    if (store.close === undefined) return store;
+    closers.add(() => {
+      opened = undefined;
+      store.close?.();
+    });
+    return store;
+  };
   const store = async (): Promise<ObjectStore> => {
-    opened ??= open();
+    opened ??= begin();
     try {
       return await opened;
     } catch (error) {
@@ -94,6 +142,19 @@ function whenUsed(open: () => Promise<ObjectStore>): ObjectStore {
       yield* (await store()).list(prefix);
     },
   };
+}
+
+/** Removes what uploads that broke off left at remote places before that time; those out of reach are passed over. */
+export async function clearPlaces(paths: Pick<HomePaths, "places">, beforeMs: number): Promise<void> {
+  for (const entry of readPlacesFile(paths)?.places ?? []) {
+    if (entry.kind === "folder") continue;
+    try {
+      const store = await openEntry(entry, {});
+      await store.clear?.(beforeMs).finally(() => store.close?.());
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+    }
+  }
 }
 
 /** The provider's objects over its places; undefined where it has none. */
