@@ -22,29 +22,49 @@ export interface Faults {
   plan(connection: number): CutPlan | undefined;
 }
 
+export interface ProxyTarget {
+  readonly host?: string;
+  readonly port: number;
+}
+
+/** Where to listen for a server whose answers name further ports, which nobody can rewrite within TLS: the same ones. */
+export interface ProxyTwin {
+  /** Another address of loopback than the server's. */
+  readonly host: string;
+  readonly furtherPorts: readonly number[];
+}
+
 export class FaultyProxy {
-  readonly #server: Server;
+  readonly #servers: readonly Server[];
   readonly #sockets = new Set<Socket>();
   #faults: Faults = { plan: () => undefined };
   #connections = 0;
   /** Connections that a plan has broken off or silenced. */
   struck = 0;
 
-  private constructor(server: Server) {
-    this.#server = server;
+  private constructor(servers: readonly Server[]) {
+    this.#servers = servers;
   }
 
-  static async start(target: { readonly port: number; readonly host?: string }): Promise<FaultyProxy> {
-    const server = createServer();
-    const proxy = new FaultyProxy(server);
-    server.on("connection", (client) => proxy.#serve(client, target));
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
+  /** On a free port; with a `twin` on the target's own ports at that address. */
+  static async start({ host, port }: ProxyTarget, twin?: ProxyTwin): Promise<FaultyProxy> {
+    const ports = twin === undefined ? [port] : [port, ...twin.furtherPorts];
+    const servers = ports.map(() => createServer());
+    const proxy = new FaultyProxy(servers);
+    for (const [at, server] of servers.entries()) {
+      const to = ports[at] ?? port;
+      server.on("connection", (client) =>
+        proxy.#serve(client, { port: to, ...(host !== undefined && { host }) }),
+      );
+      server.listen(twin === undefined ? 0 : to, twin?.host ?? "127.0.0.1");
+      await once(server, "listening");
+    }
     return proxy;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    const [server] = this.#servers as readonly [Server];
+    return (server.address() as AddressInfo).port;
   }
 
   /** From the next connection on; connections that are open keep the plan they began with. */
@@ -60,14 +80,13 @@ export class FaultyProxy {
 
   async stop(): Promise<void> {
     this.cutAll();
-    this.#server.close();
-    await once(this.#server, "close");
+    for (const server of this.#servers) {
+      server.close();
+      await once(server, "close");
+    }
   }
 
-  #serve(
-    client: Socket,
-    { port, host = "127.0.0.1" }: { readonly port: number; readonly host?: string },
-  ): void {
+  #serve(client: Socket, { port, host = "127.0.0.1" }: ProxyTarget): void {
     const plan = this.#faults.plan(this.#connections++) ?? {};
     if (plan.refuse === true) {
       this.struck++;

@@ -22,6 +22,8 @@ import { freePort, listening } from "./ports.ts";
 export interface FtpsServer {
   readonly host: string;
   readonly port: number;
+  /** Where it takes data connections. */
+  readonly passivePorts: readonly number[];
   readonly user: string;
   readonly password: string;
   /** The folder on the server that may be written to. */
@@ -97,7 +99,7 @@ export async function startVsftpd(
   writeFileSync(passwords, `${password}\n`, { mode: 0o600 });
   mkdirSync(empty, { recursive: true });
   const port = await freePort();
-  const passive = await freePort();
+  const passive = Math.min(await freePort(), 65_535 - passivePorts);
   const config = join(base, "vsftpd.conf");
   writeFileSync(
     config,
@@ -116,6 +118,7 @@ export async function startVsftpd(
   return {
     host: "127.0.0.1",
     port,
+    passivePorts: Array.from({ length: passivePorts }, (_, at) => passive + at),
     user: "anonymous",
     password,
     folder: "/store",
@@ -171,7 +174,7 @@ function configuration(at: {
     rsa_cert_file: certificate,
     rsa_private_key_file: key,
     pasv_min_port: passive,
-    pasv_max_port: Math.min(65_535, passive + passivePorts),
+    pasv_max_port: passive + passivePorts - 1,
     pasv_address: "127.0.0.1",
     xferlog_enable: "NO",
   };

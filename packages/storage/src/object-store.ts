@@ -22,8 +22,11 @@ export interface PutOptions {
   readonly sizeMax?: number;
   /** Over how many places and in which regions; a store of one place ignores it. */
   readonly placement?: Placement;
-  /** For `begin`: the name that the object will most likely get. A store that must know it early then saves a copy. */
-  readonly likelyName?: string;
+  /**
+   * For `begin`: the name that the object will have, where it is known already; `commit` takes no other then. A store that
+   * must know it early saves a copy.
+   */
+  readonly finalName?: string;
 }
 
 /** What is known of a stored object: its size in bytes. */

@@ -49,26 +49,50 @@ describeTool("versitygw", "the S3 store over versitygw", (program) => {
     it("a name that is learnt late is given by a copy on the server, and nothing stays staged", async () => {
       const store = open({ partBytes: 5 * MiB });
       const bytes = patternBytes(12 * MiB);
-      for (const likelyName of [undefined, "late", "other"]) {
-        const handle = await store.begin({ ...(likelyName !== undefined && { likelyName }) });
+      for (const finalName of [undefined, "late"]) {
+        const handle = await store.begin({ ...(finalName !== undefined && { finalName }) });
         for await (const chunk of source(bytes)) await handle.write(chunk);
-        expect(await names(store.list())).not.toContain("other");
         await handle.commit("late");
         expect(Buffer.compare(await collect(store.get("late")), bytes)).toBe(0);
         expect(await store.unfinished()).toBe(0);
+        expect(await names(store.list())).toEqual(["late"]);
       }
     });
 
+    it.each([10, 12 * MiB])(
+      "an object of %i bytes that was begun for one name takes no other, and harms neither",
+      async (size) => {
+        const store = open({ partBytes: 5 * MiB });
+        const old = patternBytes(100);
+        await store.put("a", source(old));
+        await store.put("b", source(old));
+        const handle = await store.begin({ finalName: "a" });
+        await handle.write(patternBytes(size));
+        await expect(handle.commit("b")).rejects.toEqual(
+          expect.objectContaining({ name: "StorageError", code: "name-invalid" }),
+        );
+        expect(await collect(store.get("a"))).toEqual(old);
+        expect(await collect(store.get("b"))).toEqual(old);
+        expect(await handle.commit("a")).toEqual({ size });
+      },
+    );
+
     it("what a crash leaves is counted, and cleared once it is old enough", async () => {
       const store = open({ partBytes: 5 * MiB });
-      const handle = await store.begin({ likelyName: "a" });
+      const handle = await store.begin({ finalName: "a" });
       await handle.write(patternBytes(11 * MiB));
       // The process is gone here: another one opens the same place.
       const after = open({ partBytes: 5 * MiB, prefix: `p${stores - 1}/objects` });
       expect(await after.unfinished()).toBe(1);
       expect(await after.clear(Date.now() - 60_000)).toBe(0);
       expect(await after.clear(Date.now() + 60_000)).toBe(1);
-      expect(await after.unfinished()).toBe(0);
+      // A part that was under way may arrive after its upload was forgotten; it is cleared the next time.
+      await expect
+        .poll(async () => {
+          await after.clear(Date.now() + 60_000);
+          return await after.unfinished();
+        })
+        .toBe(0);
       expect(await names(after.list())).toEqual([]);
       await handle.abort();
     });

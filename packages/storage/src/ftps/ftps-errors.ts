@@ -27,9 +27,13 @@ export function isPassing(error: unknown): boolean {
   return true;
 }
 
-/** True where the connection may be used again after this failure: the server answered, and the answer was no. */
+/**
+ * True where the connection may be used again after this failure: the server answered, and the answer was no. Replies
+ * from 420 to 429 are of connections (RFC 959): theirs may be half open still.
+ */
 export function leavesConnection(error: unknown): boolean {
-  return error instanceof StorageError || (error instanceof FTPError && error.code !== 421);
+  if (error instanceof FTPError) return error.code < 420 || error.code > 429;
+  return error instanceof StorageError;
 }
 
 /** Any failure as a StorageError. */

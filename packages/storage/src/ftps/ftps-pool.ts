@@ -43,7 +43,7 @@ export class FtpsPool {
   async attempt<T>(work: (session: FtpsSession, attempt: number) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#once(work, attempt);
+        return await this.once((session) => work(session, attempt));
       } catch (error) {
         if (attempt >= this.#options.attemptsMax || !isPassing(error)) throw storageErrorOf(error);
         await pause(attempt);
@@ -51,10 +51,11 @@ export class FtpsPool {
     }
   }
 
-  async #once<T>(work: (session: FtpsSession, attempt: number) => Promise<T>, attempt: number): Promise<T> {
+  /** One attempt, whose failure comes out as it is. */
+  async once<T>(work: (session: FtpsSession) => Promise<T>): Promise<T> {
     const session = await this.take();
     try {
-      return await work(session, attempt);
+      return await work(session);
     } catch (error) {
       if (!leavesConnection(error)) session.close();
       throw error;

@@ -137,11 +137,12 @@ export class FtpsPut implements PutHandle {
     let isWhole = true;
     for (let attempt = 1; ; attempt++) {
       try {
-        await pool.attempt(async (session, inner) => {
-          if (attempt > 1 || inner > 1) {
+        await pool.once(async (session) => {
+          if (attempt > 1 || !isWhole) {
             isWhole = false;
             const size = await standstill(session, path);
-            if (size < this.#sent || size > end) throw lost();
+            if (size < this.#sent + arrived || size > end) throw lost();
+            // Attempts count while they bring nothing.
             if (size > this.#sent + arrived) attempt = 1;
             arrived = size - this.#sent;
           }
@@ -150,8 +151,7 @@ export class FtpsPut implements PutHandle {
         });
         break;
       } catch (error) {
-        // The pool's own attempts are over; while they bring bytes there are more.
-        if (attempt >= pool.attemptsMax || !isPassing((error as StorageError).cause)) throw error;
+        if (attempt >= pool.attemptsMax || !isPassing(error)) throw error;
         await pause(attempt);
       }
     }

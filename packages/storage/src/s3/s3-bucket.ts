@@ -200,23 +200,31 @@ export class S3Bucket {
     }
   }
 
-  /** The object from a byte on, up to one. What the server throws comes out as it is. */
+  /**
+   * The object from a byte on, up to one. Asked for as a range even where it is all: a range is answered with the size of
+   * the whole, which is another witness than the length of the body. What the server throws comes out as it is.
+   * @throws StorageError where it answers with other bytes
+   */
   async fetch(
     key: string,
-    options: { readonly from?: number; readonly to?: number; readonly etag?: string },
+    { from = 0, to, etag }: { readonly from?: number; readonly to?: number; readonly etag?: string },
   ): Promise<Fetched> {
-    const { from, to, etag } = options;
     const answer = await this.#client.send(
       new GetObjectCommand({
         ...this.#at(key),
-        ...(from !== undefined && { Range: `bytes=${from}-${to ?? ""}` }),
+        Range: `bytes=${from}-${to ?? ""}`,
         ...(etag !== undefined && { IfMatch: etag }),
       }),
     );
-    const whole = /^bytes [0-9]+-[0-9]+\/([0-9]+)$/.exec(answer.ContentRange ?? "")?.[1];
     const body = answer.Body as Fetched["body"];
     body.destroy = body.destroy.bind(body);
-    return { body, etag: answer.ETag ?? "", size: Number(whole ?? answer.ContentLength) };
+    const [, first, last, size] = /^bytes ([0-9]+)-([0-9]+)\/([0-9]+)$/.exec(answer.ContentRange ?? "") ?? [];
+    const lastMax = Number(size) - 1;
+    if (Number(first) !== from || Number(last) !== Math.min(to ?? lastMax, lastMax)) {
+      body.destroy();
+      throw new StorageError("store-unreachable", "the S3 server answers with another range");
+    }
+    return { body, etag: answer.ETag ?? "", size: Number(size) };
   }
 
   /** Keys below the store's prefix that continue with `start`, in the server's order, without the store's prefix. */

@@ -21,7 +21,7 @@ export interface S3PutOptions {
   readonly bucket: S3Bucket;
   readonly partBytes: number;
   readonly sizeMax: number;
-  readonly likelyName: string | undefined;
+  readonly finalName: string | undefined;
   /** Called once, when nothing of the object is under way any more. */
   readonly ended: () => void;
 }
@@ -82,8 +82,12 @@ export class S3Put implements PutHandle {
 
   async commit(name: string): Promise<ObjectStat> {
     if (this.#state !== "open") throw new StorageError("store-unreachable", "the object can only be aborted");
-    const { bucket } = this.#options;
+    const { bucket, finalName } = this.#options;
     const key = bucket.keyOf(name);
+    // Its parts may be under that name already, where they replace what is there.
+    if (finalName !== undefined && name !== finalName) {
+      throw new StorageError("name-invalid", "the object was begun for another name");
+    }
     if (this.#begun === 0) {
       await bucket.putWhole(key, this.#gathered.subarray(0, this.#filled));
     } else {
@@ -143,8 +147,8 @@ export class S3Put implements PutHandle {
   }
 
   async #beginUpload(): Promise<void> {
-    const { bucket, likelyName } = this.#options;
-    this.#key = likelyName === undefined ? `${bucket.stagingStart}${randomUUID()}` : bucket.keyOf(likelyName);
+    const { bucket, finalName } = this.#options;
+    this.#key = finalName === undefined ? `${bucket.stagingStart}${randomUUID()}` : bucket.keyOf(finalName);
     this.#uploadId = await bucket.beginUpload(this.#key);
   }
 

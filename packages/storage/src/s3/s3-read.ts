@@ -25,6 +25,7 @@ export async function* readObject(options: ReadOptions): AsyncGenerator<Uint8Arr
   const { bucket, key, range } = options;
   if (range !== undefined) demandOrder(range);
   const first = await begin(options);
+  if (first === undefined) return;
   let { from, length } = { from: 0, length: first.size };
   try {
     ({ from, length } = resolveRange(range, first.size));
@@ -70,14 +71,15 @@ function demandOrder({ from, toInclusive }: ByteRange): void {
   resolveRange({ from, toInclusive }, Number.MAX_SAFE_INTEGER);
 }
 
-async function begin({ bucket, key, range }: ReadOptions): Promise<Fetched> {
+/** Undefined for an empty object, of which no range can be asked. */
+async function begin({ bucket, key, range }: ReadOptions): Promise<Fetched | undefined> {
   try {
     return await bucket.fetch(key, range === undefined ? {} : { from: range.from, to: range.toInclusive });
   } catch (error) {
     if (isMissing(error)) throw new StorageError("object-missing", "no object of this name");
-    if (isRangeRefused(error))
-      throw new StorageError("range-invalid", "the range must lie within the object");
-    throw storageErrorOf(error);
+    if (!isRangeRefused(error)) throw storageErrorOf(error);
+    if (range === undefined && (await bucket.stat(key)).size === 0) return undefined;
+    throw new StorageError("range-invalid", "the range must lie within the object");
   }
 }
 

@@ -120,7 +120,7 @@ class S3 implements S3Store {
 
   async put(name: string, source: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<ObjectStat> {
     segmentsOf(name);
-    const handle = await this.begin({ ...options, likelyName: name });
+    const handle = await this.begin({ ...options, finalName: name });
     try {
       for await (const chunk of source) await handle.write(chunk);
       return await handle.commit(name);
@@ -130,11 +130,11 @@ class S3 implements S3Store {
     }
   }
 
-  async begin({ sizeMax = Number.MAX_SAFE_INTEGER, likelyName }: PutOptions = {}): Promise<PutHandle> {
-    if (likelyName !== undefined) segmentsOf(likelyName);
+  async begin({ sizeMax = Number.MAX_SAFE_INTEGER, finalName }: PutOptions = {}): Promise<PutHandle> {
+    if (finalName !== undefined) segmentsOf(finalName);
     this.#underWay++;
     const ended = (): void => void this.#underWay--;
-    return new S3Put({ bucket: this.#bucket, partBytes: this.#partBytes, sizeMax, likelyName, ended });
+    return new S3Put({ bucket: this.#bucket, partBytes: this.#partBytes, sizeMax, finalName, ended });
   }
 
   async *get(name: string, range?: ByteRange): AsyncGenerator<Uint8Array> {
