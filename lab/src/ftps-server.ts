@@ -1,6 +1,7 @@
 /**
- * A real FTPS server, vsftpd with explicit TLS over a folder, with a certificate of its own for 127.0.0.1. It is started
- * as root, as it needs, and serves its one guest, who has a password, as a user of the machine that owns nothing.
+ * A real FTPS server, vsftpd with explicit TLS over a folder, with a certificate of its own for 127.0.0.1. Its one guest
+ * has a password. Started by root it serves him as a user of the machine that owns nothing, shut in his folder; started by
+ * another it is that user, and the guest's paths are those of the machine.
  */
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -79,7 +80,7 @@ export function selfSigned(
   return { certificate, key };
 }
 
-/** Starts `program`, a vsftpd, on free ports of loopback; needs root and openssl. @throws Error where it does not come up */
+/** Starts `program`, a vsftpd, on free ports of loopback; needs openssl. @throws Error where it does not come up */
 export async function startVsftpd(
   program: string,
   options: { readonly folder?: string; readonly certificateNames?: readonly string[] } = {},
@@ -90,9 +91,12 @@ export async function startVsftpd(
   const root = join(base, "data");
   const path = join(root, "store");
   mkdirSync(path, { recursive: true });
-  chmodSync(root, 0o555);
   const guest = findGuest();
-  chownSync(path, guest.uid, guest.gid);
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) {
+    chmodSync(root, 0o555);
+    chownSync(path, guest.uid, guest.gid);
+  }
   const { certificate, key } = selfSigned(base, options.certificateNames);
   const password = randomBytes(16).toString("hex");
   const [passwords, empty] = [join(base, "passwords"), join(base, "empty")];
@@ -103,7 +107,7 @@ export async function startVsftpd(
   const config = join(base, "vsftpd.conf");
   writeFileSync(
     config,
-    configuration({ port, passive, guest: guest.name, root, passwords, empty, certificate, key }),
+    configuration({ port, passive, guest: guest.name, isRoot, root, passwords, empty, certificate, key }),
     {
       mode: 0o600,
     },
@@ -121,7 +125,7 @@ export async function startVsftpd(
     passivePorts: Array.from({ length: passivePorts }, (_, at) => passive + at),
     user: "anonymous",
     password,
-    folder: "/store",
+    folder: isRoot ? "/store" : path,
     ca: readFileSync(certificate, "utf8"),
     path,
     kill: async () => await child?.stop("SIGKILL"),
@@ -138,13 +142,14 @@ function configuration(at: {
   readonly port: number;
   readonly passive: number;
   readonly guest: string;
+  readonly isRoot: boolean;
   readonly root: string;
   readonly passwords: string;
   readonly empty: string;
   readonly certificate: string;
   readonly key: string;
 }): string {
-  const { port, passive, guest, root, passwords, empty, certificate, key } = at;
+  const { port, passive, guest, isRoot, root, passwords, empty, certificate, key } = at;
   const settings = {
     listen: "YES",
     listen_address: "127.0.0.1",
@@ -152,6 +157,7 @@ function configuration(at: {
     background: "NO",
     anonymous_enable: "YES",
     local_enable: "NO",
+    run_as_launching_user: isRoot ? "NO" : "YES",
     ftp_username: guest,
     secure_email_list_enable: "YES",
     email_password_file: passwords,

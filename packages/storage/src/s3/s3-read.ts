@@ -77,9 +77,12 @@ async function begin({ bucket, key, range }: ReadOptions): Promise<Fetched | und
     return await bucket.fetch(key, range === undefined ? {} : { from: range.from, to: range.toInclusive });
   } catch (error) {
     if (isMissing(error)) throw new StorageError("object-missing", "no object of this name");
-    if (!isRangeRefused(error)) throw storageErrorOf(error);
-    if (range === undefined && (await bucket.stat(key)).size === 0) return undefined;
-    throw new StorageError("range-invalid", "the range must lie within the object");
+    if (!isRangeRefused(error) && !(error instanceof StorageError)) throw storageErrorOf(error);
+    // No such range, or another one: servers answer in either way where the object has not that many bytes.
+    const { size } = await bucket.stat(key);
+    resolveRange(range, size);
+    if (size === 0) return undefined;
+    throw storageErrorOf(error);
   }
 }
 

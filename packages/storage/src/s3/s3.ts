@@ -159,11 +159,13 @@ class S3 implements S3Store {
     return true;
   }
 
-  /** In byte order by itself: S3 lists so, a server that does not gives no name twice and none out of turn. */
+  /** S3 lists in byte order. Out of order, names could be missed or come twice: that is refused. */
   async *list(prefix = ""): AsyncGenerator<string> {
     let last = "";
     for await (const { name } of this.#bucket.list(prefix)) {
-      if (!isName(name) || name <= last) continue;
+      if (!isName(name) || name === last) continue;
+      if (name < last)
+        throw new StorageError("store-unreachable", "the S3 server does not list in byte order");
       last = name;
       yield name;
     }
