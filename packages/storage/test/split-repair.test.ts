@@ -241,6 +241,16 @@ it("a sweep after the index was lost keeps what must be there", async () => {
   await expectGood();
 });
 
+it("an entry that is damaged is said, kept from the sweep, and made again", async () => {
+  await writeFile(join(world.folder, "entries/a"), '{"version":1');
+  await expect(collect(store.get("a"))).rejects.toThrow(/index of the places is damaged at a/);
+  const later = { now: () => Date.now() + 25 * 3_600_000 };
+  expect(await sweep(store, later)).toMatchObject({ removed: 0, kept: 3 });
+  expect((await scrub(store, { fraction: 1 })).objects).toBe(1);
+  expect((await rebuildIndex(store)).entries).toEqual(["a"]);
+  await expectGood();
+});
+
 it("a young shard without an entry is kept: its put may be about to end", async () => {
   await rm(join(world.folder, "entries/a"));
   store = await world.reopen();

@@ -102,8 +102,9 @@ async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 export async function shardsByPlace({ split }: PlacedStore): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>();
   for await (const name of split.list()) {
-    const entry = await split.parts.index.find(name);
-    for (const { place } of entry?.shards ?? []) counts.set(place, (counts.get(place) ?? 0) + 1);
+    const entry = await split.parts.index.look(name);
+    if (entry === undefined || entry === "damaged") continue;
+    for (const { place } of entry.shards) counts.set(place, (counts.get(place) ?? 0) + 1);
   }
   return counts;
 }

@@ -128,8 +128,8 @@ export async function scrub(
   let objects = 0;
   let blocks = 0;
   for await (const name of parts.index.names(options.prefix)) {
-    const entry = await parts.index.find(name);
-    if (entry === undefined) continue;
+    const entry = await parts.index.look(name);
+    if (entry === undefined || entry === "damaged") continue;
     objects++;
     options.onObject?.(name);
     if (entry.shards.length < entry.n) degraded.push(name);

@@ -110,6 +110,16 @@ export class SplitIndex {
     }
   }
 
+  /** As `find`, and a word for an entry that is damaged: its object is there and not to be found by it. */
+  async look(name: string): Promise<IndexEntry | "damaged" | undefined> {
+    try {
+      return await this.find(name);
+    } catch (error) {
+      if (error instanceof StorageError && error.code === "object-damaged") return "damaged";
+      throw error;
+    }
+  }
+
   names(prefix = ""): AsyncIterable<string> {
     return this.#stores.entries.list(prefix);
   }
@@ -167,12 +177,13 @@ export class SplitIndex {
     try {
       const leftover = (await readJson(this.#stores.leftovers, generation)) as unknown as Leftover;
       const sound = leftover.generation === generation && areShards(leftover.shards, undefined);
-      if (sound && typeof leftover.name === "string") return leftover;
+      return sound && typeof leftover.name === "string" ? leftover : undefined;
     } catch (error) {
-      if (error instanceof StorageError && error.code === "object-missing") return undefined;
+      // A damaged note is as none: a sweep finds by themselves the shards that no entry names.
+      const codes = ["object-missing", "object-damaged"];
+      if (error instanceof StorageError && codes.includes(error.code)) return undefined;
       throw error;
     }
-    throw damaged(generation);
   }
 
   #writable(which: keyof IndexStores): Pick<ObjectStore, "put" | "remove"> {

@@ -61,7 +61,8 @@ export async function sweep(
           continue;
         }
         const { generation, index, sequence } = manifest;
-        const lost = keep(manifest.name) && (await parts.index.find(manifest.name)) === undefined;
+        const entry = await parts.index.look(manifest.name);
+        const lost = entry === "damaged" || (entry === undefined && keep(manifest.name));
         const young = sequence > before || store.isUnderWay(generation);
         const left = young || lost ? [1] : await removeShards(parts, generation, [{ index, place }]);
         if (left.length === 0) removed++;
@@ -80,7 +81,12 @@ async function finishRemovals(parts: SplitParts): Promise<number> {
   const { index } = parts;
   let waiting = 0;
   for await (const { name, generation, shards } of index.leftovers()) {
-    const entry = await index.find(name);
+    const entry = await index.look(name);
+    // What an entry that cannot be read still needs, nobody knows.
+    if (entry === "damaged") {
+      waiting += shards.length;
+      continue;
+    }
     const live = entry?.generation === generation ? entry.shards : [];
     // Noted before its entry went, and it never did: the shards that the entry names stay.
     const going = shards.filter(
@@ -98,9 +104,10 @@ export async function* straysAt(parts: SplitParts, place: string): AsyncGenerato
   const { keys, index, places } = parts;
   const known = new Set<string>();
   for await (const name of index.names()) {
-    const entry = await index.find(name);
-    for (const shard of entry?.shards ?? []) {
-      if (shard.place === place) known.add(pseudonym(keys, { ...entry!, index: shard.index }));
+    const entry = await index.look(name);
+    if (entry === undefined || entry === "damaged") continue;
+    for (const shard of entry.shards) {
+      if (shard.place === place) known.add(pseudonym(keys, { ...entry, index: shard.index }));
     }
   }
   const { store } = places.get(place)!;
@@ -142,7 +149,7 @@ export interface Rebuilt {
 }
 
 /**
- * Entries for objects that the index does not know, from the manifests at the places: of each name the latest generation
+ * Entries for objects that the index does not know, or whose entry is damaged, from the manifests at the places: of each name the latest generation
  * of which k shards are there. What the index knows stays as it is. An object that was removed while a place was away
  * can come back by this where that place alone has k shards' worth: the provider's tombstones take it away again.
  */
@@ -177,7 +184,8 @@ export async function rebuildIndex(store: SplitStore): Promise<Rebuilt> {
   }
   const entries: string[] = [];
   for (const [name, { manifest, shards }] of [...latest].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    if ((await parts.index.find(name)) !== undefined) continue;
+    const entry = await parts.index.look(name);
+    if (entry !== undefined && entry !== "damaged") continue;
     const { index: _, ...rest } = manifest;
     await parts.index.write(name, { ...rest, shards: shards.sort((a, b) => a.index - b.index) });
     entries.push(name);
