@@ -32,6 +32,7 @@ export {
   type ShardCopy,
   scrub,
 } from "./split/inspect.ts";
+export { withPatience } from "./split/place-health.ts";
 export { type EarlierStore, PlacedStore, type Whereabouts } from "./split/placed-store.ts";
 export { type Code, ReedSolomon } from "./split/reed-solomon.ts";
 export { type RepairedObject, type RepairOptions, repairAll, repairObject } from "./split/repair.ts";

@@ -6,7 +6,10 @@ import { accessSync, constants, existsSync, statfsSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { ChartsealError, type ErrorCode, loadPairing, platform, utf8 } from "@chartseal/crypto";
+import { type Place, StorageError, withPatience } from "@chartseal/storage";
 import { homeExists, homeFolder, listMembers } from "../home/home.ts";
+import { homePaths } from "../home/paths.ts";
+import { openPlaces } from "../services/places.ts";
 import { openForReading } from "../services/session.ts";
 
 export interface Check {
@@ -141,7 +144,35 @@ async function homeChecks(homeOption: string | undefined): Promise<Check[]> {
       await session.close();
     }
   });
-  return [opened, spaceCheck(folder)];
+  return [opened, spaceCheck(folder), ...(await placeChecks(folder))];
+}
+
+/** How long a place may take to answer, in ms. */
+const placePatienceMs = 10_000;
+
+/** Whether each of the provider's places lets its names be read; what it takes is `provider place check`'s to try. */
+async function placeChecks(folder: string): Promise<Check[]> {
+  let places: readonly Place[];
+  try {
+    places = await openPlaces(homePaths(folder), { reading: true });
+  } catch (error) {
+    if (!(error instanceof ChartsealError)) throw error;
+    const { message: detail, code } = error;
+    return [{ name: "places", ok: false, required: false, detail, code }];
+  }
+  const checks = places.map(async ({ name, region, store }): Promise<Check> => {
+    const title = `place ${name}`;
+    try {
+      const first = store.list()[Symbol.asyncIterator]();
+      await withPatience(first.next(), { ms: placePatienceMs, place: name });
+      await first.return?.();
+      return { name: title, ok: true, required: false, detail: `answers, in ${region}` };
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      return { name: title, ok: false, required: false, detail: error.message, code: "provider-unreachable" };
+    }
+  });
+  return await Promise.all(checks);
 }
 
 const spaceWantedBytes = 1024 ** 3;
