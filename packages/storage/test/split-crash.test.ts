@@ -138,6 +138,37 @@ it.each(deeds)("%s", { timeout: 120_000 }, async (...deed) => {
   }
 });
 
+it("an index that says it failed and has written, or cannot note what is old, loses nothing", async () => {
+  const world = await openWorld({ blockBytes: 4096 });
+  worlds.push(world);
+  await world.store.put("a", source(old));
+  const entries = await openFilesystemStore(join(world.folder, "entries"));
+  const leftovers = await openFilesystemStore(join(world.folder, "leftovers"));
+  const broken = new StorageError("store-unreachable", "the disk lost power after the write");
+  const wrote: ObjectStore = {
+    ...stepping(entries),
+    put: async (name, bytes) => {
+      await entries.put(name, bytes);
+      throw broken;
+    },
+  };
+  const half = await world.reopen({ index: { entries: wrote, leftovers } });
+  await expect(half.put("a", source(fresh))).rejects.toBe(broken);
+  expect(Buffer.compare(await collect((await world.reopen()).get("a")), fresh)).toBe(0);
+  const unnoted = { ...stepping(leftovers), put: async () => Promise.reject(broken) };
+  const deaf = await world.reopen({ index: { entries, leftovers: unnoted } });
+  await deaf.put("a", source(old));
+  const again = await world.reopen();
+  expect(Buffer.compare(await collect(again.get("a")), old)).toBe(0);
+  await sweep(again, { graceMs: 0, now: () => Date.now() + 1000 });
+  expect(await Promise.all([0, 1, 2].map(async (at) => (await world.files(at)).length))).toEqual([1, 1, 1]);
+});
+
+/** The store's own calls, to be laid over one by one. */
+function stepping(store: ObjectStore): ObjectStore {
+  return new Fate(Number.POSITIVE_INFINITY, false).over(store);
+}
+
 it("a removal that a place was not there for is finished by a later one, or by a sweep", async () => {
   const world = await openWorld();
   worlds.push(world);

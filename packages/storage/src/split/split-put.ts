@@ -34,6 +34,8 @@ export interface SplitPutOptions {
   readonly demandRoom: (name: string) => Promise<void>;
   /** The commit point: the shards lie at their places. */
   readonly commit: (name: string, written: Written) => Promise<void>;
+  /** Whether the index names this generation under that name. */
+  readonly isNamed: (name: string) => Promise<boolean>;
 }
 
 export interface Written {
@@ -152,7 +154,10 @@ export class SplitPut implements PutHandle {
     try {
       await this.#options.commit(name, { size: this.#size, sequence, shards });
     } catch (error) {
-      await this.#withdraw(shards);
+      // An index that failed may have written all the same: what it names must stay.
+      const named = await this.#options.isNamed(name).catch(() => true);
+      if (named) this.#state = "failed";
+      else await this.#withdraw(shards);
       throw error;
     }
     this.#state = "ended";

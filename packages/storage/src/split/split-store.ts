@@ -143,6 +143,7 @@ export class SplitStore implements ObjectStore {
         before = (await index.find(name))?.sequence ?? 0;
       },
       commit: (name, written) => this.#commit(name, { generation, placement }, written),
+      isNamed: async (name) => (await index.find(name))?.generation === generation,
     });
     this.#underWay.add(generation);
     const ends = (): boolean => this.#underWay.delete(generation);
@@ -229,8 +230,13 @@ export class SplitStore implements ObjectStore {
       const later = Math.max(sequence, (old?.sequence ?? 0) + 1);
       await index.write(name, { generation, size, k, n, blockBytes, regions, sequence: later, shards });
       if (old === undefined) return;
-      const going = await index.note({ name, generation: old.generation, shards: old.shards });
-      await this.#discard(name, old.generation, going);
+      try {
+        const going = await index.note({ name, generation: old.generation, shards: old.shards });
+        await this.#discard(name, old.generation, going);
+      } catch (error) {
+        // The new object is there; what is left of the old one a sweep finds.
+        if (!(error instanceof StorageError)) throw error;
+      }
     });
   }
 
