@@ -73,6 +73,16 @@ describeTool("versitygw", "places:", (s3Program) => {
       expect(statSync(join(place.home, "provider/places.json")).mode & 0o777).toBe(0o600);
     });
 
+    const placesNow = async (): Promise<string[]> => {
+      const { ok, checks } = (await cli("doctor", "--json")).json();
+      const found = checks.filter(({ name }: { name: string }) => name.startsWith("place "));
+      return [ok, ...found.map(({ name, ok: well }: { name: string; ok: boolean }) => `${name} ${well}`)];
+    };
+
+    it("doctor reaches each place", async () => {
+      expect(await placesNow()).toEqual([true, "place bucket true", "place ftps true", "place disk true"]);
+    });
+
     it("records of before and after are divided among them", { timeout: 60_000 }, async () => {
       expect((await cli("provider", "repair", "--json")).json()).toMatchObject({
         ok: true,
@@ -121,6 +131,7 @@ describeTool("versitygw", "places:", (s3Program) => {
       timeout: 60_000,
     }, async () => {
       await ftps.stop();
+      expect(await placesNow()).toEqual([true, "place bucket true", "place ftps false", "place disk true"]);
       expect((await cli("open", place.record, "--as", "bob", "--json")).code).toBe(0);
       const refused = await cli("provider", "place", "remove", "ftps");
       expect([refused.code, refused.err]).toEqual([2, expect.stringMatching(/4 shards lie at ftps/)]);
