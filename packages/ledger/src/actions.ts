@@ -15,6 +15,7 @@ import {
   uint,
   type ValueOf,
 } from "./codec.ts";
+import { stakeActions } from "./stake-values.ts";
 
 /** Largest transaction in bytes (CONTRACT, Limits). */
 export const transactionBytesMax = 256 * 1024;
@@ -347,6 +348,7 @@ export const actionTable = {
   "lift-hold": [137, struct({ recordId: hash32, holdId: hash32, reason: text(256) })],
   /** By the record's provider. */
   "erase-due": [138, struct({ recordId: hash32 })],
+  ...stakeActions,
 } as const;
 
 type Table = typeof actionTable;

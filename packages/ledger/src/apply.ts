@@ -18,6 +18,7 @@ import {
   type Signer,
 } from "./rules/setting.ts";
 import { rules } from "./rules/table.ts";
+import { keyOfOperator } from "./rules/validators.ts";
 import { blockKind, type StateAccess } from "./state.ts";
 import { entries, load, roles, save } from "./state-kinds.ts";
 import { type Body, decodeTransaction, type Transaction } from "./transaction.ts";
@@ -86,7 +87,7 @@ function demandSigner(state: StateAccess, block: BlockContext, transaction: Tran
   if (signature === null) return undefined;
   const { account, sequence } = signature;
   const value = load(state, entries.account, account);
-  const publicKey = recoveredKey(state, body, account) ?? value?.publicKey ?? freshKey(state, body);
+  const publicKey = recoveredKey(state, body, account) ?? value?.publicKey ?? freshKey(state, body, account);
   demand(publicKey, "signer-unknown");
   demand(value !== undefined || equalBytes(accountOf(publicKey), account), "account-mismatch");
   demand(value !== undefined || load(state, entries.accountKey, publicKey) === undefined, "key-taken");
@@ -99,9 +100,22 @@ function demandSigner(state: StateAccess, block: BlockContext, transaction: Tran
 /** Kinds that make the account that signs them, with the key that they name. */
 const makers: readonly ActionKind[] = ["enrol", "register-provider", "register-node"];
 
+/** Kinds that the account of a validator's own key signs, which the ledger may not have seen before. */
+const stakeKinds: readonly ActionKind[] = [
+  "bond",
+  "delegate",
+  "unbond",
+  "withdraw-weight",
+  "unjail",
+  "propose",
+  "vote",
+  "execute",
+];
+
 /** The key of an account that this transaction makes: a paper kit's comes on the ledger when it is first used. */
-function freshKey(state: StateAccess, { action }: Body): Uint8Array | undefined {
+function freshKey(state: StateAccess, { action }: Body, account: Uint8Array): Uint8Array | undefined {
   if (makers.includes(action.kind) && "publicKey" in action) return action.publicKey;
+  if (stakeKinds.includes(action.kind)) return keyOfOperator(state, account);
   if (action.kind !== "start-recovery") return undefined;
   return load(state, entries.recoveryWays, action.account)?.paperKey ?? undefined;
 }

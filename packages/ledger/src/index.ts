@@ -159,6 +159,7 @@ export {
   type SessionRun,
   sessionRun,
 } from "./rules/present-committee.ts";
+export { decodeProposed, tally, votableKinds } from "./rules/proposals.ts";
 export { digestOf, logStart, nextLogHash, type Outcome, outcomes } from "./rules/records.ts";
 export { isOpen, recoveryLapseMs, waysOf, waysRequired } from "./rules/recovery.ts";
 export { liesWithin, residencyOf } from "./rules/residency.ts";
@@ -171,7 +172,11 @@ export {
   type GrantPlace,
   type SpecialGrant,
 } from "./rules/special-grants.ts";
+export { freeWeight } from "./rules/stake.ts";
+export { defaultStakeParameters, stakeParametersOf } from "./rules/stake-parameters.ts";
 export { judgeRequest } from "./rules/standing-rule.ts";
+export { bondedTo, validatorKeys, validatorOf, validatorsInForce } from "./rules/validators.ts";
+export type { ProposalValue, StakeParameters, ValidatorValue } from "./stake-values.ts";
 export { blockKind, Overlay, type StateAccess, type StateKind, type StateReader } from "./state.ts";
 export {
   type AccountValue,

@@ -1,10 +1,10 @@
 /** The rules of one chain as machine.ts asks them: genesis, who may propose, and every kind of transaction. */
-import { equalBytes, type Pairing } from "@chartseal/crypto";
+import type { Pairing } from "@chartseal/crypto";
 import { apply } from "./apply.ts";
 import { verifyAttributeBatch } from "./attribute-batch.ts";
 import { chainIdOf, decodeGenesis, initialise } from "./genesis.ts";
 import type { Rules } from "./machine.ts";
-import { emptyKey, entries, load } from "./state-kinds.ts";
+import { mayPropose, validatorsInForce } from "./rules/validators.ts";
 
 /** @throws ChartsealError `encoding-invalid`, `input-invalid` for bytes that are no genesis */
 export function ledgerRules(pairing: Pairing, genesisBytes: Uint8Array): Rules {
@@ -15,11 +15,8 @@ export function ledgerRules(pairing: Pairing, genesisBytes: Uint8Array): Rules {
     genesis: genesisBytes,
     createdMs: genesis.createdMs,
     initialise: (state) => initialise(state, genesis),
-    mayPropose: (state, proposer) =>
-      (load(state, entries.validators, emptyKey) ?? []).some(({ publicKey }) =>
-        equalBytes(publicKey, proposer),
-      ),
-    validators: (state) => load(state, entries.validators, emptyKey) ?? [],
+    mayPropose,
+    validators: validatorsInForce,
     apply: (state, { height, timestampMs }, transaction) =>
       apply(state, { chainId, height, timestampMs, pairing }, transaction),
     prepare(state, { height, timestampMs }, transactions) {

@@ -5,7 +5,7 @@
  * At the start of every block but the first it writes the hash of the block before into the state (kind 0, key u64
  * height), so that a transaction naming a block is judged from state alone, after a snapshot too.
  */
-import { assert, ChartsealError, u64 } from "@chartseal/crypto";
+import { assert, ChartsealError, toHex, u64 } from "@chartseal/crypto";
 import { type BlockHeader, type Head, hashHeader, headerVersion, isTransaction } from "./block.ts";
 import type { StakedValidator } from "./commit.ts";
 import { transactionRoot } from "./merkle.ts";
@@ -60,6 +60,8 @@ export interface ExecutedBlock {
   readonly results: readonly AppliedTransaction[];
   readonly changes: readonly StateChange[];
   readonly update: StateUpdate;
+  /** Validators whose stake it changed, by rising key; 0 for one that is in force no more. An embedded engine needs none. */
+  readonly validatorUpdates: readonly StakedValidator[];
 }
 
 /** A transaction that was left out of a block, and why. */
@@ -100,6 +102,7 @@ export class BlockBuilder {
   readonly #state: Overlay;
   readonly #transactions: Uint8Array[] = [];
   readonly #results: AppliedTransaction[] = [];
+  readonly #rules: Rules;
   #apply: Rules["apply"];
   #size = 0;
   /** What reading the tree failed with: the rules may take it for a fault of the transaction. */
@@ -123,6 +126,7 @@ export class BlockBuilder {
     this.position = { height: previous.height + 1, timestampMs, proposer: next.proposer };
     this.#nodes = nodes;
     this.#previous = previous;
+    this.#rules = rules;
     this.#apply = (...asked) => rules.apply(...asked);
     this.#state = new Overlay({ get: (kind, key) => this.#read(kind, key) });
     if (!rules.mayPropose(this.#state, next.proposer)) {
@@ -187,7 +191,23 @@ export class BlockBuilder {
       transactionCount: transactions.length,
       proposer: this.position.proposer,
     };
-    return { header, hash: hashHeader(header), transactions, results: this.#results, changes, update };
+    const results = this.#results;
+    const validatorUpdates = this.#validatorUpdates();
+    return { header, hash: hashHeader(header), transactions, results, changes, update, validatorUpdates };
+  }
+
+  #validatorUpdates(): StakedValidator[] {
+    const { validators } = this.#rules;
+    if (validators === undefined) return [];
+    const stakes = (state: StateAccess) =>
+      new Map(validators(state).map(({ publicKey, stake }) => [toHex(publicKey), { publicKey, stake }]));
+    const before = stakes(new Overlay({ get: (kind, key) => this.#read(kind, key) }));
+    const after = stakes(this.#state);
+    const all = [...new Map([...before, ...after])].sort(([a], [b]) => (a < b ? -1 : 1));
+    return all.flatMap(([key, { publicKey }]) => {
+      const stake = after.get(key)?.stake ?? 0;
+      return stake === (before.get(key)?.stake ?? 0) ? [] : [{ publicKey, stake }];
+    });
   }
 }
 

@@ -12,7 +12,19 @@ const parts: readonly Part[] = ["account", "oneTime", "attributes", "relay", "st
 const anonymous: readonly Part[] = ["oneTime", "attributes", "relay"];
 const named: readonly Part[] = ["account", "oneTime"];
 /** By a vote alone: no account signs, and each stands once since an identifier is in a chain once. */
-const voted: readonly string[] = ["raise-era", "set-settings"];
+const voted: readonly string[] = [
+  "raise-era",
+  "set-settings",
+  "jail-absent",
+  "set-stake-parameters",
+  "admit-validator",
+  "remove-validator",
+  "assign-weight",
+  "remove-institution",
+  "lift-jail",
+];
+/** By itself: two votes that a validator signed. */
+const proving = "equivocation";
 const admitted: readonly string[] = [
   "register-provider",
   "register-namespace",
@@ -36,7 +48,7 @@ export function demandParts(transaction: Transaction): void {
 
 function partsOf({ authorisation, body }: Transaction): readonly Part[] {
   const { action } = body;
-  if (voted.includes(action.kind)) return [];
+  if (voted.includes(action.kind) || action.kind === proving) return [];
   // By a vote alone, or by a node.
   if (action.kind === "open-committee-change" && authorisation.account === null) return [];
   if (action.kind === "rekey") return ["account", "storageReceipt"];

@@ -189,6 +189,51 @@ export const refusalTable = {
   "retention-invalid": [182, "input-invalid", "The time is too far ahead, or the other party's to set."],
   "hold-invalid": [183, "input-invalid", "No such hold stands, it stands already, or there are too many."],
   "erasure-not-due": [184, "input-invalid", "The owner set no time for the erasure, or it has not come."],
+  "validator-unknown": [200, "input-invalid", "No such validator is registered, or it has left."],
+  "validator-exists": [201, "input-invalid", "The validator is registered already."],
+  "operator-missing": [202, "transaction-refused", "The signer operates no validator in force."],
+  "stake-holder": [
+    203,
+    "input-invalid",
+    "A validator's operator bonds and unjails, everybody else delegates.",
+  ],
+  "stake-amount": [204, "input-invalid", "The weight is none, or more than there is or can be."],
+  "stake-full": [205, "transaction-refused", "The validator has as many bonds as one can have."],
+  "stake-unsafe": [
+    206,
+    "transaction-refused",
+    "Too few validators would remain, or too much of the power would change in one block.",
+  ],
+  "stake-waiting": [207, "transaction-refused", "Nothing that was unbonded has waited long enough."],
+  "validator-jailed": [208, "transaction-refused", "The validator is jailed, or has left."],
+  "jail-stands": [
+    209,
+    "transaction-refused",
+    "The validator is not jailed, not for absence, or not for long enough.",
+  ],
+  "absence-short": [210, "input-invalid", "No absence counts that is this short."],
+  "equivocation-invalid": [
+    211,
+    "signature-invalid",
+    "The votes are not two that the validator signed for one place.",
+  ],
+  "equivocation-known": [212, "transaction-refused", "The validator was punished for this already."],
+  "proposal-action": [213, "input-invalid", "What is proposed is nothing that a vote decides."],
+  "proposal-time": [214, "input-invalid", "The proposal lapses in the past, or too late."],
+  "proposal-unknown": [215, "input-invalid", "No such proposal is on the ledger."],
+  "proposal-closed": [216, "transaction-refused", "The proposal has lapsed, or was executed."],
+  "ballot-cast": [217, "transaction-refused", "The signer has voted on this proposal."],
+  "proposal-short": [
+    218,
+    "transaction-refused",
+    "Validators of no more than two thirds of the stake voted for it.",
+  ],
+  "stake-parameters-invalid": [219, "input-invalid", "The parameters are not ones that stake can have."],
+  "institution-unknown": [
+    220,
+    "input-invalid",
+    "Nothing of this role is registered under this account or name.",
+  ],
 } as const satisfies Record<string, readonly [number, ErrorCode, string]>;
 
 export type RefusalName = keyof typeof refusalTable;

@@ -32,6 +32,7 @@ import {
   type ValueOf,
 } from "./codec.ts";
 import { emergencyCodec, proxyCodec, specialKeyCodec, specialRequestCodec } from "./special-values.ts";
+import { stakeEntries, stakeLists } from "./stake-values.ts";
 import type { StateAccess, StateKind } from "./state.ts";
 
 /** A kind of state entry with the type of its values. */
@@ -350,6 +351,7 @@ export const entries = {
   retention: entry(56, struct({ keepUntilMs: optional(uint), eraseAfterMs: optional(uint), height: uint })),
   /** Key: record id. Holds in force; `by`: the account that placed it. */
   holds: entry(57, listOf(struct({ holdId: hash32, by: account, height: uint }), 16)),
+  ...stakeEntries,
 } as const;
 
 export type AccountValue = EntryValue<typeof entries.account>;
@@ -419,6 +421,7 @@ export const lists = {
   auditsOfProvider: 20,
   /** Key none; records that their owner once gave a time to be erased. */
   toErase: 22,
+  ...stakeLists,
 } as const;
 export type List = (typeof lists)[keyof typeof lists];
 

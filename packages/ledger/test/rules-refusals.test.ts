@@ -11,14 +11,18 @@ import { records } from "./refusals/records.ts";
 import { recovery } from "./refusals/recovery.ts";
 import { residency } from "./refusals/residency.ts";
 import { special } from "./refusals/special.ts";
+import { stake } from "./refusals/stake.ts";
+import { stakeWorld } from "./stake-world.ts";
 import type { World } from "./world.ts";
 import { builtWorld, newWorld } from "./world-build.ts";
 
 let base: World;
 let fresh: World;
+let staked: World;
 beforeAll(async () => {
   base = await builtWorld();
   fresh = await newWorld();
+  staked = await stakeWorld();
 });
 
 const cases = [
@@ -50,9 +54,16 @@ for (const [name, how, make] of beforeKeys) {
   });
 }
 
+for (const [name, how, make] of stake) {
+  test(`${name}: ${how}`, () => {
+    const world = staked.fork();
+    expect(world.verdict(make(world))).toBe(name);
+  });
+}
+
 test("numbers and names are unique and every refusal has a case", () => {
   const numbers = Object.values(refusalTable).map(([number]) => number);
   expect(new Set(numbers).size).toBe(numbers.length);
-  const provoked = new Set([...cases, ...beforeKeys].map(([name]) => name));
+  const provoked = new Set([...cases, ...beforeKeys, ...stake].map(([name]) => name));
   expect([...provoked].sort()).toEqual(Object.keys(refusalTable).sort());
 });

@@ -31,7 +31,15 @@ function blockOf(height: number, update: StateUpdate): ExecutedBlock {
     transactionCount: 0,
     proposer: new Uint8Array(32),
   };
-  return { header, hash: hashHeader(header), transactions: [], results: [], changes: [], update };
+  return {
+    header,
+    hash: hashHeader(header),
+    transactions: [],
+    results: [],
+    changes: [],
+    update,
+    validatorUpdates: [],
+  };
 }
 
 /** Key number → value, or undefined to remove it. */

@@ -16,6 +16,7 @@ import {
 import { chainIdOf, defaultParameters, encodeGenesis } from "../src/genesis.ts";
 import { logStart, nextLogHash, outcomes } from "../src/rules/records.ts";
 import { type Authorisation, encodeBody, encodeTransaction, identifierOf } from "../src/transaction.ts";
+import { stakeVectorActions } from "./stake-vectors.ts";
 
 /** 32 bytes of a label. */
 export const bytes32 = (label: string): Uint8Array => sha256(utf8(`chartseal vector ${label}`));
@@ -231,6 +232,7 @@ export const vectorActions: readonly Action[] = [
   { kind: "place-hold", recordId, holdId: bytes32("hold"), reason: "a lawsuit" },
   { kind: "lift-hold", recordId, holdId: bytes32("hold"), reason: "settled" },
   { kind: "erase-due", recordId },
+  ...stakeVectorActions,
 ];
 
 /** The whole file, hex for bytes. */

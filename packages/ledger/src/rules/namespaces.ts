@@ -7,8 +7,13 @@ import { entries, load, type NamespaceValue } from "../state-kinds.ts";
 /** @throws Refusal `namespace-unknown` */
 export function registeredNamespace(state: Pick<StateAccess, "get">, name: string): NamespaceValue {
   const namespace = load(state, entries.namespace, utf8(name));
-  demand(namespace, "namespace-unknown", { namespace: name });
+  demand(namespace && !isRemoved(state, name), "namespace-unknown", { namespace: name });
   return namespace;
+}
+
+/** Voted out: its attributes are signed and vouched for no more. */
+export function isRemoved(state: Pick<StateAccess, "get">, name: string): boolean {
+  return load(state, entries.removedNamespace, utf8(name)) !== undefined;
 }
 
 /** @throws Refusal `attribute-unknown` for an attribute whose namespace is neither registered nor `self` */

@@ -34,6 +34,8 @@ export interface Setting {
   readonly era: number;
   readonly transaction: Transaction;
   readonly signer: Signer | undefined;
+  /** Set where a proposal that was voted for is executed. */
+  readonly voted?: true;
 }
 
 /** One kind's rule: writes to the state or throws a Refusal. */

@@ -6,10 +6,12 @@ import { openAudit, recordAudit } from "./audit.ts";
 import { deposit } from "./deposit.ts";
 import { confirmEmergency, declareEmergency, endEmergency, reviewEmergency } from "./emergency.ts";
 import { enrol } from "./enrol.ts";
+import { equivocation } from "./equivocation.ts";
 import { erase } from "./erase.ts";
 import { eraseCertificate } from "./erase-certificate.ts";
 import { extendNamespace } from "./extend-namespace.ts";
 import { finishRecovery } from "./finish-recovery.ts";
+import { jailAbsent, liftJail, unjail } from "./jail.ts";
 import { eraseDue, liftHold, placeHold, setRetention } from "./keeping.ts";
 import { keyIssued } from "./key-issued.ts";
 import {
@@ -21,10 +23,12 @@ import {
   keygenReveal,
 } from "./keygen.ts";
 import { markDisputed } from "./mark-disputed.ts";
+import { admitValidator, assignWeight, removeInstitution, removeValidator } from "./membership.ts";
 import { nodeFault } from "./node-fault.ts";
 import { objectRecovery } from "./object-recovery.ts";
 import { openCommitteeChange } from "./open-committee-change.ts";
 import { openPeriod } from "./open-period.ts";
+import { execute, propose, vote } from "./proposals.ts";
 import { appointProxy, endProxy, revokeRuleAsProxy, setRuleAsProxy } from "./proxy.ts";
 import { raiseEra } from "./raise-era.ts";
 import { receipt } from "./receipt.ts";
@@ -45,6 +49,8 @@ import { setRule } from "./set-rule.ts";
 import { setSettings } from "./set-settings.ts";
 import type { Rule } from "./setting.ts";
 import { requestSpecialKey } from "./special-key.ts";
+import { bond, delegate, unbond, withdrawWeight } from "./stake.ts";
+import { setStakeParameters } from "./stake-parameters.ts";
 import { startRecovery } from "./start-recovery.ts";
 import { vouch } from "./vouch.ts";
 
@@ -105,4 +111,20 @@ export const rules: { readonly [K in ActionKind]: Rule<K> } = {
   "place-hold": placeHold,
   "lift-hold": liftHold,
   "erase-due": eraseDue,
+  bond,
+  delegate,
+  unbond,
+  "withdraw-weight": withdrawWeight,
+  equivocation,
+  "jail-absent": jailAbsent,
+  unjail,
+  propose,
+  vote,
+  execute,
+  "set-stake-parameters": setStakeParameters,
+  "admit-validator": admitValidator,
+  "remove-validator": removeValidator,
+  "assign-weight": assignWeight,
+  "remove-institution": removeInstitution,
+  "lift-jail": liftJail,
 };

@@ -16,7 +16,7 @@ import type { ActionOf } from "../actions.ts";
 import { demand } from "../refusals.ts";
 import type { StateAccess } from "../state.ts";
 import { append, entries, fullVouchKey, items, lists, load, roles, save, vouchKey } from "../state-kinds.ts";
-import { demandSorted, registeredNamespace } from "./namespaces.ts";
+import { demandSorted, isRemoved, registeredNamespace } from "./namespaces.ts";
 import { hasRole, type Rule, type Setting, signerOf } from "./setting.ts";
 
 export const vouch: Rule<"vouch"> = (setting, action) => {
@@ -63,6 +63,7 @@ function demandVoucher(setting: Setting, action: ActionOf<"vouch">): void {
 
 /** Whether a vouch of that attribute is in force now. */
 export function isVouched(state: Pick<StateAccess, "get">, account: Uint8Array, attribute: string): boolean {
+  if (isRemoved(state, namespaceOf(attribute))) return false;
   return load(state, entries.vouch, vouchKey(account, attribute))?.endedHeight === null;
 }
 
