@@ -4,6 +4,7 @@
  */
 import { ChartsealError, toHex } from "@chartseal/crypto";
 import { entries, type Ledger, logKey, outcomes, type RecordValue, type Submitted } from "@chartseal/ledger";
+import { demandErasable } from "./keeping.ts";
 import type { ErasedCopySignature, Identity, Provider, Surroundings } from "./parties.ts";
 import { readEntry, requireRecord } from "./state.ts";
 import { AccountWriter } from "./submit.ts";
@@ -18,7 +19,7 @@ export interface Erased {
 
 /**
  * An erasure that an interruption left without its certificate goes on where it stopped.
- * @throws ChartsealError `erased` for a record whose certificate stands, `record-unknown`
+ * @throws ChartsealError `erased` for a record whose certificate stands, `record-held`, `record-unknown`
  */
 export async function erase(
   surroundings: Surroundings & { readonly provider: Provider },
@@ -28,6 +29,7 @@ export async function erase(
   const { ledger, provider } = surroundings;
   const record = await requireRecord(ledger, recordId);
   const writer = new AccountWriter(surroundings, owner);
+  if (record.erasedHeight === null) await demandErasable(surroundings, recordId);
   const submitted =
     record.erasedHeight === null
       ? await writer.submit({ kind: "erase", recordId })

@@ -45,6 +45,8 @@ export {
   readNamedNodes,
 } from "./authority/driver.ts";
 export { MemoryNodeStore, NodeSecrets, type NodeStore } from "./authority/node-store.ts";
+export { type Certificate, certificateOf, certificateText } from "./certificate.ts";
+export { certificatePage } from "./certificate-page.ts";
 export {
   type Committee,
   keySpaces,
@@ -110,6 +112,17 @@ export {
 export { type IdentitySeeds, identityOf, newIdentitySeeds, replacingSeeds } from "./identity.ts";
 export { askNodes, CommitteeNode, openBaseKey, requestKey } from "./issue.ts";
 export { type KeyOfAccount, listKeys, type VouchBehind } from "./issued-keys.ts";
+export {
+  demandErasable,
+  erasuresDue,
+  type HoldOptions,
+  type Keeping,
+  liftHold,
+  placeHold,
+  readKeeping,
+  setEraseAfter,
+  setKeepUntil,
+} from "./keeping.ts";
 export { generateCommitteeKeys, type NodeIdentity, type NodeShares } from "./key-generation.ts";
 export { collectBaseKey, enrol, isKeyBehind, refreshSigningKeys, renewTransformKey } from "./member.ts";
 export {

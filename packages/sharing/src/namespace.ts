@@ -22,6 +22,7 @@ import {
 import { emptyKey, entries, type Ledger, lists, type Submitted } from "@chartseal/ledger";
 
 import { readCommittee } from "./committee.ts";
+import { type HoldOptions, liftHold, placeHold, setKeepUntil } from "./keeping.ts";
 import type { Hospital, Identity, Surroundings } from "./parties.ts";
 import { quarterNow, rollPeriods } from "./periods.ts";
 import { currentPeriod } from "./signing.ts";
@@ -189,6 +190,19 @@ export class HospitalNamespace implements Hospital {
       account,
       attributes: sortAttributes(attributes),
     });
+  }
+
+  /** Until when a record that was deposited under its rule must be kept; null ends the duty (keeping.ts). */
+  keepUntil(recordId: Uint8Array, keepUntilMs: number | null): Promise<Submitted> {
+    return setKeepUntil({ writer: this.#writer, recordId, keepUntilMs });
+  }
+
+  placeHold(hold: Pick<HoldOptions, "recordId" | "holdId" | "reason">): Promise<Submitted> {
+    return placeHold({ writer: this.#writer, ...hold });
+  }
+
+  liftHold(hold: Pick<HoldOptions, "recordId" | "holdId" | "reason">): Promise<Submitted> {
+    return liftHold({ writer: this.#writer, ...hold });
   }
 
   async signingKeys(input: { account: Uint8Array; baseKey: Uint8Array }): Promise<Uint8Array> {

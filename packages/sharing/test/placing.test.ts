@@ -272,6 +272,8 @@ test("an erasure waits for a place that is away, and takes from all others at on
   await failure("provider-unreachable", () => erase(world, { owner: ana, recordId }));
   disks[1]!.remove = remove;
   const { copies } = await erase(world, { owner: ana, recordId });
-  expect(copies).toHaveLength(1);
+  const { address } = copies[0]!;
+  const shards = [1, 2, 3].map((shard) => `${address}/shard-${shard}of3`);
+  expect(copies.map((copy) => copy.address)).toEqual([address, ...shards]);
   expect(disks.map(({ objects }) => objects.size)).toEqual([0, 0, 0]);
 });

@@ -20,6 +20,7 @@ export {
   isPlaceName,
   isRegion,
   type Place,
+  type PlaceAttestation,
   type Placement,
   regionsMax,
   shardsMax,

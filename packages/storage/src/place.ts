@@ -4,12 +4,28 @@
  */
 import type { ObjectStore } from "./object-store.ts";
 
+/** A holder's signature that it destroyed what it had of an erased record. Opaque here: who asks for it checks it. */
+export interface PlaceAttestation {
+  readonly holder: Uint8Array;
+  readonly address: string;
+  readonly signature: Uint8Array;
+}
+
 export interface Place {
   /** As `isPlaceName`. */
   readonly name: string;
   /** As `isRegion`: "eu", "ch", "us-east". */
   readonly region: string;
   readonly store: ObjectStore;
+  /**
+   * Of a place that somebody else runs who signs for it: removes those objects and signs that it did, over `address`. It
+   * may be asked again for what is gone.
+   */
+  attest?(erased: {
+    readonly recordId: Uint8Array;
+    readonly names: readonly string[];
+    readonly address: string;
+  }): Promise<readonly PlaceAttestation[]>;
 }
 
 /** How an object is divided over places: any `k` of its `n` shards give it back; `k` = 1 is `n` whole copies. */

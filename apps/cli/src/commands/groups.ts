@@ -7,11 +7,13 @@ import { addCareCommands } from "./care.ts";
 import { addCompletionCommand } from "./completion.ts";
 import { addDemoCommand } from "./demo.ts";
 import { addEmergencyCommands } from "./emergency.ts";
+import { addEraseCommand } from "./erase.ts";
 import { addGuardianCommands } from "./guardians.ts";
 import { addIdentityCommands } from "./identity.ts";
 import { addHomeCommands } from "./init.ts";
 import { addIntegrityCommands } from "./integrity.ts";
 import { addIssuanceCommands } from "./issuance.ts";
+import { addKeepingCommands } from "./keeping.ts";
 import { addKeyCommands } from "./keys.ts";
 import { addLedgerCommands } from "./ledger.ts";
 import { addMemberCommands } from "./members.ts";
@@ -37,6 +39,8 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addRecoveryCommands,
   addRuleCommands,
   addResidencyCommands,
+  addEraseCommand,
+  addKeepingCommands,
   addSealCommand,
   addRetrieveCommands,
   addRecordCommands,

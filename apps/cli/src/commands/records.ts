@@ -1,10 +1,9 @@
-/** records, record show, access-log, rekey, erase, record dispute: what the ledger knows, and what an owner may do. */
+/** records, record show, access-log, rekey, record dispute: what the ledger knows, and what an owner may do. */
 import { fromHex, type Policy, toHex } from "@chartseal/crypto";
 import { emptyKey, entries, lists, type RecordValue } from "@chartseal/ledger";
 import {
   AccountWriter,
   accessLog,
-  erase,
   readEntry,
   readList,
   readPlacement,
@@ -52,7 +51,6 @@ export function addRecordCommands(program: Command): void {
   addShow(program.command("record").description("one record: show, dispute"));
   addAccessLog(program);
   addRekey(program);
-  addErase(program);
 }
 
 function addListing(program: Command): void {
@@ -233,28 +231,4 @@ function addRekey(program: Command): void {
       globals.output.value(value, `Record ${record} has a new key; ${value.bytesWritten} bytes written.`);
     });
   example(command, "chartseal rekey 5f0c… --as alice --policy doctor@cedars");
-}
-
-function addErase(program: Command): void {
-  const command = program
-    .command("erase <record>")
-    .description("certified erasure: the ledger first, then every copy, then the certificate")
-    .requiredOption("--as <owner>", "the record's owner")
-    .action(async (record: string, options: { as: string }) => {
-      const globals = globalsOf(command);
-      const check = (session: ReadSession): Promise<void> => requireOwned(session, record, options.as);
-      const value = await writing(globals, { members: [options.as], check }, async (session) => {
-        await demandOwner(session, record, options.as);
-        const made = await erase(session, {
-          owner: memberOf(session, options.as).keys,
-          recordId: parseRecordId(record),
-        });
-        return { recordId: record, certificate: toHex(made.certificate), height: made.submitted.height };
-      });
-      globals.output.value(value, `Record ${record} is erased; certificate ${value.certificate}.`);
-      globals.output.note(
-        "What stays possible: a copy of the header together with a full key, or with the provider and a reader; what was read stays read.",
-      );
-    });
-  example(command, "chartseal erase 5f0c… --as alice");
 }

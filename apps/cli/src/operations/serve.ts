@@ -274,6 +274,7 @@ function lookAfter(looked: {
     try {
       await session.rollPeriods();
       await session.provider.follow();
+      await session.provider.eraseDue();
       for (const staging of Object.values(stagings)) await staging.sweep();
       await collectDue();
     } catch (error) {

@@ -220,6 +220,7 @@ async function assemble(
       throw error;
     }
   }
+  await eraseWhatIsDue(provider);
   const place = { surroundings, home, vault, asker: identity };
   const nodes = await committeeNodes(place);
   const node = (index: number) => presentNode(place, index);
@@ -292,6 +293,15 @@ async function finishInterrupted(home: Home, provider: StorageProvider): Promise
     }
   }
   writeFileSync(mark, "", { mode: 0o600 });
+}
+
+/** What its owner gave a time for. What a place or a damaged store keeps from its end stops nobody here. */
+async function eraseWhatIsDue(provider: StorageProvider): Promise<void> {
+  try {
+    await provider.eraseDue();
+  } catch (error) {
+    if (!isFamily(error, "unavailable") && !isFamily(error, "integrity")) throw error;
+  }
 }
 
 /** The member of that name in a session. */

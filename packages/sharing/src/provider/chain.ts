@@ -31,7 +31,8 @@ export async function actionsOf(ledger: Ledger, height: number): Promise<readonl
 /** The erasure of a record that the ledger shows as erased at that height. */
 export async function erasureAt(ledger: Ledger, recordId: Uint8Array, height: number): Promise<Uint8Array> {
   const found = (await actionsOf(ledger, height)).find(
-    ({ action }) => action.kind === "erase" && equalBytes(action.recordId, recordId),
+    ({ action }) =>
+      (action.kind === "erase" || action.kind === "erase-due") && equalBytes(action.recordId, recordId),
   );
   return found?.bytes ?? missing("erasure", height);
 }

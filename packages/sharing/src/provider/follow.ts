@@ -127,7 +127,7 @@ async function followBlocks(self: ProviderAtWork): Promise<void> {
   const begins = self.followedHeight === undefined;
   for (let height = 1 + (self.followedHeight ?? Math.max(0, head - blocksBehind)); height <= head; height++) {
     for (const { action, bytes } of await actionsOf(ledger, height)) {
-      if (action.kind === "erase") await destroyRecord(self, action.recordId);
+      if (action.kind === "erase" || action.kind === "erase-due") await destroyRecord(self, action.recordId);
       if (action.kind === "rekey") await dropReplaced(self, action.recordId);
       if (action.kind === "deposit" || action.kind === "rekey")
         await recordPlacementSoon(self, action.recordId);
@@ -194,7 +194,10 @@ export async function destroyRecord(self: Holdings, recordId: Uint8Array): Promi
     await bury(self, { kind: "erased", recordId: toHex(recordId), address, transaction });
     if (await isOf(self, address, recordId)) await removeObjects(self, address);
   }
-  for await (const name of stores.pending.list(toHex(recordId))) await stores.pending.remove(name);
+  for await (const name of stores.pending.list(toHex(recordId))) {
+    // What holders signed for the certificate stays.
+    if (parsePendingName(name) !== undefined) await stores.pending.remove(name);
+  }
   return addresses;
 }
 

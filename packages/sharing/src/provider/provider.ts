@@ -31,7 +31,8 @@ import { refusalForUsers } from "../submit.ts";
 import { answerAudit, checkShards, checkStoredHeader } from "./audit.ts";
 import { collectOrphans } from "./collect.ts";
 import { takeIssue } from "./custody.ts";
-import { destroyRecord, dropOvertaken, dropReplaced, follow } from "./follow.ts";
+import { destroyCopies, eraseDue } from "./destroy.ts";
+import { dropOvertaken, dropReplaced, follow } from "./follow.ts";
 import {
   demandRoom,
   type RepairedRecord,
@@ -105,10 +106,12 @@ export class StorageProvider implements Provider {
   }
 
   async destroy({ recordId }: { readonly recordId: Uint8Array }): Promise<readonly ErasedCopySignature[]> {
-    const { surroundings, identity } = this.#self;
-    const { chainId } = surroundings.ledger;
-    const addresses = await this.#self.inTurn(() => destroyRecord(this.#self, recordId));
-    return addresses.map((address) => signErasedCopy(identity.seed, { chainId, recordId, address }));
+    return await this.#self.inTurn(() => destroyCopies(this.#self, recordId));
+  }
+
+  /** Erases what is due and free, and certifies it; the records' ids. */
+  eraseDue(): Promise<readonly Uint8Array[]> {
+    return this.#self.inTurn(() => eraseDue(this.#self));
   }
 
   /** Removes payloads that were taken so long ago and never registered. @returns their addresses */

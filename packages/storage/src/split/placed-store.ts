@@ -10,7 +10,7 @@ import type {
   PutHandle,
   PutOptions,
 } from "../object-store.ts";
-import type { Placement } from "../place.ts";
+import type { PlaceAttestation, Placement } from "../place.ts";
 import { StorageError } from "../storage-error.ts";
 import type { IndexEntry } from "./split-index.ts";
 import type { SplitStore } from "./split-store.ts";
@@ -111,6 +111,36 @@ export class PlacedStore implements ObjectStore {
         if (!(error instanceof StorageError) || error.code !== "store-unreachable") throw error;
       }
     }
+  }
+
+  /**
+   * Has the places that sign for themselves destroy and sign for their shards of these objects, each under `address` and
+   * its shards' numbers. What else there is of the objects stays for `remove`.
+   * @throws StorageError `store-unreachable` where such a place does not answer
+   */
+  async attestErased(erased: {
+    readonly recordId: Uint8Array;
+    readonly names: readonly string[];
+    readonly address: string;
+  }): Promise<PlaceAttestation[]> {
+    const { recordId, address } = erased;
+    const byPlace = new Map<string, { readonly names: string[]; readonly indices: Set<number> }>();
+    for (const name of erased.names) {
+      for (const { place, index, pseudonym } of await this.split.shardsOf(name)) {
+        const at = byPlace.get(place) ?? { names: [], indices: new Set<number>() };
+        at.names.push(pseudonym);
+        at.indices.add(index + 1);
+        byPlace.set(place, at);
+      }
+    }
+    const signed: PlaceAttestation[] = [];
+    for (const [name, { names, indices }] of byPlace) {
+      const place = this.split.parts.places.get(name);
+      if (place?.attest === undefined) continue;
+      const numbers = [...indices].sort((a, b) => a - b).join("+");
+      signed.push(...(await place.attest({ recordId, names, address: `${address}/shard-${numbers}` })));
+    }
+    return signed;
   }
 
   /** Undefined of an object that is not divided, or is none. */

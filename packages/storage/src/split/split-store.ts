@@ -20,7 +20,7 @@ import { blockBytesDefault, type Layout } from "./layout.ts";
 import { PlaceHealth, withPatience } from "./place-health.ts";
 import { ReedSolomon } from "./reed-solomon.ts";
 import { layoutOf, openStripes, removeShards, type SplitParts } from "./shard-access.ts";
-import type { SplitKeys } from "./shard-seal.ts";
+import { pseudonym, type SplitKeys } from "./shard-seal.ts";
 import {
   type IndexEntry,
   type IndexReader,
@@ -352,6 +352,23 @@ export class SplitStore implements ObjectStore {
       const left = await this.#finishRemovals(name);
       return entry !== undefined || left;
     });
+  }
+
+  /** Where the shards of an object lie and by what names, those too whose removal is not finished. */
+  async shardsOf(
+    name: string,
+  ): Promise<readonly { readonly place: string; readonly index: number; readonly pseudonym: string }[]> {
+    const { index, keys } = this.parts;
+    const entry = await index.find(name);
+    const sets = entry === undefined ? [] : [{ generation: entry.generation, shards: entry.shards }];
+    for await (const leftover of index.leftovers()) if (leftover.name === name) sets.push(leftover);
+    return sets.flatMap(({ generation, shards }) =>
+      shards.map((shard) => ({
+        place: shard.place,
+        index: shard.index,
+        pseudonym: pseudonym(keys, { generation, index: shard.index }),
+      })),
+    );
   }
 
   /** Goes on with removals of that name that a place was not there for. True where there were any. */

@@ -1,0 +1,168 @@
+/**
+ * Erasure over places that others run: each signs for itself, once, whatever crashes between. And what an erasure is worth
+ * against somebody who took every disk's image before it and has every key that is left: what it promises does not open,
+ * what it cannot promise does, so that the test is known to bite.
+ */
+import {
+  ChartsealError,
+  decapsulate,
+  hasCode,
+  randomBytes,
+  recoverFromTransform,
+  toHex,
+} from "@chartseal/crypto";
+import { signErasedCopy, verifyErasedCopy } from "@chartseal/ledger";
+import { PlacedStore, SplitStore, StorageError } from "@chartseal/storage";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { MemoryStore } from "../../storage/test/memory.ts";
+import {
+  AccountWriter,
+  certificateOf,
+  checkHeader,
+  erase,
+  type Identity,
+  identityOf,
+  newIdentitySeeds,
+  readCommittee,
+  requireRecord,
+  retrieve,
+  splitKeysOf,
+} from "../src/index.ts";
+import { getWhole } from "../src/streams.ts";
+import { failure, type Member, World } from "./world.ts";
+
+const policy = "cardiologist@cedars";
+let world: World;
+let ana: Member;
+let doctor: Member;
+let holder: Identity;
+let disks: MemoryStore[];
+let keys: ReturnType<typeof splitKeysOf>;
+let index: { entries: MemoryStore; leftovers: MemoryStore };
+let asked: number;
+let answers: boolean;
+
+beforeAll(async () => {
+  world = await World.create();
+  await world.hospital("cedars");
+  ana = await world.member();
+  doctor = await world.member(policy);
+  holder = await identityOf(newIdentitySeeds());
+  const { publicKey, hpkePublic: hpkeKey } = holder;
+  await new AccountWriter(world, holder).submit(
+    { kind: "register-provider", publicKey, hpkeKey },
+    { admittedBy: [world.validatorSeed] },
+  );
+});
+afterAll(() => world.close());
+
+beforeEach(() => {
+  disks = [0, 1, 2].map(() => new MemoryStore());
+  keys = splitKeysOf(randomBytes(32));
+  asked = 0;
+  answers = true;
+  const placed = placedOver(disks);
+  world.provider = world.newProvider({ ...world.stores, objects: placed, placed });
+});
+
+/** Three places, of which the second is another institution's: it removes and signs by itself. */
+function placedOver(stores: readonly MemoryStore[]): PlacedStore {
+  const places = stores.map((store, at) => ({ name: `p${at}`, region: "eu", store }));
+  const attest = async (erased: { recordId: Uint8Array; names: readonly string[]; address: string }) => {
+    if (!answers) throw new StorageError("store-unreachable", "away");
+    asked++;
+    for (const name of erased.names) await stores[1]!.remove(name);
+    const { recordId, address } = erased;
+    return [signErasedCopy(holder.seed, { chainId: world.ledger.chainId, recordId, address })];
+  };
+  places[1] = { ...places[1]!, ...{ attest } };
+  index = { entries: new MemoryStore(), leftovers: new MemoryStore() };
+  return new PlacedStore(new SplitStore({ places, keys, index }), new MemoryStore());
+}
+
+test("a place that another institution runs signs for its own shards, and the ledger takes its signature", async () => {
+  const { recordId } = await world.byOwner(ana, { policy });
+  const { copies } = await erase(world, { owner: ana, recordId });
+  const theirs = copies.filter((copy) => toHex(copy.holder) === toHex(holder.account));
+  expect(theirs).toHaveLength(1);
+  expect(theirs[0]!.address).toMatch(/\/shard-[1-3](\+[1-3])?$/);
+  const { chainId } = world.ledger;
+  const { address } = theirs[0]!;
+  expect(verifyErasedCopy(holder.publicKey, theirs[0]!, { chainId, recordId, address })).toBe(true);
+  expect((await certificateOf(world.ledger, recordId)).copies.every(({ valid }) => valid)).toBe(true);
+  expect(disks.map(({ objects }) => objects.size)).toEqual([0, 0, 0]);
+});
+
+test("no certificate without it: an institution that is away is asked again, one that signed is not", async () => {
+  const { recordId } = await world.byOwner(ana, { policy });
+  answers = false;
+  await failure("provider-unreachable", () => erase(world, { owner: ana, recordId }));
+  await failure("input-invalid", () => certificateOf(world.ledger, recordId));
+  answers = true;
+  const { remove } = disks[2]!;
+  disks[2]!.remove = async () => {
+    throw new StorageError("store-unreachable", "away");
+  };
+  await failure("provider-unreachable", () => erase(world, { owner: ana, recordId }));
+  expect(asked).toBe(1);
+  disks[2]!.remove = remove;
+  const { copies } = await erase(world, { owner: ana, recordId });
+  expect(asked).toBe(1);
+  expect(copies.some((copy) => toHex(copy.holder) === toHex(holder.account))).toBe(true);
+});
+
+test("every image from before with every key that is left: nothing without provider and reader together, and all with both", async () => {
+  const { recordId } = await world.byOwner(ana, { policy });
+  const record = await requireRecord(world.ledger, recordId);
+  const images = disks.map(imageOf);
+  const before = { entries: imageOf(index.entries), leftovers: new MemoryStore() };
+  await erase(world, { owner: ana, recordId });
+  await failure("erased", () => retrieve(world, { member: doctor, recordId }));
+  for (const disk of disks) expect(disk.objects.size).toBe(0);
+  for (const [name] of world.stores.leaves.objects) expect(name.startsWith(record.address)).toBe(false);
+
+  // The images, with the placement secret that the provider still has, give the header back.
+  const places = images.map((store, at) => ({ name: `p${at}`, region: "eu", store }));
+  const taken = new SplitStore({ places, keys, index: before });
+  const { reading } = await readCommittee(world.ledger, world.pairing);
+  const registered = { ...record, recordId, statement: record.current };
+  const bytes = await getWhole(taken, `${record.address}.header`, 1 << 20);
+  const header = checkHeader(world.pairing, { bytes, registered, mpk: reading.publicKey });
+  const { encapsulation, context } = header;
+  const custody = (await world.stores.keys.get(doctor.account, doctor.transformKeyId!))!;
+  const transform = world.pairing.gt.encode(
+    decapsulate(world.pairing, { key: custody.key, policy: header.policy, encapsulation }),
+  );
+  const opens = (recoveryKey: bigint, given = transform): boolean => {
+    try {
+      const from = { transform: given, recoveryKey, policy: header.policy, context, encapsulation };
+      recoverFromTransform(world.pairing, from);
+      return true;
+    } catch (error) {
+      if (error instanceof ChartsealError && hasCode(error, "transform-invalid")) return false;
+      throw error;
+    }
+  };
+  // The provider and every disk, without the reader: 1 stands for no secret at all, and another reader's for a guess.
+  expect(opens(1n)).toBe(false);
+  expect(opens(ana.recoveryKey!)).toBe(false);
+  // The reader and every disk, without the provider: the reader has no transform key, and z alone works on nothing.
+  const generator = world.pairing.gt.encode(reading.publicKey);
+  expect(opens(doctor.recoveryKey!, generator)).toBe(false);
+  // Both together, as the certificate says.
+  expect(opens(doctor.recoveryKey!)).toBe(true);
+  const limits = (await certificateOf(world.ledger, recordId)).limits.join(" ");
+  expect(limits).toContain("the provider and a reader together");
+
+  // Images that leave headers out, as long-lived backups must: nothing is left that m could be had from.
+  before.entries.objects.delete(`${record.address}.header`);
+  await expect(getWhole(taken, `${record.address}.header`, 1 << 20)).rejects.toMatchObject({
+    code: "object-missing",
+  });
+});
+
+function imageOf(store: MemoryStore): MemoryStore {
+  const image = new MemoryStore();
+  for (const [name, bytes] of store.objects) image.objects.set(name, Uint8Array.from(bytes));
+  return image;
+}
