@@ -52,6 +52,10 @@ export interface Transformed {
   readonly leaves: LeafSource;
   /** Ciphertext bytes from `offset`, `length` of them; with `lend` a piece may be only until the next is asked for. */
   payload(offset: number, length: number, options?: { readonly lend?: boolean }): AsyncIterable<Uint8Array>;
+  /** Where the payload lies and its size: other bytes never lie at the same address. */
+  readonly stored?: { readonly address: string; readonly bytes: number };
+  /** A short-lived URL at which the store itself gives the payload, by GET and Range; undefined where it cannot. */
+  readonly directUrl?: () => Promise<string | undefined>;
 }
 
 /** The reader's signed words at the transform (CRYPTO §3.1, Reveal). */

@@ -135,6 +135,26 @@ export class Connection {
     }
   }
 
+  /**
+   * A range of what another server gives at a URL that this one named: unsigned, by TLS unless this server is asked without
+   * it, and not believed. @throws ChartsealError the connection's code for everything that is not those bytes
+   */
+  async *elsewhere(url: string, range: string): AsyncGenerator<Uint8Array> {
+    const there = URL.canParse(url) ? new URL(url) : undefined;
+    const isAllowed = there?.protocol === "https:" || there?.protocol === this.#origin.protocol;
+    if (there === undefined || !isAllowed) throw this.#lost("the server named no URL that is asked");
+    const target = `${there.pathname}${there.search}`;
+    try {
+      const sent = this.#options.transport.send(there, { method: "GET", target, headers: { range } });
+      const { status, body } = await sent;
+      if (status === 206) return yield* body;
+      for await (const _piece of body) break;
+    } catch (error) {
+      throw this.#lost("the store broke off its answer", error);
+    }
+    throw this.#lost("the store gives something else");
+  }
+
   async #send(call: Call): Promise<HttpResponse> {
     const { transport, now } = this.#options;
     const { target, json, stream, signal, fields = {} } = call;

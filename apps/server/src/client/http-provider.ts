@@ -112,7 +112,8 @@ export class HttpProvider implements Provider {
       transform: bytesOf(answer.transform, "transform"),
       header: bytesOf(answer.header, "header"),
       leaves: answer.leaves === null ? this.#spans(ticket) : { list: bytesOf(answer.leaves, "leaves") },
-      payload: (offset, length) => fetchPayload(this.#connection, ticket, { offset, length, pauseMs }),
+      payload: (offset, length) =>
+        fetchPayload(this.#connection, ticket, { offset, length, pauseMs, ...urlOf(answer) }),
     };
   }
 
@@ -183,4 +184,9 @@ export class HttpProvider implements Provider {
 
 function ticketOf({ ticket }: Fields): string {
   return toHex(bytesOf(ticket, "ticket", 32));
+}
+
+/** Where the store itself gives the payload. */
+function urlOf({ url }: Fields): { readonly url?: string } {
+  return typeof url === "string" ? { url } : {};
 }

@@ -3,7 +3,7 @@
  * does not know any more, after a restart, is had again by the reveal that it was given for.
  */
 import { ChartsealError, hasCode } from "@chartseal/crypto";
-import { waitAgain } from "./attempts.ts";
+import { isCut, waitAgain } from "./attempts.ts";
 import type { Connection } from "./connection.ts";
 
 export interface Ticket {
@@ -13,10 +13,43 @@ export interface Ticket {
   readonly renew: () => Promise<void>;
 }
 
+interface Wanted {
+  readonly offset: number;
+  readonly length: number;
+  readonly pauseMs: number;
+}
+
+/**
+ * From the store itself, where the provider said how, and from the provider whatever that does not give. Nothing of either is
+ * believed: whoever reads checks every chunk.
+ */
 export async function* fetchPayload(
   connection: Connection,
   ticket: Ticket,
-  wanted: { readonly offset: number; readonly length: number; readonly pauseMs: number },
+  wanted: Wanted & { readonly url?: string },
+): AsyncGenerator<Uint8Array> {
+  const { url, pauseMs } = wanted;
+  let { offset, length } = wanted;
+  if (url !== undefined && length > 0) {
+    try {
+      for await (const chunk of connection.elsewhere(url, `bytes=${offset}-${offset + length - 1}`)) {
+        const part = chunk.subarray(0, length);
+        offset += part.length;
+        length -= part.length;
+        yield part;
+        if (length === 0) break;
+      }
+    } catch (error) {
+      if (!isCut(error)) throw error;
+    }
+  }
+  yield* fromProvider(connection, ticket, { offset, length, pauseMs });
+}
+
+async function* fromProvider(
+  connection: Connection,
+  ticket: Ticket,
+  wanted: Wanted,
 ): AsyncGenerator<Uint8Array> {
   let { offset, length: left } = wanted;
   for (let failures = 0; left > 0; ) {

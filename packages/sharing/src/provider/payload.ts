@@ -29,15 +29,15 @@ const unsound = ["object-missing", "object-altered", "encoding-invalid"] as cons
 
 type Registered = Pick<RecordValue, "address" | "current">;
 
-/** @throws ChartsealError `object-missing`; `object-altered` for a payload longer or shorter than the registered one */
+/** Its bytes. @throws ChartsealError `object-missing`; `object-altered` for a payload longer or shorter than the registered one */
 export async function demandSize(
   objects: Pick<ObjectStore, "stat">,
   { address, current }: Registered,
-): Promise<void> {
+): Promise<number> {
   const expected = sealedBytes(current.payloadLength, decodeDescriptor(current.descriptor).chunkBytes);
   const stat = objects.stat(address);
   const { size } = await stat.catch((error: unknown) => Promise.reject(storageFailure(error, address)));
-  if (size === expected) return;
+  if (size === expected) return size;
   throw new ChartsealError("object-altered", `the payload has ${size} bytes and should have ${expected}`, {
     data: { address, bytes: size, expected },
   });

@@ -44,6 +44,9 @@ import type { ProviderAtWork, ProviderSelf } from "./self.ts";
 import { followSpecial, judgeSpecial, specialModeOf } from "./special.ts";
 import { type CustodyKey, headerName } from "./stores.ts";
 
+/** How long a store's own URL gives a payload: no longer than the rest of a grant. */
+const directMs = 5 * 60_000;
+
 interface Granted {
   readonly request: RequestValue;
   readonly record: RecordValue;
@@ -97,7 +100,7 @@ async function answer(self: ProviderAtWork, reveal: Reveal, place: RevealPlace):
   const bytes = await storedHeader(self, reveal.recordId, record);
   const registered = { ...record, recordId: reveal.recordId, statement: record.current };
   const header = checkHeader(pairing, { bytes, registered, mpk: reading.publicKey });
-  await demandSize(stores.objects, record);
+  const bytesStored = await demandSize(stores.objects, record);
   const leaves = await leafSource(stores, record);
   if (request.receipt === null) await leaveReceipt(self, { reveal, place, owner: record.owner, audit });
   const again = await judge(self, reveal);
@@ -113,6 +116,8 @@ async function answer(self: ProviderAtWork, reveal: Reveal, place: RevealPlace):
     leaves,
     payload: (offset, length, { lend = false } = {}) =>
       getRange(stores.objects, again.record.address, { offset, length, lend }),
+    stored: { address: again.record.address, bytes: bytesStored },
+    directUrl: async () => await stores.objects.direct?.getUrl(again.record.address, { expiresMs: directMs }),
   };
 }
 

@@ -8,6 +8,7 @@ import { type Ledger, transactionBytesMax } from "@chartseal/ledger";
 import type { Provider, Use } from "@chartseal/sharing";
 import { z } from "zod";
 import { begun } from "../../host/begun.ts";
+import { sendStored } from "../../host/byte-answers.ts";
 import type { Role, RoleApp } from "../../host/role.ts";
 import type { Staging } from "../../uploads/staging.ts";
 import { hexOf, hexUpTo } from "../../wire.ts";
@@ -127,6 +128,8 @@ function addTransforms(app: RoleApp, provider: Provider, tickets: Tickets): void
         transform: hexUpTo(1024),
         header: hexUpTo(headerBytesMax),
         leaves: hexUpTo(1024 * 1024).nullable(),
+        /** Where the store itself gives the payload for some minutes; null where it cannot. */
+        url: z.string().nullable(),
       }),
     },
   };
@@ -149,6 +152,7 @@ function addTransforms(app: RoleApp, provider: Provider, tickets: Tickets): void
       transform: toHex(transform),
       header: toHex(header),
       leaves: "list" in leaves ? toHex(leaves.list) : null,
+      url: (await transformed.directUrl?.().catch(() => undefined)) ?? null,
     };
   });
   addFetches(app, tickets);
@@ -174,20 +178,32 @@ function addFetches(app: RoleApp, tickets: Tickets): void {
     },
   );
   const payload = {
-    summary: "Ciphertext bytes, application/octet-stream",
+    summary: "Ciphertext bytes: `length` of them from `offset` on, or the whole or a Range of it",
     params: z.strictObject({ ticket: hexOf(32) }),
-    querystring: z.strictObject({ offset: whole, length: whole }),
+    querystring: z.strictObject({ offset: whole.optional(), length: whole.optional() }),
   };
-  app.get(
-    "/transforms/:ticket/payload",
-    { config: { access: "open" }, schema: payload },
-    async (request, reply) => {
+  app.route({
+    method: ["GET", "HEAD"],
+    url: "/transforms/:ticket/payload",
+    config: { access: "open" },
+    schema: payload,
+    handler: async (request, reply) => {
+      const transformed = tickets.use(request.params.ticket);
       const { offset, length } = request.query;
-      const source = tickets.use(request.params.ticket).payload(offset, length);
-      reply.type("application/octet-stream");
-      return reply.send(Readable.from(await begun(source), { objectMode: false }));
+      if (offset !== undefined && length !== undefined) {
+        reply.type("application/octet-stream");
+        const source = await begun(transformed.payload(offset, length));
+        return reply.send(Readable.from(source, { objectMode: false }));
+      }
+      const { stored } = transformed;
+      if (stored === undefined) throw new ChartsealError("input-invalid", "say offset and length");
+      return await sendStored(request, reply, {
+        size: stored.bytes,
+        etag: `"${stored.address}"`,
+        open: (from, toInclusive) => transformed.payload(from, toInclusive - from + 1),
+      });
     },
-  );
+  });
 }
 
 function addIssues(app: RoleApp, provider: Provider): void {
