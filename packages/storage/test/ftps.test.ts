@@ -51,7 +51,7 @@ describeTool("ftps", "the FTPS store over vsftpd", (program) => {
     return { store, unfinished: () => store.unfinished() };
   });
 
-  faults("The FTPS store", { object: 2_000_000, share: 0.25, deadlineMs: 20_000 }, async () => {
+  faults("The FTPS store", { object: 2_000_000, share: 0.25, deadlineMs: 60_000 }, async () => {
     const small = { segmentBytes: 300_000, timeoutMs: 500 };
     const store = open({ ...small, host: twin, attemptsMax: 6 });
     const beside = open({ ...small, timeoutMs: 5_000, folder: `${server.folder}/s${stores - 1}` });

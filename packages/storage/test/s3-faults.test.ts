@@ -48,7 +48,7 @@ describeTool("versitygw", "the S3 store over versitygw", (program) => {
     return { store, beside: open() };
   }
 
-  faults("The S3 store", { object: 12_000_000, share: 0.5, deadlineMs: 30_000 }, async () => {
+  faults("The S3 store", { object: 12_000_000, share: 0.5, deadlineMs: 60_000 }, async () => {
     stores++;
     const store = open({ endpoint: `http://127.0.0.1:${cutting.port}`, attemptsMax: 8 });
     const unfinished = () => store.unfinished();
