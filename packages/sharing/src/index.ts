@@ -55,6 +55,14 @@ export {
   readCommittee,
   readNodes,
 } from "./committee.ts";
+export {
+  type ConsortiumInfo,
+  encodeProposed,
+  Operator,
+  type ProposalInfo,
+  readConsortium,
+  type ValidatorInfo,
+} from "./consortium.ts";
 export { checkRule, type Deposited, type DepositOptions, deposit } from "./deposit.ts";
 export {
   confirmEmergency,
