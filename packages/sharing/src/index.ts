@@ -65,6 +65,13 @@ export {
 } from "./consortium.ts";
 export { checkRule, type Deposited, type DepositOptions, deposit } from "./deposit.ts";
 export {
+  type AnsweredTransform,
+  demandStatement,
+  signStatement,
+  type TransformStatement,
+  verifyStatement,
+} from "./dispute/statement.ts";
+export {
   confirmEmergency,
   type Declaration,
   declareEmergency,
