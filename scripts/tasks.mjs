@@ -78,7 +78,8 @@ const tasks = {
   build,
   demo: () => {
     build();
-    run(process.execPath, [chartseal, "demo", ...rest]);
+    const env = rest.includes("--clouds") ? withTools("versitygw", "ftps") : process.env;
+    run(process.execPath, [chartseal, "demo", ...rest], { env });
   },
   // Transcripts and acceptance tests run the command line as users do, from its build.
   test: () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sampleRecords } from "../../../examples/make-records.ts";
 import { root } from "../../../test/tidy/tree.ts";
+import { describeTool } from "../../../test/tools.ts";
 import { holds, Stage } from "../src/demo/stage.ts";
 import { createProgram } from "../src/program.ts";
 import { chartsealLines, unknownParts } from "./command-lines.ts";
@@ -170,5 +171,46 @@ describe("the demo with the authority at three hospitals", () => {
     } finally {
       rmSync(apart.folder, { recursive: true, force: true });
     }
+  });
+});
+
+describeTool("versitygw", "the demo over an S3 server, an FTPS server and a disk", (versitygw) => {
+  describeTool("ftps", "with vsftpd", (vsftpd) => {
+    it("loses one of them in the middle and no record with it, repairs, and leaves no process behind", () => {
+      const { stdout, stderr, status } = spawnSync(
+        process.execPath,
+        [join(root, "node_modules/.bin/chartseal"), "demo", "--clouds", "--json"],
+        {
+          encoding: "utf8",
+          cwd: root,
+          env: { ...process.env, CHARTSEAL_TOOL_VERSITYGW: versitygw, CHARTSEAL_TOOL_FTPS: vsftpd },
+        },
+      );
+      expect(`${status}\n${status === 0 ? "" : stderr}`).toBe("0\n");
+      const made = JSON.parse(stdout) as Summary & {
+        readonly clouds: {
+          readonly places: readonly string[];
+          readonly destroyed: string;
+          readonly report: string;
+        };
+      };
+      try {
+        expect(made.ok && made.acts.every(({ ok }) => ok)).toBe(true);
+        expect(made.clouds).toMatchObject({ places: ["north", "west", "cellar"], destroyed: "north" });
+        expect(existsSync(join(made.folder, "north"))).toBe(false);
+        // The records lie in shards at the three places that are left, and nothing of them in the home.
+        const objects = join(made.home, "provider", "objects");
+        expect(existsSync(objects) ? readdirSync(objects) : []).toEqual([]);
+        const report = JSON.parse(readFileSync(made.clouds.report.replace(/html$/, "json"), "utf8")) as {
+          readonly findings: readonly { readonly kind: string; readonly detail: string }[];
+        };
+        expect(report.findings.map(({ kind }) => kind)).toEqual(["place-unreachable"]);
+        expect(report.findings[0]!.detail).toContain("north");
+        const running = spawnSync("pgrep", ["-f", made.folder], { encoding: "utf8" });
+        expect(running.stdout).toBe("");
+      } finally {
+        rmSync(made.folder, { recursive: true, force: true });
+      }
+    });
   });
 });

@@ -3,12 +3,14 @@
  * deposited, holds, and the time after which its owner wants it gone. The ledger decides; these are the words to it, and
  * a reason that people understand before anything is asked.
  */
-import { ChartsealError, toHex } from "@chartseal/crypto";
+import { ChartsealError, equalBytes, toHex } from "@chartseal/crypto";
 import {
   emptyKey,
   entries,
   type HoldsValue,
   lists,
+  logKey,
+  outcomes,
   type RetentionValue,
   type Submitted,
 } from "@chartseal/ledger";
@@ -116,15 +118,43 @@ export function liftHold({
   return writer.submit({ kind: "lift-hold", recordId, holdId, reason }, { admittedBy });
 }
 
-/** Records whose erasure is due at that time and that nothing keeps. */
-export async function erasuresDue(ledger: Reader, timeMs: number): Promise<Uint8Array[]> {
+/** Records whose erasure is due at that time and that nothing keeps; of one provider, where one is given. */
+export async function erasuresDue(
+  ledger: Reader,
+  timeMs: number,
+  provider?: Uint8Array,
+): Promise<Uint8Array[]> {
   const due: Uint8Array[] = [];
   for (const recordId of await readList(ledger, lists.toErase, emptyKey)) {
     const record = await readEntry(ledger, entries.record, recordId);
     if (record === undefined || record.erasedHeight !== null) continue;
+    if (provider !== undefined && !equalBytes(record.provider, provider)) continue;
     const { keepUntilMs, eraseAfterMs, holds } = await readKeeping(ledger, recordId);
     const isDue = eraseAfterMs !== null && eraseAfterMs <= timeMs && (keepUntilMs ?? 0) <= timeMs;
     if (isDue && holds.length === 0) due.push(recordId);
   }
   return due;
+}
+
+/** Records of a provider that had a time, are erased, and whose certificate is still to come: a place was away. */
+export async function uncertifiedErasures(ledger: Reader, provider: Uint8Array): Promise<Uint8Array[]> {
+  const open: Uint8Array[] = [];
+  for (const recordId of await readList(ledger, lists.toErase, emptyKey)) {
+    const record = await readEntry(ledger, entries.record, recordId);
+    if (record === undefined || record.erasedHeight === null) continue;
+    if (equalBytes(record.provider, provider) && !(await isCertified(ledger, recordId, record.logCount))) {
+      open.push(recordId);
+    }
+  }
+  return open;
+}
+
+/** The log is read from its end: the certificate is among the last entries. */
+async function isCertified(ledger: Reader, recordId: Uint8Array, logCount: number): Promise<boolean> {
+  for (let index = logCount - 1; index >= 0; index--) {
+    const entry = await readEntry(ledger, entries.log, logKey(recordId, index));
+    if (entry?.outcome === outcomes.certified) return true;
+    if (entry?.outcome === outcomes.erased) return false;
+  }
+  return false;
 }

@@ -26,6 +26,7 @@ import {
   readCommittee,
   requireRecord,
   retrieve,
+  setEraseAfter,
   splitKeysOf,
 } from "../src/index.ts";
 import { getWhole } from "../src/streams.ts";
@@ -159,6 +160,20 @@ test("every image from before with every key that is left: nothing without provi
   await expect(getWhole(taken, `${record.address}.header`, 1 << 20)).rejects.toMatchObject({
     code: "object-missing",
   });
+});
+
+test("an erasure that was due while an institution was away is certified by a later round, without its owner", async () => {
+  const { recordId } = await world.byOwner(ana, { policy });
+  const eraseAfterMs = world.clock.nowMs + 1000;
+  await setEraseAfter({ writer: new AccountWriter(world, ana), recordId, eraseAfterMs });
+  world.clock.nowMs = eraseAfterMs + 1000;
+  answers = false;
+  await failure("provider-unreachable", () => world.provider.eraseDue());
+  await failure("input-invalid", () => certificateOf(world.ledger, recordId));
+  answers = true;
+  expect(await world.provider.eraseDue()).toEqual([]);
+  expect((await certificateOf(world.ledger, recordId)).copies.every(({ valid }) => valid)).toBe(true);
+  expect(disks.map(({ objects }) => objects.size)).toEqual([0, 0, 0]);
 });
 
 function imageOf(store: MemoryStore): MemoryStore {

@@ -12,9 +12,13 @@ export function addDemoCommand(program: Command): void {
       "--processes",
       "each hospital runs its authority node in a process of its own; one is killed halfway",
     )
-    .action(async ({ processes = false }: { processes?: boolean }) => {
+    .option(
+      "--clouds",
+      "records lie on an S3 server, an FTPS server and a disk, two of three; one is destroyed in the middle",
+    )
+    .action(async ({ processes = false, clouds = false }: { processes?: boolean; clouds?: boolean }) => {
       const { output } = globalsOf(command);
-      const summary = await playDemo(output.json ? process.stderr : process.stdout, { processes });
+      const summary = await playDemo(output.json ? process.stderr : process.stdout, { processes, clouds });
       if (output.json) output.value(summary, "");
     });
   example(command, "chartseal demo");

@@ -2,7 +2,7 @@
  * The demo's seventh act: one byte is changed in the cloud's copy of a record and one in the ledger's store; forensics
  * finds and locates both, and what was changed is put back.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fromHex } from "@chartseal/crypto";
 import { type Finding, requireRecord } from "@chartseal/sharing";
@@ -16,8 +16,10 @@ import type { World } from "./world.ts";
 const alteredOffset = 300_000;
 
 /** Changes one bit; returns what undoes it. */
-function flip(path: string, offset: number): () => void {
+function flip(path: string, wanted: number): () => void {
   const before = readFileSync(path);
+  // A shard is shorter than the object that it is of.
+  const offset = wanted < before.length ? wanted : before.length >> 1;
   const after = Uint8Array.from(before);
   after[offset]! ^= 1;
   writeFileSync(path, after);
@@ -39,6 +41,17 @@ async function placeInLedger(world: World, path: string, recordId: string): Prom
   throw new Error("the ledger's file does not hold the transaction");
 }
 
+/** The cloud's copy of an object: where it is divided, the largest shard in the cellar. */
+function copyOf(world: World, address: string): string {
+  const { clouds } = world;
+  if (clouds === undefined) return join(world.home.paths.objects, address);
+  const shards = readdirSync(clouds.cellar, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+  const sizes = new Map(shards.map((path) => [path, statSync(path).size]));
+  return shards.sort((a, b) => sizes.get(b)! - sizes.get(a)!)[0]!;
+}
+
 export async function tampering(stage: Stage, world: World, records: Records): Promise<void> {
   const { paths } = world.home;
   const ledgerFile = join(paths.ledger, "ledger.sqlite");
@@ -46,10 +59,12 @@ export async function tampering(stage: Stage, world: World, records: Records): P
   const place = await placeInLedger(world, ledgerFile, records.get("noor")!.recordId);
   await world.close();
   const undo = await stage.step({
-    told: "one bit of clara's history is changed in the cloud, one bit in the ledger: verify sees it",
+    told: world.clouds
+      ? "one bit of a record's shard is changed in the cellar, one bit in the ledger: verify sees it"
+      : "one bit of clara's history is changed in the cloud, one bit in the ledger: verify sees it",
     command: "chartseal verify",
     work: async () => {
-      const changes = [flip(join(paths.objects, address), alteredOffset), flip(ledgerFile, place)];
+      const changes = [flip(copyOf(world, address), alteredOffset), flip(ledgerFile, place)];
       const verified = await verifyHome(world.homeFolder);
       holds(!verified.ok, "verify sees that something was changed");
       return changes;
@@ -63,7 +78,7 @@ export async function tampering(stage: Stage, world: World, records: Records): P
       return runForensics(world.homeFolder, options);
     },
   });
-  showFindings(stage, outcome, records);
+  showFindings(stage, outcome, { records, divided: world.clouds !== undefined });
   await stage.step({
     told: "both are put back; chain and every stored object hold together again",
     command: "chartseal verify",
@@ -77,11 +92,21 @@ export async function tampering(stage: Stage, world: World, records: Records): P
   });
 }
 
-function showFindings(stage: Stage, { report }: ForensicsOutcome, records: Records): void {
+function showFindings(
+  stage: Stage,
+  { report }: ForensicsOutcome,
+  { records, divided }: { readonly records: Records; readonly divided: boolean },
+): void {
   const { findings } = report;
-  const object = findings.find(({ kind }) => kind === "object-altered");
-  holds(object?.recordId === records.get("clara")!.recordId, "the finding names clara's record");
-  holds(object?.chunk === 1, "the finding names the second chunk");
+  if (divided) {
+    const shard = findings.find(({ kind }) => kind === "shard-altered");
+    holds(shard?.place === "cellar", "the finding names the place of the shard");
+    holds(shard?.recordId !== undefined, "the finding names the record");
+  } else {
+    const object = findings.find(({ kind }) => kind === "object-altered");
+    holds(object?.recordId === records.get("clara")!.recordId, "the finding names clara's record");
+    holds(object?.chunk === 1, "the finding names the second chunk");
+  }
   const ledger = findings.find(({ kind }) => kind.startsWith("chain-"));
   holds(ledger?.height !== undefined, "the finding names the block");
   const owners = new Map([...records].map(([name, { recordId }]) => [recordId, name]));
@@ -93,7 +118,8 @@ function showFindings(stage: Stage, { report }: ForensicsOutcome, records: Recor
   );
 }
 
-function placeOf({ height, transaction, chunk, offset }: Finding): string {
+function placeOf({ height, transaction, chunk, offset, place, shard }: Finding): string {
+  if (shard !== undefined) return `shard ${shard + 1}, at ${place ?? "a place"}`;
   if (chunk !== undefined) return `chunk ${chunk}, from byte ${offset ?? 0} of the object`;
   const block = height === undefined ? "" : `block ${height}`;
   return transaction === undefined ? block : `${block}, transaction ${transaction}`;

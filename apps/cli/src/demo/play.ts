@@ -3,12 +3,14 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fallen } from "./acts-authority.ts";
+import { cloudLost, placesAdded } from "./acts-clouds.ts";
 import { erasure } from "./acts-ending.ts";
 import { tampering } from "./acts-integrity.ts";
 import { ownersRule, revocation } from "./acts-ruling.ts";
 import { denied, deposit, grant, outsourcedOpen, prologue, type Records } from "./acts-sharing.ts";
 import { Authorities } from "./authorities.ts";
 import { hospitals } from "./cast.ts";
+import { Clouds, lostCloud } from "./clouds.ts";
 import { type ActTold, duration, Stage } from "./stage.ts";
 import { demoPassphrase, World } from "./world.ts";
 
@@ -25,11 +27,19 @@ export interface DemoSummary {
   readonly records: readonly string[];
   /** Where the authority's nodes ran in processes of their own: whose they were, and which was killed. */
   readonly authority?: { readonly processes: readonly string[]; readonly killed: string };
+  /** Where the records lay on servers: which was destroyed, and the report of what it took. */
+  readonly clouds?: {
+    readonly places: readonly string[];
+    readonly destroyed: string;
+    readonly report: string;
+  };
 }
 
 export interface DemoOptions {
   /** Each hospital runs its authority node in a process of its own; one is killed halfway. */
   readonly processes?: boolean;
+  /** Records lie two of three over an S3 server, an FTPS server and a disk, one of which is destroyed in the middle. */
+  readonly clouds?: boolean;
 }
 
 /** Plays everything. @throws ChartsealError `defect` where the story does not hold */
@@ -38,16 +48,25 @@ export async function playDemo(stream: NodeJS.WriteStream, options: DemoOptions 
   const stage = new Stage(stream);
   const folder = mkdtempSync(join(tmpdir(), "chartseal-demo-"));
   const apart = options.processes === true;
-  const world = new World(folder, apart ? await Authorities.make(folder, hospitals) : undefined);
+  const clouds = options.clouds === true ? await Clouds.start(folder) : undefined;
+  const world = new World(folder, {
+    ...(apart ? { authorities: await Authorities.make(folder, hospitals) } : {}),
+    ...(clouds === undefined ? {} : { clouds }),
+  });
+  const places = clouds?.places.map(({ name }) => name) ?? [];
   const processes = apart
     ? "The authority in three processes, the rest in one"
     : "One process on this machine";
+  const stored = clouds === undefined ? "" : "; records on an S3 server, an FTPS server and a disk";
   stage.line();
   stage.line(`${stage.bold("Chartseal")}  three hospitals, five patients, eight acts`);
-  stage.line(stage.dim(`${processes}; beside each step, the command that does the same.`));
+  stage.line(stage.dim(`${processes}${stored}; beside each step, the command that does the same.`));
   let records: Records = new Map();
   try {
     await stage.act("Prologue", "a consortium", () => prologue(stage, world));
+    if (clouds !== undefined) {
+      await stage.act("Places", "a bucket, an FTPS server, a disk", () => placesAdded(stage, world));
+    }
     await stage.act("1  Deposit", "five records, five formats", async () => {
       records = await deposit(stage, world);
     });
@@ -56,6 +75,9 @@ export async function playDemo(stream: NodeJS.WriteStream, options: DemoOptions 
     await stage.act("4  Open", "outsourced: the provider works, the reader finishes", () =>
       outsourcedOpen(stage, world, records),
     );
+    if (clouds !== undefined) {
+      await stage.act("A cloud is lost", "and no record with it", () => cloudLost(stage, world, records));
+    }
     await stage.act("5  The owner's rule", "purpose, policy, hospital, expiry", () =>
       ownersRule(stage, world, records),
     );
@@ -82,6 +104,9 @@ export async function playDemo(stream: NodeJS.WriteStream, options: DemoOptions 
     report: join(world.folder, "report.html"),
     records: [...records.values()].map(({ recordId }) => recordId),
     ...(apart ? { authority: { processes: hospitals, killed: fallen } } : {}),
+    ...(clouds === undefined
+      ? {}
+      : { clouds: { places, destroyed: lostCloud, report: join(folder, "clouds", "report.html") } }),
   };
   ending(stage, summary);
   return summary;
@@ -89,7 +114,7 @@ export async function playDemo(stream: NodeJS.WriteStream, options: DemoOptions 
 
 const plural = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
 
-function ending(stage: Stage, { folder, home, ms, acts, records, authority }: DemoSummary): void {
+function ending(stage: Stage, { folder, home, ms, acts, records, authority, clouds }: DemoSummary): void {
   const steps = acts.flatMap((act) => act.steps);
   const refused = steps.filter((step) => step.refused !== undefined).length;
 
@@ -114,6 +139,12 @@ function ending(stage: Stage, { folder, home, ms, acts, records, authority }: De
   stage.details([
     ["home/", "the consortium: ledger, provider, keys"],
     ...(authority === undefined ? [] : [["node-*/, node-*.log", "the hospitals' authority nodes"]]),
+    ...(clouds === undefined
+      ? []
+      : [
+          ["west/, cellar/, south/", "the places, after one was lost"],
+          ["clouds/report.html", "what forensics said when it was"],
+        ]),
     ["clara-history.json", "what bob read"],
     ["report.html, report.json", "what forensics found"],
     ["certificate.json, access-log.jsonl", "the erasure, and who had read"],

@@ -9,11 +9,13 @@ import { readCommittee, retrieve, StorageProvider } from "@chartseal/sharing";
 import { type Home, type MemberFile, openHome, requireMember } from "../home/home.ts";
 import { deliver } from "../operations/output-file.ts";
 import { openInput, planSeal, type SealPlan, type SealRequest, seal } from "../operations/seal.ts";
+import { closePlaces } from "../services/places.ts";
 import { openProviderStores } from "../services/provider-stores.ts";
 import { loadProvider } from "../services/service-keys.ts";
 import { memberOf, openSession, refreshKeys, type Session, type SessionMember } from "../services/session.ts";
 import type { Authorities } from "./authorities.ts";
 import { recordPath } from "./cast.ts";
+import type { Clouds } from "./clouds.ts";
 
 export const demoPassphrase = "demo";
 
@@ -30,14 +32,17 @@ export class World {
   readonly folder: string;
   /** The authority's processes, where its nodes run apart. */
   readonly authorities: Authorities | undefined;
+  /** Servers for what is stored, where it does not lie in the home. */
+  readonly clouds: Clouds | undefined;
   readonly members: SessionMember[] = [];
   #session:
     | (Session & { readonly counters: { readonly reader: Counter; readonly provider: Counter } })
     | undefined;
 
-  constructor(folder: string, authorities?: Authorities) {
+  constructor(folder: string, apart: { readonly authorities?: Authorities; readonly clouds?: Clouds } = {}) {
     this.folder = folder;
-    this.authorities = authorities;
+    this.authorities = apart.authorities;
+    this.clouds = apart.clouds;
   }
 
   get homeFolder(): string {
@@ -90,6 +95,8 @@ export class World {
   /** After the last act: no process stays behind. */
   async end(): Promise<void> {
     await this.close();
+    closePlaces();
+    await this.clouds?.end();
     await this.authorities?.stop();
   }
 

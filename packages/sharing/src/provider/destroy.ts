@@ -6,7 +6,7 @@
 import { type CborValue, ChartsealError, decode, encode, toHex } from "@chartseal/crypto";
 import { signErasedCopy } from "@chartseal/ledger";
 import { judgingMs } from "../judged.ts";
-import { erasuresDue } from "../keeping.ts";
+import { erasuresDue, uncertifiedErasures } from "../keeping.ts";
 import type { ErasedCopySignature } from "../parties.ts";
 import { readPlacement } from "../residency.ts";
 import { requireRecord } from "../state.ts";
@@ -90,18 +90,29 @@ function decodeSigned(bytes: Uint8Array): ErasedCopySignature[] {
 
 /**
  * Erases what its owner gave a time for and nothing keeps: the ledger's entry, every copy, the certificate, all in the
- * provider's name. What a place that does not answer keeps from its certificate is finished another time.
+ * provider's name. What a place that does not answer keeps from its certificate is finished by a later call, and keeps
+ * no other record from its end.
  * @returns the records that were erased by this call
+ * @throws ChartsealError the first failure, after all others were tried
  */
 export async function eraseDue(self: ProviderAtWork): Promise<Uint8Array[]> {
-  const { surroundings, writer } = self;
+  const { surroundings, identity, writer } = self;
   const { ledger } = surroundings;
   const erased: Uint8Array[] = [];
-  for (const recordId of await erasuresDue(ledger, await judgingMs(surroundings))) {
-    await writer.submit({ kind: "erase-due", recordId });
-    erased.push(recordId);
+  const failures: unknown[] = [];
+  const certify = async (recordId: Uint8Array): Promise<void> => {
     const copies = [...(await destroyCopies(self, recordId))];
     await writer.submit({ kind: "erase-certificate", recordId, copies });
+  };
+  const account = identity.account;
+  for (const recordId of await uncertifiedErasures(ledger, account)) {
+    await certify(recordId).catch((error: unknown) => failures.push(error));
   }
+  for (const recordId of await erasuresDue(ledger, await judgingMs(surroundings), account)) {
+    await writer.submit({ kind: "erase-due", recordId });
+    erased.push(recordId);
+    await certify(recordId).catch((error: unknown) => failures.push(error));
+  }
+  if (failures.length > 0) throw failures[0];
   return erased;
 }
