@@ -76,6 +76,7 @@ export const tagTable = {
   },
   sharing: {
     reveal: "Ed25519: who reads, shown to the provider",
+    "transform-answer": "Ed25519: the provider's statement that this is its T",
     "receipt-box": "HPKE info: the key of a receipt's box, to the owner",
     "answer-box": "HPKE info: an authority node's answer, to the provider",
     "signing-key": "HPKE info: attribute signing keys, to their account",

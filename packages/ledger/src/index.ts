@@ -102,6 +102,7 @@ export {
 } from "./genesis.ts";
 export type { FoundTransaction, Ledger, ProvedState, Submitted } from "./ledger.ts";
 export { ledgerRules } from "./ledger-rules.ts";
+export { equivocationsBetween, equivocationsOfRpc } from "./light/evidence.ts";
 export {
   cometAddress,
   cometHeaderHash,
@@ -175,7 +176,7 @@ export {
 export { freeWeight } from "./rules/stake.ts";
 export { defaultStakeParameters, stakeParametersOf } from "./rules/stake-parameters.ts";
 export { judgeRequest } from "./rules/standing-rule.ts";
-export { bondedTo, validatorKeys, validatorOf, validatorsInForce } from "./rules/validators.ts";
+export { ballotKey, bondedTo, validatorKeys, validatorOf, validatorsInForce } from "./rules/validators.ts";
 export type { ProposalValue, StakeParameters, ValidatorValue } from "./stake-values.ts";
 export { blockKind, Overlay, type StateAccess, type StateKind, type StateReader } from "./state.ts";
 export {

@@ -101,11 +101,11 @@ describe("an equivocation", () => {
     });
     expect(items(world.state, lists.equivocations, emptyKey)).toHaveLength(1);
     // Whose time was over is out of reach.
-    const late = base.fork();
-    late.do(one, { kind: "unbond", ...amount(one, 4) });
+    const late = await stakeWorld([100, 100, 100, 100, 100]);
+    late.do(one, { kind: "unbond", ...amount(one, 40) });
     late.timestampMs += defaultStakeParameters.unbondingMs;
     late.submit(unsigned(late, equivocationOf(late, one)));
-    expect(value(late, 0)).toMatchObject({ bonds: [{ amount: 5 }], unbonding: [{ amount: 4 }] });
+    expect(value(late, 0)).toMatchObject({ bonds: [{ amount: 57 }], unbonding: [{ amount: 40 }] });
   });
 
   test("takes something from a small bond too, prevotes and votes for no block count, and one of four goes", () => {

@@ -55,7 +55,22 @@ export {
   readCommittee,
   readNodes,
 } from "./committee.ts";
+export {
+  type ConsortiumInfo,
+  encodeProposed,
+  Operator,
+  type ProposalInfo,
+  readConsortium,
+  type ValidatorInfo,
+} from "./consortium.ts";
 export { checkRule, type Deposited, type DepositOptions, deposit } from "./deposit.ts";
+export {
+  type AnsweredTransform,
+  demandStatement,
+  signStatement,
+  type TransformStatement,
+  verifyStatement,
+} from "./dispute/statement.ts";
 export {
   confirmEmergency,
   type Declaration,

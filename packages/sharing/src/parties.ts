@@ -8,6 +8,7 @@ import type { G1, LeafSource, Pairing, Scalar } from "@chartseal/crypto";
 import type { Ledger, Submitted } from "@chartseal/ledger";
 import type { Placement } from "@chartseal/storage";
 import type { Auditable } from "./audit/challenge.ts";
+import type { TransformStatement } from "./dispute/statement.ts";
 
 /** What every party has: the group, the ledger it reads, the time. */
 export interface Surroundings {
@@ -44,10 +45,11 @@ export interface MemberKeys extends Identity {
   readonly signingKeys: Map<string, G1>;
 }
 
-/** What the provider gives a proved reader: T, the header, the leaf hashes and the payload. */
+/** What the provider gives a proved reader: T, its signed word for it, the header, the leaf hashes and the payload. */
 export interface Transformed {
   /** T, 576 bytes, untrusted. */
   readonly transform: Uint8Array;
+  readonly statement: TransformStatement;
   readonly header: Uint8Array;
   readonly leaves: LeafSource;
   /** Ciphertext bytes from `offset`, `length` of them; with `lend` a piece may be only until the next is asked for. */

@@ -16,11 +16,13 @@ import {
 } from "@chartseal/crypto";
 import { decodeTransaction, type RecordValue, type Statement } from "@chartseal/ledger";
 import { readCommittee } from "./committee.ts";
+import { demandStatement } from "./dispute/statement.ts";
 import type { MemberKeys, Provider, Surroundings, Transformed } from "./parties.ts";
 import { type CheckedHeader, checkHeader } from "./provider/header-check.ts";
 import { signReveal } from "./provider/reveal.ts";
 import { fromMetadata, openSecrets, type RecordMetadata } from "./record.ts";
 import { type Granted, request } from "./request.ts";
+import { readAccount } from "./state.ts";
 
 /** Who wrote a record, as a reader can know it. */
 export type Author =
@@ -45,7 +47,10 @@ export interface Opened {
   ): AsyncIterable<Uint8Array>;
 }
 
-/** The reader's half of the transform: both signatures, then the provider's answer. */
+/**
+ * The reader's half of the transform: both signatures, then the provider's answer, which it must have signed.
+ * @throws ChartsealError `signature-invalid` for a T that the provider does not answer for
+ */
 export async function askTransform(
   surroundings: Surroundings & { readonly provider: Provider },
   options: { readonly member: MemberKeys; readonly granted: Granted },
@@ -64,7 +69,21 @@ export async function askTransform(
     transformKeyId: member.transformKeyId,
     place,
   });
-  return await provider.transform(reveal);
+  const transformed = await provider.transform(reveal);
+  const { requestId, recordId, transformKeyId } = reveal;
+  demandStatement(
+    await providerKey(ledger, provider),
+    { ...place, requestId, recordId, transformKeyId },
+    transformed,
+  );
+  return transformed;
+}
+
+/** The key that the ledger shows as the provider's now: never one that came with the answer. */
+async function providerKey(ledger: Surroundings["ledger"], { account }: Provider): Promise<Uint8Array> {
+  const registered = await readAccount(ledger, account);
+  if (registered !== undefined) return registered.publicKey;
+  throw new ChartsealError("signature-invalid", "the ledger knows no such provider");
 }
 
 /**

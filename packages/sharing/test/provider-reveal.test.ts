@@ -278,6 +278,7 @@ describe("step 2, the ledger's word", () => {
     const shared = decapsulate(world.pairing, { ...header, key: custody.key, policy: sealedUnder });
     const stolen = {
       transform: world.pairing.gt.encode(shared),
+      statement: { rows: [], signature: new Uint8Array(64) },
       header: bytes,
       leaves: { list: world.stores.leaves.objects.get(record.address)! },
       payload: (offset: number, length: number) =>

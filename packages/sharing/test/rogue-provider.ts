@@ -19,6 +19,8 @@ export async function rogueTransform(
   if (select(policy, new Set(key.k2.keys())) === undefined) return undefined;
   return {
     transform: pairing.gt.encode(decapsulate(pairing, { key, policy, encapsulation })),
+    // Nobody is to be held to this answer: it has no receipt either.
+    statement: { rows: [], signature: new Uint8Array(64) },
     header,
     leaves: await leafSource(stores, record),
     payload: (offset, length) => getRange(stores.objects, record.address, { offset, length }),

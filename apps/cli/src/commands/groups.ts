@@ -5,6 +5,7 @@ import { addAuthorityCommands } from "./authority.ts";
 import { addBenchCommand } from "./bench.ts";
 import { addCareCommands } from "./care.ts";
 import { addCompletionCommand } from "./completion.ts";
+import { addConsortiumCommands } from "./consortium.ts";
 import { addDemoCommand } from "./demo.ts";
 import { addEmergencyCommands } from "./emergency.ts";
 import { addEraseCommand } from "./erase.ts";
@@ -48,6 +49,7 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addProxyCommands,
   addPolicyCommands,
   addSettingsCommands,
+  addConsortiumCommands,
   addLedgerCommands,
   addIntegrityCommands,
   addKeyCommands,

@@ -16,7 +16,7 @@ import type {
 } from "@chartseal/sharing";
 import type { RequestSigner } from "../signature/message.ts";
 import type { Connection } from "./connection.ts";
-import { bytesOf, type Fields, fieldsOf, listOf, textOf } from "./fields.ts";
+import { bytesOf, type Fields, fieldsOf, listOf, textOf, wholeOf } from "./fields.ts";
 import { fetchPayload, type Ticket } from "./payload-fetching.ts";
 import { pauseMsDefault, type SendingOptions, sendPayload } from "./payload-sending.ts";
 
@@ -110,6 +110,10 @@ export class HttpProvider implements Provider {
     const pauseMs = this.#sending.pauseMs ?? pauseMsDefault;
     return {
       transform: bytesOf(answer.transform, "transform"),
+      statement: {
+        rows: listOf(answer.rows, "rows").map((row) => wholeOf(row, "rows")),
+        signature: bytesOf(answer.signature, "signature", 64),
+      },
       header: bytesOf(answer.header, "header"),
       leaves: answer.leaves === null ? this.#spans(ticket) : { list: bytesOf(answer.leaves, "leaves") },
       payload: (offset, length) =>

@@ -4,7 +4,7 @@
  * strictly where it matters: what the hashes and signatures do not cover is not read at all.
  */
 import { ChartsealError, compareBytes, fromHex, toHex } from "@chartseal/crypto";
-import { cometAddress } from "./hashes.ts";
+import { cometAddress, type Vote } from "./hashes.ts";
 import { formatTime, parseTime } from "./time.ts";
 import type { BlockId, CometHeader, CometValidator, CommitVote, LightBlock, VoteFlag } from "./types.ts";
 
@@ -111,6 +111,25 @@ export function lightBlockOfRpc(signedHeader: unknown, validators: unknown): Lig
 /** A header of CometBFT's RPC, as `/blockchain` and `/header` give it. */
 export function cometHeaderOfRpc(value: unknown): CometHeader {
   return headerOf(value, rpc);
+}
+
+/** A vote by itself, as CometBFT's RPC shows it in evidence. @throws ChartsealError `encoding-invalid` */
+export function voteOfRpc(
+  value: unknown,
+): Vote & { readonly address: Uint8Array; readonly signature: Uint8Array } {
+  const fields = fieldsOf(value);
+  const type = integerOf(fields.type);
+  if (type !== 1 && type !== 2) throw malformed();
+  const blockId = blockIdOf(fields.block_id, rpc);
+  return {
+    type,
+    height: integerOf(fields.height),
+    round: integerOf(fields.round),
+    blockId: blockId.hash.length === 0 ? null : blockId,
+    time: parseTime(textOf(fields.timestamp)),
+    address: rpc.bytes(textOf(fields.validator_address), 20),
+    signature: rpc.data(textOf(fields.signature), 64),
+  };
 }
 
 function signedHeaderOf(value: unknown, form: Form): LightBlock["signedHeader"] {

@@ -30,6 +30,7 @@ import {
   roles,
 } from "@chartseal/ledger";
 import { readCommittee } from "../committee.ts";
+import { signStatement, type TransformStatement } from "../dispute/statement.ts";
 import type { Reveal, Transformed } from "../parties.ts";
 import { endedOf } from "../signing.ts";
 import { isVouched, readAccount, readEntry, readRequest, requireRecord } from "../state.ts";
@@ -104,14 +105,13 @@ async function answer(self: ProviderAtWork, reveal: Reveal, place: RevealPlace):
   const leaves = await leafSource(stores, record);
   if (request.receipt === null) await leaveReceipt(self, { reveal, place, owner: record.owner, audit });
   const again = await judge(self, reveal);
-  const shared = decapsulate(pairing, {
-    key: again.custody.key,
-    policy: header.policy,
-    encapsulation: header.encapsulation,
-    attributes: again.attributes,
-  });
+  const { policy, encapsulation } = header;
+  const { attributes } = again;
+  const shared = decapsulate(pairing, { key: again.custody.key, policy, encapsulation, attributes });
+  const transformed = pairing.gt.encode(shared);
   return {
-    transform: pairing.gt.encode(shared),
+    transform: transformed,
+    statement: signedAnswer(self, { reveal, place, transformed, policy, attributes }),
     header: bytes,
     leaves,
     payload: (offset, length, { lend = false } = {}) =>
@@ -119,6 +119,23 @@ async function answer(self: ProviderAtWork, reveal: Reveal, place: RevealPlace):
     stored: { address: again.record.address, bytes: bytesStored },
     directUrl: async () => await stores.objects.direct?.getUrl(again.record.address, { expiresMs: directMs }),
   };
+}
+
+/** The provider's word for its T, with the rows that `decapsulate` chose among these attributes. */
+function signedAnswer(
+  { identity }: ProviderSelf,
+  options: {
+    readonly reveal: Reveal;
+    readonly place: RevealPlace;
+    readonly transformed: Uint8Array;
+    readonly policy: Policy;
+    readonly attributes: readonly string[];
+  },
+): TransformStatement {
+  const { reveal, place, transformed, policy, attributes } = options;
+  const { requestId, recordId, transformKeyId } = reveal;
+  const about = { ...place, requestId, recordId, transformKeyId, answerHash: sha256(transformed) };
+  return signStatement(identity, about, select(policy, new Set(attributes))?.rows ?? []);
 }
 
 /** The record's header; one that the ledger took a moment ago may still wait for its place. */

@@ -3,7 +3,7 @@
  * do. What must not name its sender (CRYPTO §3.1) is open and bounded; the rest is signed.
  */
 import { Readable } from "node:stream";
-import { ChartsealError, fromHex, headerBytesMax, toHex } from "@chartseal/crypto";
+import { ChartsealError, fromHex, headerBytesMax, sealedLimits, toHex } from "@chartseal/crypto";
 import { type Ledger, transactionBytesMax } from "@chartseal/ledger";
 import type { Provider, Use } from "@chartseal/sharing";
 import { z } from "zod";
@@ -126,6 +126,8 @@ function addTransforms(app: RoleApp, provider: Provider, tickets: Tickets): void
       200: z.strictObject({
         ticket: hexOf(32),
         transform: hexUpTo(1024),
+        rows: z.array(z.int().min(0)).max(sealedLimits.leavesMax),
+        signature: hexOf(64),
         header: hexUpTo(headerBytesMax),
         leaves: hexUpTo(1024 * 1024).nullable(),
         /** Where the store itself gives the payload for some minutes; null where it cannot. */
@@ -146,10 +148,12 @@ function addTransforms(app: RoleApp, provider: Provider, tickets: Tickets): void
       oneTimeSignature: fromHex(oneTimeSignature),
       accountSignature: fromHex(accountSignature),
     });
-    const { transform, header, leaves } = transformed;
+    const { transform, statement, header, leaves } = transformed;
     return {
       ticket: tickets.issue(transformed),
       transform: toHex(transform),
+      rows: [...statement.rows],
+      signature: toHex(statement.signature),
       header: toHex(header),
       leaves: "list" in leaves ? toHex(leaves.list) : null,
       url: (await transformed.directUrl?.().catch(() => undefined)) ?? null,

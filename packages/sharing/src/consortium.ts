@@ -1,0 +1,143 @@
+/**
+ * The consortium's own affairs (DESIGN, decision 2): who holds how much stake, what is proposed and how the ballots stand;
+ * and an operator's part in it: to propose, to vote, to execute.
+ */
+import { ChartsealError, ed25519KeyPairFromSeed, encode, equalBytes } from "@chartseal/crypto";
+import {
+  type Action,
+  accountOf,
+  actionTable,
+  ballotKey,
+  bondedTo,
+  type Codec,
+  decodeProposed,
+  emptyKey,
+  entries,
+  lists,
+  type StakeParameters,
+  type Submitted,
+  stakeParametersOf,
+} from "@chartseal/ledger";
+import type { Surroundings } from "./parties.ts";
+import { type Reader, readEntry, readList } from "./state.ts";
+import { AccountWriter } from "./submit.ts";
+
+export interface ValidatorInfo {
+  readonly publicKey: Uint8Array;
+  readonly operator: Uint8Array;
+  /** In force now; 0 while it is jailed or gone. */
+  readonly power: number;
+  readonly bonded: number;
+  readonly jailed: "no" | "absence" | "equivocation" | "left";
+}
+
+export interface ProposalInfo {
+  readonly id: Uint8Array;
+  readonly action: Action;
+  readonly note: string;
+  readonly proposer: Uint8Array;
+  readonly lapsesMs: number;
+  readonly outcome: "open" | "executed" | "lapsed";
+  /** Power of validators in force, by the stakes of now. */
+  readonly inFavour: number;
+  readonly against: number;
+  readonly all: number;
+}
+
+export interface ConsortiumInfo {
+  readonly validators: readonly ValidatorInfo[];
+  readonly proposals: readonly ProposalInfo[];
+  readonly parameters: StakeParameters;
+}
+
+/** All of it at the head. */
+export async function readConsortium({
+  ledger,
+  now,
+}: Pick<Surroundings, "ledger" | "now">): Promise<ConsortiumInfo> {
+  const inForce = (await readEntry(ledger, entries.validators, emptyKey)) ?? [];
+  const listed = await readList(ledger, lists.validators);
+  const keys = listed.length > 0 ? listed : inForce.map(({ publicKey }) => publicKey);
+  const validators: ValidatorInfo[] = [];
+  for (const publicKey of keys) {
+    const power = inForce.find((one) => equalBytes(one.publicKey, publicKey))?.stake ?? 0;
+    const value = await readEntry(ledger, entries.validator, publicKey);
+    validators.push({
+      publicKey,
+      operator: value?.operator ?? accountOf(publicKey),
+      power,
+      bonded: value === undefined ? power : bondedTo(value),
+      jailed: value?.jailed ?? "no",
+    });
+  }
+  const parameters = await readEntry(ledger, entries.stakeParameters, emptyKey);
+  return {
+    validators,
+    proposals: await readProposals(ledger, { validators, nowMs: now() }),
+    parameters: parameters ?? stakeParametersOf({ get: () => undefined }),
+  };
+}
+
+async function readProposals(
+  ledger: Reader,
+  { validators, nowMs }: { readonly validators: readonly ValidatorInfo[]; readonly nowMs: number },
+): Promise<ProposalInfo[]> {
+  const proposals: ProposalInfo[] = [];
+  for (const id of await readList(ledger, lists.proposals)) {
+    const value = await readEntry(ledger, entries.proposal, id);
+    if (value === undefined) throw new ChartsealError("chain-altered", "a proposal of the list is missing");
+    let [inFavour, against, all] = [0, 0, 0];
+    for (const { publicKey, power } of validators) {
+      const ballot = await readEntry(ledger, entries.ballot, ballotKey(id, publicKey));
+      all += power;
+      if (ballot?.inFavour === true) inFavour += power;
+      if (ballot?.inFavour === false) against += power;
+    }
+    const { note, proposer, lapsesMs, executedHeight } = value;
+    const outcome = executedHeight !== null ? "executed" : lapsesMs <= nowMs ? "lapsed" : "open";
+    const action = decodeProposed(value.action);
+    proposals.push({ id, action, note, proposer, lapsesMs, outcome, inFavour, against, all });
+  }
+  return proposals;
+}
+
+/** A validator's operator with its key: of the genesis the consensus key's own account. */
+export class Operator {
+  readonly #surroundings: Pick<Surroundings, "ledger" | "now">;
+  readonly #writer: AccountWriter;
+
+  constructor(
+    surroundings: Pick<Surroundings, "ledger" | "now">,
+    { seed, account }: { readonly seed: Uint8Array; readonly account?: Uint8Array },
+  ) {
+    const own = account ?? accountOf(ed25519KeyPairFromSeed(seed).publicKey);
+    this.#surroundings = surroundings;
+    this.#writer = new AccountWriter(surroundings, { seed, account: own });
+  }
+
+  /** @returns with the proposal's id as its identifier. @throws ChartsealError `input-invalid`, `transaction-refused` */
+  async propose(
+    action: Action,
+    { note, forMs }: { readonly note: string; readonly forMs: number },
+  ): Promise<Submitted> {
+    const { ledger, now } = this.#surroundings;
+    const lapsesMs = Math.max(now(), (await ledger.head()).timestampMs) + forMs;
+    return await this.#writer.submit({ kind: "propose", action: encodeProposed(action), lapsesMs, note });
+  }
+
+  /** @throws ChartsealError `input-invalid`, `transaction-refused` */
+  vote(proposalId: Uint8Array, inFavour: boolean): Promise<Submitted> {
+    return this.#writer.submit({ kind: "vote", proposalId, inFavour });
+  }
+
+  /** @throws ChartsealError `input-invalid`, `transaction-refused` */
+  execute(proposalId: Uint8Array): Promise<Submitted> {
+    return this.#writer.submit({ kind: "execute", proposalId });
+  }
+}
+
+/** An action as a proposal holds it. @throws ChartsealError `encoding-invalid` for fields outside their limits */
+export function encodeProposed(action: Action): Uint8Array {
+  const [number, fields] = actionTable[action.kind];
+  return encode([number, (fields as unknown as Codec<unknown>).write(action)]);
+}
