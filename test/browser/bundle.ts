@@ -5,10 +5,11 @@ import { build } from "vite";
 const names = { entryFileNames: "[name].js", chunkFileNames: "[name].js" };
 const conditions = ["chartseal-source", "browser", "import", "module", "default"];
 
-/** The two pages that tests open. */
+/** The pages that tests open. */
 const pages = {
   library: new URL("./page.ts", import.meta.url),
   passkey: new URL("./passkey-page.ts", import.meta.url),
+  receipt: new URL("./receipt-page.ts", import.meta.url),
 };
 
 /** Built files by name: the page as `page.js`, `worker.js` where it has one, and what the bundler adds. */

@@ -165,7 +165,8 @@ export type {
 } from "./parties.ts";
 export { namespacesBehind, quarterLabel } from "./periods.ts";
 export type { Trust } from "./portable/committed-blocks.ts";
-export type { Evidence, EvidenceFault } from "./portable/evidence.ts";
+export { type Evidence, type EvidenceFault, evidenceFaults } from "./portable/evidence.ts";
+export { evidenceJson, parseEvidence } from "./portable/evidence-json.ts";
 export { type Exported, exportRecord } from "./portable/export.ts";
 export { type PortableFile, portableMagic, readPortable, writePortable } from "./portable/format.ts";
 export {
