@@ -8,10 +8,12 @@ import {
   blockKind,
   cometChainId,
   encodeHeader,
+  entries,
   executeBlock,
   exportLine,
   genesisHead,
   headOf,
+  type Ledger,
   ledgerRules,
   MemoryNodes,
   proveState,
@@ -22,6 +24,7 @@ import { type CometKey, cometKey, lightBlock } from "../../../packages/ledger/te
 import { startMs } from "../../../packages/ledger/test/world.ts";
 import { genesisBytes } from "../../../packages/ledger/test/world-build.ts";
 import { type AskChain, VerifiedHead } from "../src/client/verified-head.ts";
+import { all, clientOf, serveLedger } from "./ledger-server.ts";
 
 const [a, b, c, d, e, f, g, h] = [..."abcdefgh"].map((label) => cometKey(label)) as CometKey[] as [
   CometKey,
@@ -72,6 +75,24 @@ const fields = (block: Block) => {
   const { header, commit } = JSON.parse(JSON.stringify(exportLine(block)));
   return { header, commit, seen: null };
 };
+/** The chain as a ledger that an engine would give: reads and proofs, and nobody to write. */
+function ledgerOf(blocks: readonly Block[]): Ledger {
+  const at = (height: number) => blocks[height - 1];
+  const ledger = {
+    chainId: rules.chainId,
+    genesis: rules.genesis,
+    head: async () => headOf(blocks.at(-1)!),
+    block: async (height: number) => at(height),
+    prove: async (kind: number, key: Uint8Array, height = blocks.length) => {
+      const { header, commit } = at(height)!;
+      return { ...proveState(nodes, header.stateRoot, kind, key), header, commit };
+    },
+    transaction: async () => undefined,
+    close: async () => {},
+  };
+  return ledger as unknown as Ledger;
+}
+
 const asked: number[] = [];
 const honest: AskChain = {
   ancestor: async (height, at) =>
@@ -124,4 +145,32 @@ it("does not go on from validators that it has not heard of for longer than the 
   await head.advance(fields(chain[0]!), 0, honest);
   now.at += 3_600_000;
   await expect(head.advance(fields(chain[1]!), 1, honest)).rejects.toEqual(altered);
+});
+
+it("over a server: heads, values and blocks come with their commits whole, and a forged one is refused", async () => {
+  const strangers = ["w", "x", "y", "z"].map((label) => cometKey(label));
+  const forged = [...chain.slice(0, 5), { ...chain[5]!, commit: commitFor(chain[5]!.hash, 6, strangers) }];
+  for (const [blocks, holds] of [
+    [chain, true],
+    [forged, false],
+  ] as const) {
+    const host = await serveLedger({ ledger: ledgerOf(blocks), transactionKind: entries.transaction.kind });
+    const client = clientOf(host.url, rules);
+    try {
+      if (!holds) {
+        await expect(client.head()).rejects.toEqual(altered);
+        continue;
+      }
+      expect(await client.head()).toEqual(headOf(chain[5]!));
+      expect(await client.read(blockKind, u64(3))).toEqual(chain[2]!.hash);
+      const { commit } = await client.prove(blockKind, u64(1), 4);
+      expect(commit).toEqual(chain[3]!.commit);
+      expect((await all(client.blocks(1))).map((block) => block.commit)).toEqual(
+        chain.map((block) => block.commit),
+      );
+    } finally {
+      await client.close();
+      await host.close();
+    }
+  }
 });
