@@ -4,6 +4,7 @@ import { noPlaces, requireRecord } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { homeFolder, openHome, parseRecordId } from "../home/home.ts";
 import { readPlacesFile } from "../home/places-file.ts";
+import { addHolderPlace, checkHolderPlace, type HolderEntry, isHolder } from "../operations/holder-place.ts";
 import { checkNewPlace, type NewPlace } from "../operations/new-place.ts";
 import {
   addPlace,
@@ -22,7 +23,7 @@ import {
   scrubPlaces,
 } from "../operations/repair-places.ts";
 import { exitCodes } from "../output.ts";
-import { globalsOf } from "../program-globals.ts";
+import { type Globals, globalsOf } from "../program-globals.ts";
 import { writing } from "../run.ts";
 import { ownSession, type ReadSession } from "../services/session.ts";
 import { collect } from "./authority-addresses.ts";
@@ -52,7 +53,7 @@ function addAdd(group: Command): void {
   const add = group
     .command("add <name>")
     .description("a place for the provider's objects; records sealed from now on are divided among all")
-    .requiredOption("--kind <kind>", "folder (of a disk or share), s3 (a bucket) or ftps")
+    .requiredOption("--kind <kind>", "folder (of a disk or share), s3 (a bucket), ftps or chartseal")
     .requiredOption("--region <code>", "in whose law it stands, such as eu, ch, us-east")
     .option("--path <folder>", "of a folder: an existing one, on a disk of its own; of ftps: on the server")
     .option("--bucket <name>", "of s3")
@@ -61,20 +62,37 @@ function addAdd(group: Command): void {
     .option("--prefix <name>", "of s3: in front of every name, to share a bucket")
     .option("--host <name>", "of ftps")
     .option("--port <n>", "of ftps; default 21")
+    .option("--url <url>", "of chartseal: another institution's provider, which keeps objects for its peers")
     .option("--ca <file>", "certificates of a private authority, PEM")
     .option(
       "--credentials <file>",
       "id and secret, a line each; default: CHARTSEAL_PLACE_ID, CHARTSEAL_PLACE_SECRET",
     )
     .action(async (name: string, options: Omit<NewPlace, "name">) => {
-      const { output, home, waitMs } = globalsOf(add);
+      const globals = globalsOf(add);
+      const { output, home, waitMs } = globals;
       const folder = homeFolder(home);
       openHome(folder);
       const entry = checkNewPlace({ ...options, name });
+      if (isHolder(entry)) return await addHolder(globals, entry);
       const { kind, region } = await addPlace(folder, entry, { waitMs });
       output.value({ place: name, kind, region }, `Place ${name}: ${kind} in ${region}.`);
     });
   example(add, "chartseal provider place add basement --kind folder --path /mnt/basement --region ch");
+}
+
+/** The account of the place goes on the ledger, which takes the passphrase. */
+async function addHolder(globals: Globals, entry: HolderEntry): Promise<void> {
+  const check = ({ home }: ReadSession): void => checkHolderPlace(home.paths, entry);
+  const added = await writing(globals, { check }, (session) => addHolderPlace(ownSession(session), entry));
+  const { place, kind, region, account, ready } = added;
+  const text = [`Place ${place}: ${kind} in ${region}, where this provider is ${account}.`];
+  if (!ready) {
+    text.push(
+      "It is not used before whoever runs it names that account in objects.peers; then: chartseal provider place check.",
+    );
+  }
+  globals.output.value(added, text.join("\n"));
 }
 
 function addListAndCheck(group: Command): void {
@@ -85,8 +103,8 @@ function addListAndCheck(group: Command): void {
       const { output, home } = globalsOf(list);
       const places = await listPlaces(homeFolder(home));
       const text = places.map(
-        ({ name, kind, region, shards }) =>
-          `${name.padEnd(16)} ${kind.padEnd(8)} ${region.padEnd(8)} ${shards} shards`,
+        ({ name, kind, region, shards, account }) =>
+          `${name.padEnd(16)} ${kind.padEnd(9)} ${region.padEnd(8)} ${shards} shards${account === undefined ? "" : `, as ${account}`}`,
       );
       output.value(places, text.join("\n") || "No places: objects lie in provider/objects.");
     });

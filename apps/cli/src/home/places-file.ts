@@ -41,9 +41,18 @@ export interface FtpsPlace {
   readonly ca?: string;
 }
 
+/** Another institution's provider that keeps objects for its peers. */
+export interface HolderPlace {
+  readonly kind: "chartseal";
+  /** An origin, by TLS unless it is this machine. */
+  readonly url: string;
+  /** 32 bytes in hex: of the account that signs to this place and does nothing else. */
+  readonly seed: string;
+}
+
 /** How a place is opened, by kind. */
-export type PlaceAccess = FolderPlace | S3Place | FtpsPlace;
-export const placeKinds = ["folder", "s3", "ftps"] as const;
+export type PlaceAccess = FolderPlace | S3Place | FtpsPlace | HolderPlace;
+export const placeKinds = ["folder", "s3", "ftps", "chartseal"] as const;
 
 export type PlaceEntry = { readonly name: string; readonly region: string } & PlaceAccess;
 
@@ -89,7 +98,8 @@ function isEntry(entry: PlaceEntry): boolean {
   const fields = entry as unknown as Readonly<Record<string, unknown>>;
   const needed = textFields[entry.kind];
   const known = needed?.every((field) => typeof fields[field] === "string") ?? false;
-  return known && isPlaceName(entry.name) && isRegion(entry.region);
+  const sound = entry.kind !== "chartseal" || (/^[0-9a-f]{64}$/.test(entry.seed) && URL.canParse(entry.url));
+  return known && sound && isPlaceName(entry.name) && isRegion(entry.region);
 }
 
 /** What each kind must have. */
@@ -97,6 +107,7 @@ const textFields: Readonly<Record<string, readonly string[] | undefined>> = {
   folder: ["path"],
   s3: ["s3Region", "bucket", "accessKeyId", "secretAccessKey"],
   ftps: ["host", "folder", "user", "password"],
+  chartseal: ["url", "seed"],
 };
 
 export function writePlacesFile({ places }: Pick<HomePaths, "places">, file: PlacesFile): void {

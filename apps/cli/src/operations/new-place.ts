@@ -4,7 +4,7 @@
  */
 import { lstatSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { ChartsealError } from "@chartseal/crypto";
+import { ChartsealError, randomBytes, toHex } from "@chartseal/crypto";
 import { checkRegions } from "@chartseal/sharing";
 import { isName, isPlaceName } from "@chartseal/storage";
 import { type PlaceAccess, type PlaceEntry, placeKinds } from "../home/places-file.ts";
@@ -21,6 +21,8 @@ export interface NewPlace {
   readonly prefix?: string;
   readonly host?: string;
   readonly port?: string;
+  /** Of another institution's provider. */
+  readonly url?: string;
   readonly ca?: string;
   readonly credentials?: string;
 }
@@ -49,6 +51,8 @@ function accessOf(place: NewPlace): PlaceAccess {
       return bucketOf(place);
     case "ftps":
       return ftpsOf(place);
+    case "chartseal":
+      return holderOf(needed(place, "url"));
     default:
       throw new ChartsealError("input-invalid", `${JSON.stringify(place.kind)} is no kind of place`, {
         hint: `Kinds: ${placeKinds.join(", ")}.`,
@@ -56,7 +60,7 @@ function accessOf(place: NewPlace): PlaceAccess {
   }
 }
 
-function needed(place: NewPlace, option: "path" | "bucket" | "host"): string {
+function needed(place: NewPlace, option: "path" | "bucket" | "host" | "url"): string {
   const value = place[option];
   if (value !== undefined && value !== "") return value;
   throw new ChartsealError("input-invalid", `a place of kind ${place.kind} needs --${option}`);
@@ -108,6 +112,20 @@ function ftpsOf(place: NewPlace): PlaceAccess {
   return { kind: "ftps", ...at, folder: path, user, password, ...authorityOf(place) };
 }
 
+/** A fresh key: this account speaks to this place and is nobody else's. */
+function holderOf(text: string): PlaceAccess {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const near = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(url?.hostname ?? "");
+  const safe = url?.protocol === "https:" || (url?.protocol === "http:" && near);
+  const bare = url?.pathname === "/" && `${url.search}${url.hash}${url.username}${url.password}` === "";
+  if (url !== undefined && safe && bare) {
+    return { kind: "chartseal", url: url.origin, seed: toHex(randomBytes(32)) };
+  }
+  throw new ChartsealError("input-invalid", "--url takes the server's address, https://HOST[:PORT]", {
+    hint: "Without TLS only a server of this machine is asked: http://127.0.0.1:PORT.",
+  });
+}
+
 /** Two lines of a file, or two variables of the environment. @throws ChartsealError `input-invalid` */
 function credentialsOf({ credentials }: NewPlace): { readonly id: string; readonly secret: string } {
   const given =
@@ -147,9 +165,11 @@ export function whereOf(entry: PlaceAccess): string {
       return JSON.stringify(["s3", entry.endpoint ?? "", entry.bucket, entry.prefix ?? ""]);
     case "ftps":
       return JSON.stringify(["ftps", entry.host, entry.port ?? 21, entry.folder]);
+    case "chartseal":
+      return JSON.stringify(["chartseal", entry.url]);
   }
 }
 
 export function nounOf({ kind }: PlaceAccess): string {
-  return kind === "s3" ? "bucket" : "folder";
+  return kind === "s3" ? "bucket" : kind === "chartseal" ? "provider" : "folder";
 }

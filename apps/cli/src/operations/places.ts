@@ -15,6 +15,7 @@ import {
   readPlacesFile,
   writePlacesFile,
 } from "../home/places-file.ts";
+import { accountAt } from "../services/holder-place.ts";
 import { takeOwnHome } from "../services/home-lock.ts";
 import { openPlace } from "../services/places.ts";
 import { openObjectStores } from "../services/provider-stores.ts";
@@ -59,23 +60,28 @@ export async function addPlace(
   { waitMs }: { readonly waitMs: number },
 ): Promise<PlaceEntry> {
   return await changing(folder, waitMs, async (file) => {
-    if (file.places.some(({ name }) => name === entry.name)) {
-      throw new ChartsealError("input-invalid", `there is a place ${entry.name} already`);
-    }
-    const same = file.places.find((one) => whereOf(one) === whereOf(entry));
-    if (same !== undefined) {
-      throw new ChartsealError("input-invalid", `${same.name} is that ${nounOf(entry)} already`, {
-        hint: "Two shards at one place are lost with it.",
-      });
-    }
-    if (file.places.length === placesMax) throw new ChartsealError("input-invalid", "too many places");
+    demandNew(file, entry);
     await probe(entry);
     return { file: { ...file, places: [...file.places, entry] }, value: entry };
   });
 }
 
+/** @throws ChartsealError `input-invalid` for a name or a place that the file has already */
+export function demandNew({ places }: Pick<PlacesFile, "places">, entry: PlaceEntry): void {
+  if (places.some(({ name }) => name === entry.name)) {
+    throw new ChartsealError("input-invalid", `there is a place ${entry.name} already`);
+  }
+  const same = places.find((one) => whereOf(one) === whereOf(entry));
+  if (same !== undefined) {
+    throw new ChartsealError("input-invalid", `${same.name} is that ${nounOf(entry)} already`, {
+      hint: "Two shards at one place are lost with it.",
+    });
+  }
+  if (places.length === placesMax) throw new ChartsealError("input-invalid", "too many places");
+}
+
 /** Puts a small object there, reads it and takes it away again. @throws ChartsealError `provider-unreachable` */
-async function probe(entry: PlaceEntry): Promise<void> {
+export async function probe(entry: PlaceEntry): Promise<void> {
   const { store } = openPlace(entry);
   const bytes = Buffer.from(`chartseal probe ${performance.now()}`);
   const name = "chartseal-probe";
@@ -127,6 +133,8 @@ export interface ListedPlace {
   readonly kind: string;
   readonly region: string;
   readonly shards: number;
+  /** Of another institution's provider: whom that one has to name among its peers. */
+  readonly account?: string;
 }
 
 /** Places as configured, without their credentials. */
@@ -136,7 +144,13 @@ export async function listPlaces(folder: string): Promise<readonly ListedPlace[]
   if (file === undefined) return [];
   const { placed } = await openStoredObjects(paths);
   const counts = placed === undefined ? new Map<string, number>() : await shardsByPlace(placed);
-  return file.places.map(({ name, kind, region }) => ({ name, kind, region, shards: counts.get(name) ?? 0 }));
+  return file.places.map((entry) => ({
+    name: entry.name,
+    kind: entry.kind,
+    region: entry.region,
+    shards: counts.get(entry.name) ?? 0,
+    ...(entry.kind === "chartseal" ? { account: accountAt(entry) } : {}),
+  }));
 }
 
 export interface CheckedPlace {

@@ -16,6 +16,7 @@ import {
 } from "@chartseal/storage";
 import type { HomePaths } from "../home/paths.ts";
 import { type PlaceEntry, type PlacesFile, placementSecret, readPlacesFile } from "../home/places-file.ts";
+import { openHolder } from "./holder-place.ts";
 import { readOnlyStore } from "./read-only-store.ts";
 
 export interface OpenPlacesOptions {
@@ -34,7 +35,15 @@ export async function openPlaces(
 
 export function openPlace(entry: PlaceEntry, options: OpenPlacesOptions = {}): Place {
   const { name, region } = entry;
-  return { name, region, store: whenUsed(() => openEntry(entry, options)) };
+  const place: Place = { name, region, store: whenUsed(() => openEntry(entry, options)) };
+  if (entry.kind !== "chartseal" || options.reading === true) return place;
+  return {
+    ...place,
+    attest: async (erased) => {
+      const holder = await openHolder(entry);
+      return await holder.attestErased(erased).finally(() => holder.close());
+    },
+  };
 }
 
 async function openEntry(
@@ -58,10 +67,16 @@ async function openEntry(
       const access = { host, folder, user, password, ...Object.fromEntries(given) };
       return remote(openFtpsStore(access), reading);
     }
+    case "chartseal":
+      return remote(await openHolder(entry), reading);
   }
 }
 
-type Remote = ObjectStore & { close(): void; clear(beforeMs: number): Promise<number> };
+interface Remote extends ObjectStore {
+  close(): void;
+  /** Of a store that does not forget by itself what uploads left. */
+  clear?(beforeMs: number): Promise<number>;
+}
 
 function remote(store: Remote, reading: boolean): ObjectStore & Partial<Remote> {
   if (!reading) return store;
