@@ -17,7 +17,11 @@ import {
 import { openFilesystemStore } from "@chartseal/storage";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { MemoryStores } from "../../../packages/sharing/test/stores.ts";
+import { collect, names, patternBytes, source } from "../../../packages/storage/test/conformance.ts";
+import { Holder, peers, stranger } from "../../server/test/holder.ts";
 import { openHome } from "../src/home/home.ts";
+import { accountAt } from "../src/services/holder-place.ts";
+import { closePlaces, openPlace } from "../src/services/places.ts";
 import { openForReading, openSession, type ReadSession } from "../src/services/session.ts";
 import { type Clinic, clinic, passphrase, plaintext, type Ran, run } from "./care-home.ts";
 
@@ -190,4 +194,29 @@ it("back again it removes what it had, and its own signature is in the certifica
   ]);
   expect((await cli("provider", "place", "remove", "partner", "--json")).code).toBe(0);
   expect(keyring().places).toHaveLength(2);
+});
+
+it("an opened place signs by its seed, takes and gives, and for reading alone changes nothing", async () => {
+  const holder = await Holder.create({
+    attest: async ({ address }) => ({ holder: new Uint8Array(20), address, signature: new Uint8Array(64) }),
+  });
+  try {
+    const access = { kind: "chartseal", url: holder.host.url, seed: toHex(peers[0].seed) } as const;
+    expect(accountAt(access)).toBe(peers[0].keyId);
+    const opened = openPlace({ name: "partner", region: "eu", ...access });
+    await opened.store.put("a", source(patternBytes(3_000_000)));
+    expect(await names(holder.store(peers[0]).list())).toEqual(["a"]);
+    const reading = openPlace({ name: "partner", region: "eu", ...access }, { reading: true });
+    expect(Buffer.compare(await collect(reading.store.get("a")), patternBytes(3_000_000))).toBe(0);
+    await expect(reading.store.remove("a")).rejects.toThrow(/opened for reading/);
+    expect(reading.attest).toBeUndefined();
+    const erased = { recordId: new Uint8Array(32), names: ["a"], address: "x/shard-1" };
+    expect(await opened.attest!(erased)).toMatchObject([{ address: "x/shard-1" }]);
+    expect(await names(holder.store(peers[0]).list())).toEqual([]);
+    const nobody = openPlace({ name: "partner", region: "eu", ...access, seed: toHex(stranger.seed) });
+    await expect(nobody.store.stat("a")).rejects.toMatchObject({ code: "store-unreachable" });
+  } finally {
+    closePlaces();
+    await holder.close();
+  }
 });

@@ -42,6 +42,8 @@ let keys: ReturnType<typeof splitKeysOf>;
 let index: { entries: MemoryStore; leftovers: MemoryStore };
 let asked: number;
 let answers: boolean;
+/** Who signs at the second place, and for which address. */
+let signs: (address: string) => { readonly by: Uint8Array; readonly address: string };
 
 beforeAll(async () => {
   world = await World.create();
@@ -62,6 +64,7 @@ beforeEach(() => {
   keys = splitKeysOf(randomBytes(32));
   asked = 0;
   answers = true;
+  signs = (address) => ({ by: holder.seed, address });
   const placed = placedOver(disks);
   world.provider = world.newProvider({ ...world.stores, objects: placed, placed });
 });
@@ -73,8 +76,9 @@ function placedOver(stores: readonly MemoryStore[]): PlacedStore {
     if (!answers) throw new StorageError("store-unreachable", "away");
     asked++;
     for (const name of erased.names) await stores[1]!.remove(name);
-    const { recordId, address } = erased;
-    return [signErasedCopy(holder.seed, { chainId: world.ledger.chainId, recordId, address })];
+    const { recordId } = erased;
+    const { by, address } = signs(erased.address);
+    return [signErasedCopy(by, { chainId: world.ledger.chainId, recordId, address })];
   };
   places[1] = { ...places[1]!, ...{ attest } };
   index = { entries: new MemoryStore(), leftovers: new MemoryStore() };
@@ -92,6 +96,25 @@ test("a place that another institution runs signs for its own shards, and the le
   expect(verifyErasedCopy(holder.publicKey, theirs[0]!, { chainId, recordId, address })).toBe(true);
   expect((await certificateOf(world.ledger, recordId)).copies.every(({ valid }) => valid)).toBe(true);
   expect(disks.map(({ objects }) => objects.size)).toEqual([0, 0, 0]);
+});
+
+// The attack: an institution that says it erased, in words that the ledger refuses, so that no certificate is ever taken:
+// signed by a key that is no provider's, or over a shard of something else. It is as if it had not answered: nothing of it
+// is kept, and the erasure goes on once it signs.
+test("an institution that signs what the ledger would refuse spoils no certificate", async () => {
+  const { recordId } = await world.byOwner(ana, { policy });
+  const wrong = [
+    (address: string) => ({ by: randomBytes(32), address }),
+    (address: string) => ({ by: ana.seed, address }),
+    () => ({ by: holder.seed, address: "another/shard-1" }),
+  ];
+  for (const each of wrong) {
+    signs = each;
+    await failure("provider-unreachable", () => erase(world, { owner: ana, recordId }));
+  }
+  signs = (address) => ({ by: holder.seed, address });
+  await erase(world, { owner: ana, recordId });
+  expect((await certificateOf(world.ledger, recordId)).copies.every(({ valid }) => valid)).toBe(true);
 });
 
 test("no certificate without it: an institution that is away is asked again, one that signed is not", async () => {

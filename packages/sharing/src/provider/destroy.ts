@@ -4,12 +4,12 @@
  * kept until the certificate, so that a crash between loses no signature.
  */
 import { type CborValue, ChartsealError, decode, encode, toHex } from "@chartseal/crypto";
-import { signErasedCopy } from "@chartseal/ledger";
+import { type Ledger, roles, signErasedCopy, verifyErasedCopy } from "@chartseal/ledger";
 import { judgingMs } from "../judged.ts";
 import { erasuresDue, uncertifiedErasures } from "../keeping.ts";
 import type { ErasedCopySignature } from "../parties.ts";
 import { readPlacement } from "../residency.ts";
-import { requireRecord } from "../state.ts";
+import { readAccount, requireRecord } from "../state.ts";
 import { exists, getWhole, once, storageFailure } from "../streams.ts";
 import { addressesOf } from "./chain.ts";
 import { destroyRecord } from "./follow.ts";
@@ -56,7 +56,7 @@ export async function destroyCopies(
 
 /** Asked once and kept: after the shards are gone nobody knows their names any more. */
 async function signedByHolders(
-  { stores }: ProviderAtWork,
+  { stores, surroundings }: ProviderAtWork,
   { recordId, address }: { readonly recordId: Uint8Array; readonly address: string },
 ): Promise<readonly ErasedCopySignature[]> {
   if (stores.placed === undefined) return [];
@@ -66,11 +66,32 @@ async function signedByHolders(
   try {
     const names = [headerName(address), address];
     const signed = await stores.placed.attestErased({ recordId, names, address });
+    for (const copy of signed) await demandSigned(surroundings.ledger, { recordId, address }, copy);
     if (signed.length > 0) await stores.pending.put(name, once(encodeSigned(signed)));
     return signed;
   } catch (error) {
     throw storageFailure(error, address);
   }
+}
+
+/**
+ * One signature that the ledger does not take would keep the whole certificate from it.
+ * @throws ChartsealError `provider-unreachable`: the place has not signed yet, and is asked again
+ */
+async function demandSigned(
+  ledger: Ledger,
+  { recordId, address }: { readonly recordId: Uint8Array; readonly address: string },
+  copy: ErasedCopySignature,
+): Promise<void> {
+  const holder = await readAccount(ledger, copy.holder);
+  const isProvider = holder !== undefined && (holder.roles & roles.provider) !== 0;
+  const meant = { chainId: ledger.chainId, recordId, address: copy.address };
+  if (isProvider && copy.address.startsWith(`${address}/`) && verifyErasedCopy(holder.publicKey, copy, meant))
+    return;
+  throw new ChartsealError("provider-unreachable", "a place does not sign for what it erased as a provider", {
+    data: { holder: toHex(copy.holder), address: copy.address },
+    hint: "Whoever runs it has to be a provider of this ledger.",
+  });
 }
 
 function encodeSigned(signed: readonly ErasedCopySignature[]): Uint8Array {
