@@ -15,6 +15,7 @@ import {
   uint,
   type ValueOf,
 } from "./codec.ts";
+import { sealedToJudges, statedFields, verdict } from "./dispute-values.ts";
 import { stakeActions } from "./stake-values.ts";
 
 /** Largest transaction in bytes (CONTRACT, Limits). */
@@ -333,6 +334,17 @@ export const actionTable = {
   "open-audit": [125, struct({ provider: account, nonceHash: hash32 })],
   /** By who opened it. */
   "record-audit": [126, struct({ auditId: hash32, ...auditResult })],
+  /** The reader's: its identifier is the dispute's id. With what the provider signed. */
+  "dispute-transform": [130, struct({ requestId: hash32, ...statedFields })],
+  /** The provider's. */
+  "open-transform-key": [131, struct({ disputeId: hash32, ...sealedToJudges })],
+  /** The reader's. */
+  "dispute-evidence": [132, struct({ disputeId: hash32, ...sealedToJudges })],
+  /** A judge's. `opening`, `evidence`: identifiers of what it saw. */
+  "dispute-verdict": [
+    133,
+    struct({ disputeId: hash32, verdict, opening: optional(hash32), evidence: optional(hash32) }),
+  ],
   /** Keep: the namespace's under whose rule it was deposited. Erase: the owner's. The other part's time is null. */
   "set-retention": [
     135,

@@ -33,7 +33,7 @@ export const auditResult = {
 };
 
 /** An audit, opened and perhaps recorded. `height` and `timestampMs` are those of its opening: the seed's block. */
-export const auditCodec = struct({
+const audit = struct({
   auditor: account,
   provider: account,
   nonceHash: hash32,
@@ -43,8 +43,12 @@ export const auditCodec = struct({
   recordedHeight: optional(uint),
 });
 
-/** An audit that says something last: of a provider, or of a record that failed. */
-export const auditMarkCodec = struct({ auditId: hash32, height: uint });
+export const auditEntries = {
+  /** Key: audit id. */
+  audit: { kind: 50, codec: audit },
+  /** Key: provider, of its last recorded audit; or record id, of the last audit that found it failed. */
+  auditMark: { kind: 51, codec: struct({ auditId: hash32, height: uint }) },
+} as const;
 
 /** What an opening commits to. */
 export function auditNonceHash(nonce: Uint8Array): Uint8Array {

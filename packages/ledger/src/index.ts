@@ -92,6 +92,12 @@ export {
   validatorSetHash,
 } from "./commit.ts";
 export {
+  type DisputeValue,
+  disputeAnswerMs,
+  type Verdict,
+  verdicts,
+} from "./dispute-values.ts";
+export {
   chainIdOf,
   decodeGenesis,
   defaultParameters,
@@ -235,3 +241,9 @@ export {
   type NamedHead,
   type Transaction,
 } from "./transaction.ts";
+export {
+  type AnsweredTransform,
+  signStatement,
+  type TransformStatement,
+  verifyStatement,
+} from "./transform-statement.ts";

@@ -15,7 +15,7 @@ import {
   specialModes,
   statementCodec,
 } from "./actions.ts";
-import { auditCodec, auditMarkCodec } from "./audit-values.ts";
+import { auditEntries } from "./audit-values.ts";
 import {
   bool,
   bytesOf,
@@ -31,6 +31,7 @@ import {
   uint,
   type ValueOf,
 } from "./codec.ts";
+import { disputeEntries, disputeLists } from "./dispute-values.ts";
 import { emergencyCodec, proxyCodec, specialKeyCodec, specialRequestCodec } from "./special-values.ts";
 import { stakeEntries, stakeLists } from "./stake-values.ts";
 import type { StateAccess, StateKind } from "./state.ts";
@@ -343,10 +344,8 @@ export const entries = {
   residency: entry(48, struct({ regions, height: uint })),
   /** Key: record id. As its provider said last; of that version. */
   placement: entry(49, struct({ version: uint, k: uint, n: uint, regions, height: uint })),
-  /** Key: audit id. */
-  audit: entry(50, auditCodec),
-  /** Key: provider, of its last recorded audit; or record id, of the last audit that found it failed. */
-  auditMark: entry(51, auditMarkCodec),
+  ...auditEntries,
+  ...disputeEntries,
   /** Key: record id. Until when it must be kept, and from when on it is to be erased, in block time. */
   retention: entry(56, struct({ keepUntilMs: optional(uint), eraseAfterMs: optional(uint), height: uint })),
   /** Key: record id. Holds in force; `by`: the account that placed it. */
@@ -419,6 +418,7 @@ export const lists = {
   proxiesOfAccount: 17,
   /** Key provider; ids of recorded audits. */
   auditsOfProvider: 20,
+  ...disputeLists,
   /** Key none; records that their owner once gave a time to be erased. */
   toErase: 22,
   ...stakeLists,

@@ -4,6 +4,7 @@ import { refusalTable } from "../src/refusals.ts";
 import { access } from "./refusals/access.ts";
 import { audits } from "./refusals/audits.ts";
 import { changes, faults } from "./refusals/committee.ts";
+import { disputes } from "./refusals/disputes.ts";
 import { beforeKeys, committee, general } from "./refusals/general.ts";
 import { keeping } from "./refusals/keeping.ts";
 import { namespaces } from "./refusals/namespaces.ts";
@@ -37,6 +38,7 @@ const cases = [
   ...special,
   ...residency,
   ...audits,
+  ...disputes,
   ...keeping,
 ];
 

@@ -64,13 +64,7 @@ export {
   type ValidatorInfo,
 } from "./consortium.ts";
 export { checkRule, type Deposited, type DepositOptions, deposit } from "./deposit.ts";
-export {
-  type AnsweredTransform,
-  demandStatement,
-  signStatement,
-  type TransformStatement,
-  verifyStatement,
-} from "./dispute/statement.ts";
+export { demandStatement } from "./dispute/statement.ts";
 export {
   confirmEmergency,
   type Declaration,

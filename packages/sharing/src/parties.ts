@@ -5,10 +5,9 @@
  * they are an HTTP client with the same calls. Everything a party needs (stores, ledger, clock) is handed in.
  */
 import type { G1, LeafSource, Pairing, Scalar } from "@chartseal/crypto";
-import type { Ledger, Submitted } from "@chartseal/ledger";
+import type { Ledger, Submitted, TransformStatement } from "@chartseal/ledger";
 import type { Placement } from "@chartseal/storage";
 import type { Auditable } from "./audit/challenge.ts";
-import type { TransformStatement } from "./dispute/statement.ts";
 
 /** What every party has: the group, the ledger it reads, the time. */
 export interface Surroundings {

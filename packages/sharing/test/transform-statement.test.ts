@@ -1,8 +1,8 @@
 /** A T is used only with its provider's word for this very request: what nobody answers for is refused unread. */
 import { equalBytes, randomBytes, select, sha256 } from "@chartseal/crypto";
+import { type AnsweredTransform, signStatement, verifyStatement } from "@chartseal/ledger";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
-  type AnsweredTransform,
   askTransform,
   checkHeader,
   type Granted,
@@ -10,9 +10,7 @@ import {
   readCommittee,
   request,
   retrieve,
-  signStatement,
   type Transformed,
-  verifyStatement,
 } from "../src/index.ts";
 import { failure, type Member, readOut, World } from "./world.ts";
 

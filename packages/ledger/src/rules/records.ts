@@ -21,6 +21,8 @@ export const outcomes = {
   certified: 32,
   placed: 40,
   repaired: 41,
+  contested: 45,
+  judged: 46,
   retained: 50,
   held: 51,
   lifted: 52,

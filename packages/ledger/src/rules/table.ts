@@ -4,6 +4,7 @@ import { alert } from "./alert.ts";
 import { approveRecovery } from "./approve-recovery.ts";
 import { openAudit, recordAudit } from "./audit.ts";
 import { deposit } from "./deposit.ts";
+import { disputeEvidence, disputeTransform, disputeVerdict, openTransformKey } from "./dispute.ts";
 import { confirmEmergency, declareEmergency, endEmergency, reviewEmergency } from "./emergency.ts";
 import { enrol } from "./enrol.ts";
 import { equivocation } from "./equivocation.ts";
@@ -107,6 +108,10 @@ export const rules: { readonly [K in ActionKind]: Rule<K> } = {
   "record-repair": recordRepair,
   "open-audit": openAudit,
   "record-audit": recordAudit,
+  "dispute-transform": disputeTransform,
+  "open-transform-key": openTransformKey,
+  "dispute-evidence": disputeEvidence,
+  "dispute-verdict": disputeVerdict,
   "set-retention": setRetention,
   "place-hold": placeHold,
   "lift-hold": liftHold,

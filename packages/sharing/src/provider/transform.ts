@@ -28,9 +28,10 @@ import {
   type RecordValue,
   type RequestValue,
   roles,
+  signStatement,
+  type TransformStatement,
 } from "@chartseal/ledger";
 import { readCommittee } from "../committee.ts";
-import { signStatement, type TransformStatement } from "../dispute/statement.ts";
 import type { Reveal, Transformed } from "../parties.ts";
 import { endedOf } from "../signing.ts";
 import { isVouched, readAccount, readEntry, readRequest, requireRecord } from "../state.ts";
