@@ -385,4 +385,12 @@ export {
   issueDigest,
   sortAttributes,
 } from "./threshold/issue.ts";
+export {
+  type ProvedRecovery,
+  partsFit,
+  proveRecovery,
+  type RecoveredStatement,
+  rootOfKey,
+  verifyRecovery,
+} from "./threshold/recovered.ts";
 export { nodesMax } from "./threshold/shamir.ts";

@@ -92,6 +92,10 @@ export const tagTable = {
     challenge: "SHA-256: the chunks that an audit asks for",
     outcome: "RFC 6962 leaf: what an audit found of one record",
   },
+  dispute: {
+    judge: "HPKE info: the key of what one side of a dispute shows, to one judge",
+    recovered: "H_p: Chaum–Pedersen challenge of a reader's K",
+  },
   server: {
     request: "RFC 9421: the parameter `tag` of a signed request, without the NUL",
     hello: "SHA-256: a server's proof that it is the one of a home",

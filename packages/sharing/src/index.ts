@@ -64,6 +64,16 @@ export {
   type ValidatorInfo,
 } from "./consortium.ts";
 export { checkRule, type Deposited, type DepositOptions, deposit } from "./deposit.ts";
+export type { Dispute } from "./dispute/box.ts";
+export {
+  disputeTransform,
+  type FailedAnswer,
+  failedAnswer,
+  giveEvidence,
+  readDispute,
+  readDisputes,
+} from "./dispute/evidence.ts";
+export { type JudgingNode, judgeNext, toJudge } from "./dispute/judging.ts";
 export { demandStatement } from "./dispute/statement.ts";
 export {
   confirmEmergency,

@@ -2,28 +2,17 @@
 import {
   decodeEncapsulation,
   decodeHeader,
-  ed25519KeyPair,
-  encapsulate,
   encodeContext,
-  encodeEncapsulation,
   equalBytes,
   parsePolicy,
-  type RecordContext,
   randomBytes,
   recoverFromTransform,
   sealedPolicy,
-  sealHeader,
-  sealPayload,
-  sha256,
   toHex,
-  utf8,
 } from "@chartseal/crypto";
-import { encodeTransaction, identifierOf, idOf, signOneTime } from "@chartseal/ledger";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { masterKeyHash, readCommittee } from "../src/committee.ts";
 import {
   askTransform,
-  currentBody,
   open,
   rekey,
   request,
@@ -32,9 +21,9 @@ import {
   type Transformed,
 } from "../src/index.ts";
 import { headerName } from "../src/provider/stores.ts";
-import { openSecrets, statementFor, toMetadata } from "../src/record.ts";
-import { signWithAttributes } from "../src/signing.ts";
-import { failure, type Member, readOut, source, World } from "./world.ts";
+import { openSecrets } from "../src/record.ts";
+import { crookedDeposit } from "./crooked-sealer.ts";
+import { failure, type Member, readOut, World } from "./world.ts";
 
 const policy = "cardiologist@cedars and physician@cedars";
 let world: World;
@@ -173,64 +162,7 @@ describe("a provider that lies to the reader is found out", () => {
 });
 
 describe("a sealer whose rows do not fit the policy's text", () => {
-  /** An author's deposit whose encapsulation was made under other attributes in the same places. */
-  async function crooked(rows: string): Promise<Uint8Array> {
-    const { pairing, ledger, provider } = world;
-    const made = sealPayload({ source: source(utf8("crooked")) });
-    const { address } = await provider.takePayload(made.chunks, { chunkBytes: made.descriptor.chunkBytes });
-    const { length, digest } = await made.finished;
-    const { descriptor, keyCommitment, fileKey } = made;
-    const payload = { descriptor, length, digest, keyCommitment };
-    const oneTime = ed25519KeyPair();
-    const recordId = idOf(ledger.chainId, oneTime.publicKey);
-    const secrets = { fileKey, salt: randomBytes(32), metadata: toMetadata(metadata) };
-    const { reading } = await readCommittee(ledger, pairing);
-    const context: RecordContext = {
-      ...descriptor,
-      masterKeyHash: masterKeyHash(pairing, reading.publicKey),
-      policy: sealedPolicy(parsePolicy(policy), toHex(ana.account)).text,
-      recordId,
-      owner: ana.account,
-      length,
-      digest,
-      keyCommitment,
-    };
-    const binding = { mpk: reading.publicKey, policy: parsePolicy(rows), context: encodeContext(context) };
-    const { message, transcript, encapsulation } = encapsulate(pairing, binding);
-    const header = await sealHeader({
-      message,
-      transcript,
-      context,
-      encapsulation: encodeEncapsulation(pairing, encapsulation),
-      ...secrets,
-    });
-    const body = await currentBody(
-      world,
-      {
-        kind: "deposit",
-        recordId,
-        owner: ana.account,
-        namespace: "cedars",
-        policy,
-        authorPolicy: policy,
-        headerHash: sha256(header),
-        address,
-        statement: statementFor(payload, secrets.salt, secrets.metadata),
-        purposes: [],
-      },
-      { anonymous: true },
-    );
-    const storageReceipt = await provider.takeHeader({ header, body });
-    const attributes = await signWithAttributes(world, ben, {
-      policy: parsePolicy(policy),
-      kind: "deposit",
-      identifier: identifierOf(body),
-    });
-    const parts = { oneTime: signOneTime(oneTime.seed, body), storageReceipt, attributes };
-    await provider.relay(encodeTransaction(body, parts));
-    return recordId;
-  }
-  const metadata = { name: "", mediaType: "", validation: "not-checked" } as const;
+  const crooked = (rows: string) => crookedDeposit(world, { author: ben, owner: ana, policy, rows });
   const named = () => [`${toHex(ana.account)}@self`, `emergency.${toHex(ana.account)}@self`] as const;
 
   test("who locks an emergency out is found by the owner at first sight, with the row", async () => {

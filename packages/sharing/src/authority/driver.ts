@@ -17,6 +17,7 @@ import {
   type Session,
   signAsAccount,
 } from "@chartseal/ledger";
+import { judgeNext, toJudge } from "../dispute/judging.ts";
 import { CommitteeNode } from "../issue.ts";
 import type { NodeShares } from "../key-generation.ts";
 import type { Identity, SealedAnswer, Surroundings } from "../parties.ts";
@@ -81,7 +82,15 @@ export class NodeDriver {
     if (await this.#registerKey(view)) return true;
     if (await this.#renewKey(view)) return true;
     if (await this.#speak(view)) return true;
-    return (await this.#collectShares(view)) || (await this.#eraseOld(view));
+    return (await this.#judge(view)) || (await this.#collectShares(view)) || (await this.#eraseOld(view));
+  }
+
+  /** The next verdict in a dispute about a transform (dispute/judging.ts). */
+  async #judge({ hasKeys }: CommitteeView): Promise<boolean> {
+    if (!hasKeys) return false;
+    const secrets = (await this.#secrets.receivingKeys()).map(({ secret }) => secret);
+    const surroundings = this.#surroundings;
+    return await judgeNext({ surroundings, account: this.account, writer: this.#writer, secrets });
   }
 
   /** Steps until there is nothing to do for now. */
@@ -185,6 +194,8 @@ export class NodeDriver {
       return await this.#submit({ kind: "set-hpke-key", hpkeKey: newest.publicKey });
     }
     if (keys.length === 1 || !(await this.#isSettled(view))) return false;
+    // What a dispute shows may be sealed to an earlier one.
+    if ((await toJudge(this.#surroundings, this.account)).length > 0) return false;
     await this.#secrets.saveReceivingKeys([newest]);
     return true;
   }

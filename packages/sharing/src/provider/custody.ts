@@ -11,6 +11,7 @@ import {
 } from "@chartseal/crypto";
 import { entries } from "@chartseal/ledger";
 import { readCommittee } from "../committee.ts";
+import { openDisputed } from "../dispute/opening.ts";
 import { demandEpoch, issueRequestOf, openAnswer } from "../issue.ts";
 import type { SealedAnswer } from "../parties.ts";
 import { readEntry } from "../state.ts";
@@ -51,6 +52,8 @@ export async function takeIssue(self: ProviderAtWork, issue: Issue): Promise<{ k
     if (request.keyId !== null || (await issueRequestOf(surroundings, requestId)).keyId !== null) {
       throw new ChartsealError("issue-refused", "this key was issued already");
     }
+    // The key that this one replaces may be in dispute.
+    await openDisputed(self);
     // Kept before it is announced: a live key that the provider lost in a crash would lock its reader out.
     await place.store.put(place.holder, { keyId, key, dropped: new Map() });
     try {

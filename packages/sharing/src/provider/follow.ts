@@ -16,6 +16,7 @@ import {
 import { decodeTransaction, entries, lists, vouchKey } from "@chartseal/ledger";
 import type { ObjectStore } from "@chartseal/storage";
 import { replacedAt } from "../account-keys.ts";
+import { openDisputed } from "../dispute/opening.ts";
 import type { Surroundings } from "../parties.ts";
 import { readEntry, readList, requireRecord } from "../state.ts";
 import { exists, getWhole, once, storageFailure } from "../streams.ts";
@@ -45,6 +46,8 @@ export interface Holdings {
 
 export async function follow(self: ProviderAtWork): Promise<void> {
   await self.inTurn(async () => {
+    // First: what comes next takes keys away.
+    await openDisputed(self);
     await followKeys(self);
     await followSpecial(self);
     for await (const name of self.stores.pending.list()) {
