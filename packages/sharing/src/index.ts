@@ -104,8 +104,15 @@ export { History, type RecordEvent } from "./forensics/history.ts";
 export { reportPage } from "./forensics/page.ts";
 export { RecordsOfBlocks, recordsOfState, type StoredRecord, storedRecord } from "./forensics/records.ts";
 export { type Repaired, repairErased, repairStored } from "./forensics/repair.ts";
+export { type RepairShardsInput, repairShards } from "./forensics/repair-shards.ts";
 export { type ChainSegment, type ForensicsReport, makeReport, type RecordStrip } from "./forensics/report.ts";
-export { type ShardsInput, verifyShards } from "./forensics/shards.ts";
+export {
+  type DividedObject,
+  type ShardSeen,
+  type ShardsInput,
+  type ShardsReport,
+  verifyShards,
+} from "./forensics/shards.ts";
 export {
   type RecordState,
   type StoredInput,
@@ -209,7 +216,13 @@ export { orphanGraceMsMin } from "./provider/collect.ts";
 export { destroyRecord, type Holdings, removeObjects } from "./provider/follow.ts";
 export { type CheckedHeader, checkHeader } from "./provider/header-check.ts";
 export { splitKeysOf } from "./provider/placement-keys.ts";
-export { noPlaces, type RepairedRecord, type RepairRecordOptions } from "./provider/placing.ts";
+export {
+  noPlaces,
+  type RepairEntry,
+  type RepairedRecord,
+  type RepairRecordOptions,
+  repairEntryOf,
+} from "./provider/placing.ts";
 export { StorageProvider } from "./provider/provider.ts";
 export type { ProviderSelf } from "./provider/self.ts";
 export {

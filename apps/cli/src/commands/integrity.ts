@@ -2,12 +2,14 @@
 import type { ForensicsReport } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { homeFolder } from "../home/home.ts";
+import { passphraseAtHand, readPassphrase } from "../home/passphrase.ts";
 import { runForensics } from "../operations/forensics.ts";
 import { collect } from "../operations/gc.ts";
 import { type Verified, type VerifyProgress, verifyHome } from "../operations/verify.ts";
 import { exitCodes } from "../output.ts";
 import { globalsOf } from "../program-globals.ts";
 import { type Progress, progressBar } from "../progress.ts";
+import { passphraseOption } from "../run.ts";
 import { example, wholeNumber } from "./shared.ts";
 
 export function addIntegrityCommands(program: Command): void {
@@ -72,11 +74,14 @@ function addForensics(program: Command): void {
     .option("--out <dir>", "where report.json and report.html go; default: chartseal-forensics here")
     .option("--repair", "put right what can be put right from what is there")
     .action(async (options: { out?: string; repair?: boolean }) => {
-      const { output, home, waitMs } = globalsOf(command);
+      const globals = globalsOf(command);
+      const { output, home, waitMs } = globals;
       const { out } = options;
       const repair = options.repair === true;
+      const given = passphraseOption(globals);
+      const key = passphraseAtHand(given) ? { passphrase: () => readPassphrase(given) } : {};
       const { report, files } = await watched((progress) =>
-        runForensics(homeFolder(home), { out, repair, waitMs, now: Date.now, progress }),
+        runForensics(homeFolder(home), { out, repair, waitMs, now: Date.now, progress, ...key }),
       );
       const { ok, findings, repaired } = report;
       output.value({ ok, findings, repaired, report: files }, forensicsText(report, files.html));
@@ -90,16 +95,24 @@ function forensicsText({ findings, repaired }: ForensicsReport, page: string): s
   const left = findings.map(
     (finding) => `${findingText(finding)}\n    ${finding.where}${sinceText(finding)}`,
   );
+  const later = repaired.some(({ recorded }) => recorded === false);
   return [
     ...(done.length === 0 ? [] : [`Repaired:`, ...done]),
+    ...(later ? ["The records' logs say so with the next command that has the passphrase."] : []),
     ...(left.length === 0 ? ["Everything holds together."] : [`Findings: ${left.length}`, ...left]),
     `Report: ${page}`,
   ].join("\n");
 }
 
 function sinceText({ lastGood }: ForensicsReport["findings"][number]): string {
-  const last = lastGood.findLast(({ certainty }) => certainty === "proved");
-  return last === undefined ? "" : `; good on ${new Date(last.timestampMs).toISOString()}`;
+  return (["proved", "likely"] as const)
+    .map((one) => {
+      const last = lastGood.findLast(({ certainty }) => certainty === one);
+      const how = one === "proved" ? "good on" : "likely still on";
+      const block = last?.height === undefined ? "" : ` (block ${last.height})`;
+      return last === undefined ? "" : `; ${how} ${new Date(last.timestampMs).toISOString()}${block}`;
+    })
+    .join("");
 }
 
 const graceSecondsDefault = 24 * 60 * 60;

@@ -12,6 +12,8 @@ export interface HomePaths {
   /** The provider's places, with their credentials; and where the shards of what is divided lie. */
   readonly places: string;
   readonly placements: string;
+  /** Repairs that are not on the ledger yet. */
+  readonly repairs: string;
   readonly tombstones: string;
   readonly journal: string;
   readonly service: string;
@@ -43,6 +45,7 @@ export function homePaths(root: string): HomePaths {
     leaves: join(provider, "leaves"),
     places: join(provider, "places.json"),
     placements: join(provider, "placements"),
+    repairs: join(provider, "repairs.json"),
     tombstones: join(provider, "tombstones"),
     journal: join(provider, "journal"),
     service: join(root, "service"),

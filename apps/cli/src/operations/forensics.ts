@@ -4,27 +4,36 @@
  * foreign objects to DIR/provider/quarantine, and checks everything again.
  */
 import { existsSync, lstatSync, mkdirSync, renameSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve, sep } from "node:path";
-import { ChartsealError, equalBytes, loadPairing, toHex, utf8 } from "@chartseal/crypto";
+import { ChartsealError, equalBytes, fromHex, loadPairing, toHex, utf8 } from "@chartseal/crypto";
 import { accountOf, decodeGenesis, ledgerRules } from "@chartseal/ledger";
-import { openEmbeddedReader } from "@chartseal/ledger/embedded";
+import { type HomeLock, openEmbeddedReader } from "@chartseal/ledger/embedded";
 import {
   type CaseEvidence,
   type Finding,
   type ForensicsReport,
+  type GoodAudit,
   History,
   makeReport,
+  type RepairEntry,
   type Repaired,
   repairErased,
+  repairShards,
   repairStored,
   reportPage,
 } from "@chartseal/sharing";
+import type { Place, PlacedStore } from "@chartseal/storage";
 import { hasSystemCode, readSmallFile, writeJson, writeSmallFile } from "../home/files.ts";
-import type { HomeConfig } from "../home/home.ts";
+import { type HomeConfig, openHome } from "../home/home.ts";
+import { KeyVault } from "../home/key-vault.ts";
 import type { HomePaths } from "../home/paths.ts";
+import { openAuditJournal } from "../services/audit-journal.ts";
 import { takeOwnHome } from "../services/home-lock.ts";
+import { addPendingRepair, pendingRepairs } from "../services/pending-repairs.ts";
 import { openObjectStores } from "../services/provider-stores.ts";
+import { openSession } from "../services/session.ts";
 import { checkHome, configuredChain, type HomeCheck, type VerifyProgress } from "./verify.ts";
 
 export interface ForensicsOutcome {
@@ -36,6 +45,8 @@ export interface ForensicsOptions {
   /** Where the report goes; default: `chartseal-forensics` in the working folder. */
   readonly out: string | undefined;
   readonly repair: boolean;
+  /** Where it is at hand, what was made again at places is said in the record's log at once. */
+  readonly passphrase?: () => Promise<string>;
   readonly waitMs: number;
   readonly now: () => number;
   readonly progress?: VerifyProgress;
@@ -82,14 +93,18 @@ async function examine(
 ): Promise<ForensicsReport> {
   const check = await checkHome(folder, options.progress);
   try {
-    return reportOf(check, options.now(), repaired);
+    return await reportOf(check, options.now(), repaired);
   } finally {
     check.salvage?.close();
   }
 }
 
-function reportOf(check: HomeCheck, createdMs: number, repaired: readonly Repaired[]): ForensicsReport {
-  const { chainId, chain, stored, findings, salvage } = check;
+async function reportOf(
+  check: HomeCheck,
+  createdMs: number,
+  repaired: readonly Repaired[],
+): Promise<ForensicsReport> {
+  const { chainId, chain, stored, findings, salvage, divided, objects } = check;
   return makeReport({
     createdMs,
     chainId,
@@ -97,7 +112,9 @@ function reportOf(check: HomeCheck, createdMs: number, repaired: readonly Repair
     height: salvage?.height() ?? 0,
     stored,
     findings,
-    evidence: evidenceOf(check),
+    places: objects.placed?.split.places.map(({ name }) => name) ?? [],
+    divided,
+    evidence: { ...evidenceOf(check), audits: await auditsOf(check) },
     repaired,
   });
 }
@@ -119,6 +136,18 @@ function evidenceOf({ paths, chain, findings, salvage, genesis }: HomeCheck): Ca
   return { history, timeOf, head: chain.head, modifiedMs, validators, providers };
 }
 
+/** The last audits that records with a finding passed in the version that the ledger has now. */
+async function auditsOf({ paths, findings, records }: HomeCheck): Promise<Map<string, GoodAudit>> {
+  const journal = openAuditJournal(paths);
+  const versions = new Map(records.map(({ recordId, version }) => [recordId, version]));
+  const audits = new Map<string, GoodAudit>();
+  for (const recordId of new Set(findings.flatMap((finding) => finding.recordId ?? []))) {
+    const audit = await journal.lastGoodAudit(fromHex(recordId, 32));
+    if (audit !== undefined && audit.version === versions.get(recordId)) audits.set(recordId, audit);
+  }
+  return audits;
+}
+
 function partiesOf(genesis: Uint8Array | undefined): { validators: string[]; providers: string[] } {
   if (genesis === undefined) return { validators: [], providers: [] };
   try {
@@ -135,8 +164,8 @@ function partiesOf(genesis: Uint8Array | undefined): { validators: string[]; pro
 }
 
 /** When the file that a finding is about was last written. */
-function modified(paths: HomePaths, { kind, part, copy }: Finding): number | undefined {
-  if (kind === "chain-genesis") return undefined;
+function modified(paths: HomePaths, { kind, part, copy, place }: Finding): number | undefined {
+  if (kind === "chain-genesis" || place !== undefined) return undefined;
   const path = kind.startsWith("chain-")
     ? join(paths.ledger, "ledger.sqlite")
     : copy === undefined
@@ -155,10 +184,13 @@ async function repairHome(
   const lock = await takeOwnHome(folder, options.waitMs);
   try {
     const check = await checkHome(folder, options.progress);
-    let repaired: Repaired[];
+    let repaired: readonly Repaired[];
     try {
-      if (check.findings.length === 0) return { report: reportOf(check, options.now(), []), repaired: [] };
+      if (check.findings.length === 0)
+        return { report: await reportOf(check, options.now(), []), repaired: [] };
+      const key = await serviceKey(check, options);
       repaired = await repairAll(check, options.now);
+      if (key !== undefined) repaired = await sayRepaired(folder, { ...key, lock, repaired });
     } finally {
       check.salvage?.close();
     }
@@ -168,42 +200,97 @@ async function repairHome(
   }
 }
 
+interface ServiceKey {
+  readonly passphrase: string;
+  readonly vaults: readonly KeyVault[];
+}
+
+/** Opened before anything is changed, where shards are to be made again. @throws ChartsealError `passphrase-wrong` */
+async function serviceKey(check: HomeCheck, options: ForensicsOptions): Promise<ServiceKey | undefined> {
+  const passphrase = mayRepairShards(check) ? await options.passphrase?.() : undefined;
+  if (passphrase === undefined) return undefined;
+  return { passphrase, vaults: [await KeyVault.open(check.paths.service, passphrase)] };
+}
+
+/** Opening the home says on the ledger what waits to be said. The lock goes with it. */
+async function sayRepaired(
+  folder: string,
+  of: ServiceKey & { readonly lock: HomeLock; readonly repaired: readonly Repaired[] },
+): Promise<readonly Repaired[]> {
+  const { passphrase, vaults, lock, repaired } = of;
+  if (!repaired.some(({ recorded }) => recorded === false)) return repaired;
+  const home = openHome(folder);
+  const session = await openSession(home, { passphrase, vaults: Promise.resolve(vaults), waitMs: 0, lock });
+  await session.close();
+  const waiting = pendingRepairs(home.paths);
+  return repaired.map((one) =>
+    one.recorded === false ? { ...one, recorded: !waiting.has(one.recordId ?? "") } : one,
+  );
+}
+
+const soundLedger = ({ findings }: HomeCheck): boolean =>
+  !findings.some(({ kind }) => kind.startsWith("chain-") && kind !== "chain-genesis");
+
+function mayRepairShards(check: HomeCheck): boolean {
+  const damaged = check.findings.some(({ kind }) => kind === "shard-missing" || kind === "shard-altered");
+  return damaged && check.objects.placed !== undefined && soundLedger(check);
+}
+
 async function repairAll(check: HomeCheck, now: () => number): Promise<Repaired[]> {
-  const { paths, findings, records } = check;
+  const { paths, findings, records, chainId } = check;
   const done: Repaired[] = repairOrigin(check);
   const stores = await openObjectStores(paths);
   done.push(...(await repairStored({ stores, records, findings, now })));
-  const soundChain = !findings.some(({ kind }) => kind.startsWith("chain-") && kind !== "chain-genesis");
   const erased = findings.some(({ kind }) => kind === "erased-object" || kind === "tombstone-missing");
-  if (soundChain && erased && check.chainId !== undefined) {
+  const shards = mayRepairShards(check);
+  if (soundLedger(check) && (erased || shards) && chainId !== undefined) {
     const pairing = await loadPairing();
     const ledger = openEmbeddedReader({
       directory: paths.root,
       rulesOf: (genesis) => ledgerRules(pairing, genesis),
-      chainId: check.chainId,
+      chainId,
     });
     try {
       done.push(...(await repairErased({ surroundings: { ledger, now }, stores }, findings)));
+      const { placed } = stores;
+      const toRecord = (entry: RepairEntry): void => addPendingRepair(paths, entry);
+      if (shards && placed !== undefined)
+        done.push(...(await repairShards({ ledger, placed, findings, toRecord })));
     } finally {
       await ledger.close();
     }
   }
-  done.push(...quarantine(paths, findings, now()));
+  done.push(...(await quarantine(check, stores.placed, now())));
   return done;
 }
 
-/** Moves foreign objects out of the store, each to its own place below a folder named by the time. */
-function quarantine(paths: HomePaths, findings: readonly Finding[], nowMs: number): Repaired[] {
+/** Moves foreign objects out of the store and away from the places, each to its own place below a folder named by the time. */
+async function quarantine(
+  { paths, findings }: HomeCheck,
+  placed: PlacedStore | undefined,
+  nowMs: number,
+): Promise<Repaired[]> {
   const folder = join(dirname(paths.objects), "quarantine", String(nowMs));
-  return findings.flatMap(({ kind, copy }): Repaired[] => {
-    if (kind !== "foreign-object" || copy === undefined) return [];
+  const done: Repaired[] = [];
+  for (const { kind, copy } of findings) {
+    if (kind !== "foreign-object" || copy === undefined) continue;
     const [from, to] = [join(paths.objects, copy), join(folder, copy)];
-    if (!liesBelow(paths.objects, from) || lstatSync(from, { throwIfNoEntry: false }) === undefined)
-      return [];
+    if (!liesBelow(folder, to)) continue;
+    const here = liesBelow(paths.objects, from) && lstatSync(from, { throwIfNoEntry: false }) !== undefined;
+    const at = placed?.split.places.find(({ name }) => copy.startsWith(`${name}:`));
+    if (!here && at === undefined) continue;
     mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
-    renameSync(from, to);
-    return [{ kind, copy, detail: `moved the foreign object to ${relative(paths.root, to)}` }];
-  });
+    if (here) renameSync(from, to);
+    else await fetchAway(at!, copy.slice(at!.name.length + 1), to);
+    done.push({ kind, copy, detail: `moved the foreign object to ${relative(paths.root, to)}` });
+  }
+  return done;
+}
+
+/** It goes from the place when it is whole here. */
+async function fetchAway({ store }: Place, name: string, to: string): Promise<void> {
+  await writeFile(to, store.get(name), { flag: "wx", mode: 0o600, flush: true });
+  await store.remove(name);
 }
 
 /** config.json and genesis.cbor again, from the genesis that the ledger and one other witness agree on. */

@@ -28,6 +28,7 @@ import {
   type AcceptedLoss,
   checkHeads,
   checkTombstones,
+  type DividedObject,
   explainChain,
   type Finding,
   RecordsOfBlocks,
@@ -35,6 +36,7 @@ import {
   recordsOfState,
   requireRecord,
   type SeenHead,
+  type ShardsReport,
   type StoredObjects,
   type StoredRecord,
   type StoredReport,
@@ -45,7 +47,7 @@ import {
 import { readJson, readSmallFile } from "../home/files.ts";
 import type { HomeConfig } from "../home/home.ts";
 import { type HomePaths, homePaths } from "../home/paths.ts";
-import { openStoredObjects } from "../services/stored-objects.ts";
+import { type OpenedObjects, openStoredObjects } from "../services/stored-objects.ts";
 
 /** What `verify` prints. */
 export interface Verified {
@@ -73,7 +75,9 @@ export interface HomeCheck {
   readonly findings: readonly Finding[];
   readonly stored: StoredReport;
   readonly records: readonly StoredRecord[];
-  readonly objects: StoredObjects;
+  /** What is divided among places, shard by shard; nothing where there are none. */
+  readonly divided: readonly DividedObject[];
+  readonly objects: OpenedObjects;
   /** Rows of the ledger as they can still be read; the caller closes it. */
   readonly salvage: Salvage | undefined;
 }
@@ -143,15 +147,19 @@ async function checkOpened(
       onBytes: (bytes) => progress.bytes?.(bytes),
     });
     const { placed } = objects;
-    const shards = placed === undefined ? [] : await verifyShards({ placed, records: records ?? [] });
+    const { divided, findings: shards } =
+      placed === undefined ? noShards : await verifyShards({ placed, records: records ?? [] });
     const witnesses = salvage === undefined ? [] : await checkWitnesses(paths, objects, salvage, loss);
     const findings = [...origin.findings, ...explained, ...witnesses, ...stored.findings, ...shards];
     const { genesis } = origin;
-    return { paths, chain, chainId, genesis, findings, stored, records: records ?? [], objects, salvage };
+    const seen = { findings, stored, records: records ?? [], divided };
+    return { paths, chain, chainId, genesis, ...seen, objects, salvage };
   } finally {
     await source.close();
   }
 }
+
+const noShards: ShardsReport = { findings: [], divided: [] };
 
 interface Origin {
   readonly genesis: Uint8Array | undefined;

@@ -48,6 +48,7 @@ import {
   saveMemberKeys,
   savePendingKey,
 } from "./member-keys.ts";
+import { recordPendingRepairs } from "./pending-repairs.ts";
 import { openProviderStores } from "./provider-stores.ts";
 import { loadNamespace, loadProvider, loadValidatorSeed, saveNamespace } from "./service-keys.ts";
 
@@ -221,6 +222,7 @@ async function assemble(
     }
   }
   await eraseWhatIsDue(provider);
+  await recordPendingRepairs(home.paths, provider);
   const place = { surroundings, home, vault, asker: identity };
   const nodes = await committeeNodes(place);
   const node = (index: number) => presentNode(place, index);

@@ -2,6 +2,7 @@
  * Each mismatch explained (CRYPTO §5, last line): what, where, since when at the latest it was good, who held access in
  * that window, whether a good copy exists, what repairs it. Says what proves a time and what only hints at it.
  */
+import type { GoodAudit } from "../audit/journal.ts";
 import { type Finding, findingKinds } from "./finding.ts";
 import type { History, RecordEvent } from "./history.ts";
 
@@ -44,6 +45,8 @@ export interface CaseEvidence {
   /** Who proposes blocks and who stores, as accounts or keys in hex. */
   readonly validators: readonly string[];
   readonly providers: readonly string[];
+  /** The last audit that a record passed, by its id in hex. */
+  readonly audits?: ReadonlyMap<string, GoodAudit>;
 }
 
 export function explain(finding: Finding, evidence: CaseEvidence): Explained {
@@ -53,7 +56,11 @@ export function explain(finding: Finding, evidence: CaseEvidence): Explained {
     ...finding,
     what: whatOf(finding),
     where: whereOf(finding),
-    lastGood: isChain ? chainGood(finding, evidence) : objectGood(finding, evidence),
+    lastGood: isChain
+      ? chainGood(finding, evidence)
+      : [...objectGood(finding, evidence), ...auditGood(finding, evidence)].sort(
+          (a, b) => a.timestampMs - b.timestampMs,
+        ),
     ...(modified === undefined ? {} : { modifiedMs: modified }),
     holders: isChain ? chainHolders(evidence) : objectHolders(finding, evidence),
   };
@@ -68,15 +75,17 @@ function whatOf({ kind, chunk, part, field }: Finding): string {
 
 function whereOf(finding: Finding): string {
   const { height, transaction, recordId, copy, part, chunk, chunks = 1, offset, length, member } = finding;
-  const { place, shard } = finding;
+  const { object, place, shard, blocks } = finding;
+  const name = object ?? (place === undefined ? copy : undefined);
   const last = (chunk ?? 0) + chunks - 1;
   const parts = [
     height === undefined ? "" : `block ${height}`,
     transaction === undefined ? "" : `transaction ${transaction}`,
     recordId === undefined ? "" : `record ${recordId}`,
-    copy === undefined ? "" : `${part ?? "object"} ${copy}`,
+    name === undefined ? "" : `${part ?? "object"} ${name}`,
     shard === undefined ? "" : `shard ${shard}`,
     place === undefined ? "" : `at ${place}`,
+    blocks === undefined ? "" : `${blocks.length === 1 ? "block" : "blocks"} ${blocks.join(", ")}`,
     chunk === undefined ? "" : last === chunk ? `chunk ${chunk}` : `chunks ${chunk} to ${last}`,
     offset === undefined || length === undefined ? "" : `bytes ${offset} to ${offset + length - 1}`,
     member === undefined ? "" : `seen by ${member}`,
@@ -144,6 +153,32 @@ function objectGood(finding: Finding, { history }: CaseEvidence): LastGood[] {
     "a reader was sent it then; a reader checks every chunk, and no complaint is on the ledger",
   );
   return [...proved, ...used.filter(({ timestampMs }) => timestampMs > (proved[0]?.timestampMs ?? 0))];
+}
+
+const audited: readonly Finding["kind"][] = [
+  "object-missing",
+  "object-altered",
+  "header-altered",
+  "shard-missing",
+  "shard-altered",
+  "object-unreadable",
+];
+
+/** The last audit that this record passed in this version. It took samples, so it makes likely and proves nothing. */
+function auditGood({ kind, recordId, shard }: Finding, { audits, timeOf }: CaseEvidence): LastGood[] {
+  const audit = audits?.get(recordId ?? "");
+  if (audit === undefined || !audited.includes(kind)) return [];
+  const { seedHeight, atMs, chunks, auditId } = audit;
+  const asked = `asked for ${chunks} of its chunks${shard === undefined ? "" : " and looked at blocks of every shard"}`;
+  const where = auditId === null ? "" : `, ${auditId.slice(0, 16)}… on the ledger,`;
+  return [
+    {
+      timestampMs: timeOf(seedHeight) ?? atMs,
+      height: seedHeight,
+      certainty: "likely",
+      evidence: `the last audit that this home made and that it passed${where} ${asked}, and found all of it right`,
+    },
+  ];
 }
 
 function lastOf(

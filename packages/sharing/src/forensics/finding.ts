@@ -25,7 +25,7 @@ export const findingKinds = {
   "journal-incomplete": "journal",
   "tombstone-missing": "tombstone",
   "shard-missing": "missing shard",
-  "shard-altered": "shard",
+  "shard-altered": "altered shard",
   "place-unreachable": "place out of reach",
 } as const;
 
@@ -40,7 +40,7 @@ export interface Finding {
   readonly field?: string;
   /** 64 hex. */
   readonly recordId?: string;
-  /** The object's name in the provider's store. */
+  /** Which copy: the object's name in the provider's store; of a divided object, the place. */
   readonly copy?: string;
   readonly part?: "payload" | "header" | "leaves";
   /** First bad chunk and how many; absent where the whole object is meant. */
@@ -49,7 +49,8 @@ export interface Finding {
   /** First bad byte of the copy and how many. */
   readonly offset?: number;
   readonly length?: number;
-  /** Of a divided object: the place, the shard's index, and its first wrong blocks. */
+  /** Of a divided object: its name, the place, the shard's index, and its first wrong blocks. */
+  readonly object?: string;
   readonly place?: string;
   readonly shard?: number;
   readonly blocks?: readonly number[];
@@ -78,7 +79,8 @@ export const remedies = {
   erased: "Run chartseal gc or chartseal forensics --repair: the ledger says that this must be gone.",
   journal: "Run chartseal forensics --repair: it enters the registered object in the journal.",
   tombstone: "Run chartseal forensics --repair: it writes the tombstone again from the ledger.",
-  shard: "Run chartseal provider repair: it makes the shard again from the others.",
+  shard:
+    "Run chartseal forensics --repair or chartseal provider repair: they make the shard again from the others.",
   place:
     "Bring the place back; or chartseal provider repair makes its shards again at another place that may have them.",
   unreadable: "Check the disk and the file's permissions, then restore the object from a backup.",

@@ -5,6 +5,7 @@
 import type { Explained, Holder, LastGood } from "./explain.ts";
 import { escaped, grouped, plural, short, time } from "./markup.ts";
 import { chainPicture, recordsPicture } from "./picture.ts";
+import { placesPicture } from "./places-picture.ts";
 import type { ForensicsReport } from "./report.ts";
 import { pageStyle } from "./style.ts";
 
@@ -23,6 +24,7 @@ export function reportPage(report: ForensicsReport): string {
 ${verdict(report)}
 ${chainSection(report)}
 ${recordSection(report)}
+${placeSection(report)}
 ${findingSection(report)}
 ${repairSection(report)}
 <footer>Made by <code>chartseal forensics</code> on ${time(report.createdMs)}. The same facts for programs: <code>report.json</code>.</footer>
@@ -82,6 +84,17 @@ ${legend}<span class="excess">bytes too many</span></p>
 <p class="note">Each strip is one stored payload from its first byte to its last, cut into its chunks.</p>${more}</section>`;
 }
 
+function placeSection({ places, divided, findings }: ForensicsReport): string {
+  const picture = placesPicture(places, divided);
+  if (picture === "") return "";
+  const silent = findings.filter(({ kind }) => kind === "place-unreachable").map(({ detail }) => detail);
+  const notes = silent.map((detail) => `<p class="note">${escaped(detail)}.</p>`).join("");
+  return `<section><h2>The places</h2>
+${picture}
+<p class="legend"><span class="good">good</span><span class="broken">wrong</span><span class="missing">missing</span><span class="unchecked">not looked at</span></p>
+<p class="note">A row is one object and its shards, each at the place that should have it; 2of3 means that any two of three shards give the object back. A red line below a wrong shard stands where its wrong blocks are.</p>${notes}</section>`;
+}
+
 function findingSection({ findings, ok }: ForensicsReport): string {
   if (ok) return "";
   return `<section><h2>The findings</h2>${findings.map(findingCard).join("\n")}</section>`;
@@ -127,9 +140,11 @@ function holderTable(holders: readonly Holder[]): string {
 
 function repairSection({ repaired }: ForensicsReport): string {
   if (repaired.length === 0) return "";
-  const items = repaired.map(({ copy, detail }) => {
+  const items = repaired.map(({ copy, detail, recorded }) => {
     const place = copy === undefined ? "" : ` <code>${escaped(copy)}</code>`;
-    return `<li>${escaped(detail)}${place}</li>`;
+    const later =
+      recorded === false ? "; the record's log says so with the next command that has the passphrase" : "";
+    return `<li>${escaped(detail)}${place}${later}</li>`;
   });
   return `<section><h2>What was repaired</h2><ul>${items.join("")}</ul></section>`;
 }

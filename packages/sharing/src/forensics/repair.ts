@@ -19,6 +19,8 @@ export interface Repaired {
   readonly recordId?: string;
   readonly copy?: string;
   readonly detail: string;
+  /** Of what belongs into the record's log: false until it is on the ledger. */
+  readonly recorded?: boolean;
 }
 
 interface RepairInput {

@@ -7,6 +7,7 @@ import type { ChainReport } from "@chartseal/ledger";
 import { type CaseEvidence, type Explained, explain } from "./explain.ts";
 import type { Finding } from "./finding.ts";
 import type { Repaired } from "./repair.ts";
+import type { DividedObject } from "./shards.ts";
 import type { RecordState, StoredReport } from "./stored.ts";
 
 /** Blocks `from` to `to`, all in one state. `unchecked`: sound by themselves, their state not recomputed. */
@@ -54,6 +55,10 @@ export interface ForensicsReport {
   readonly chain: readonly ChainSegment[];
   /** Records with a finding, and of the others as many as the picture shows. */
   readonly strips: readonly RecordStrip[];
+  /** The provider's places, and those at which something lies that are none of them any more; empty where it has none. */
+  readonly places: readonly string[];
+  /** What is divided among them: of records with a finding, and of as many others as the picture shows. */
+  readonly divided: readonly DividedObject[];
   readonly findings: readonly Explained[];
   readonly repaired: readonly Repaired[];
 }
@@ -68,11 +73,13 @@ export function makeReport(input: {
   /** Height of the last block that the store holds, whether it can be read or not. */
   readonly height: number;
   readonly stored: StoredReport;
+  readonly places?: readonly string[];
+  readonly divided?: readonly DividedObject[];
   readonly findings: readonly Finding[];
   readonly evidence: CaseEvidence;
   readonly repaired: readonly Repaired[];
 }): ForensicsReport {
-  const { chain, stored, findings, evidence, repaired } = input;
+  const { chain, stored, findings, evidence, repaired, places = [], divided = [] } = input;
   return {
     format: "chartseal-forensics",
     version: 1,
@@ -87,6 +94,8 @@ export function makeReport(input: {
     stateCheckedTo: chain.stateCheckedTo,
     chain: segments(findings, Math.max(input.height, chain.head.height), chain.stateCheckedTo),
     strips: strips(stored.records, findings),
+    places: placesOf(places, divided),
+    divided: shownDivided(divided),
     findings: findings.map((finding) => explain(finding, evidence)),
     repaired,
   };
@@ -110,6 +119,22 @@ function segments(findings: readonly Finding[], height: number, stateCheckedTo: 
     else list.push({ from: at, to: at, state });
   }
   return list;
+}
+
+function placesOf(configured: readonly string[], divided: readonly DividedObject[]): string[] {
+  const named = divided.flatMap(({ shards }) => shards.flatMap(({ place }) => place ?? []));
+  return [...new Set([...configured, ...named])];
+}
+
+/** Payload and header of a record stand together, those with a finding first. */
+function shownDivided(divided: readonly DividedObject[]): DividedObject[] {
+  const keyOf = ({ recordId, object }: DividedObject): string => recordId ?? object.replace(/\.header$/, "");
+  const byRecord = Map.groupBy(divided, keyOf);
+  const isSound = (objects: readonly DividedObject[]): boolean =>
+    objects.every(({ shards }) => shards.every(({ state }) => state === "good"));
+  const all = [...byRecord.values()];
+  const sound = all.filter(isSound).slice(0, soundShown);
+  return [...all.filter((objects) => !isSound(objects)), ...sound].flat();
 }
 
 function strips(records: readonly RecordState[], findings: readonly Finding[]): RecordStrip[] {

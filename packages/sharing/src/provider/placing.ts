@@ -3,7 +3,7 @@
  * residency held, and what lies where said on the ledger: regions, never a place.
  */
 import { ChartsealError, equalBytes, hasCode, isFamily, toHex } from "@chartseal/crypto";
-import { liesWithin } from "@chartseal/ledger";
+import { type Action, liesWithin } from "@chartseal/ledger";
 import {
   defaultPlacement,
   type Placement,
@@ -166,17 +166,48 @@ export async function repairRecord(
       throw storageFailure(error, name);
     }
   }
-  const worst = objects.reduce((one, other) => (other.lost.length > one.lost.length ? other : one));
-  const { k, n, lost, rebuilt, rebuiltRegions } = worst;
-  if (rebuilt.length > 0) {
-    const note = `${objects[0]!.rebuilt.length} of the payload's and ${objects[1]!.rebuilt.length} of the header's shards made again`;
-    const counts = { k, n, lost: lost.length, rebuilt: rebuilt.length };
-    await writer.submit({ kind: "record-repair", recordId, ...counts, regions: [...rebuiltRegions], note });
-  }
+  const { k, n, lost, rebuilt } = worstOf(objects);
+  const entry = repairEntryOf(recordId, objects);
+  if (entry !== undefined) await writer.submit({ kind: "record-repair", ...entry });
   await recordPlacement(self, recordId);
   const regions = objects[0]!.regions;
   const whole = objects.every((one) => one.whole);
   return { recordId, k, n, lost: lost.length, rebuilt: rebuilt.length, regions, moved, whole, objects };
+}
+
+/** What is said on the ledger about a repair. */
+export type RepairEntry = Omit<Extract<Action, { kind: "record-repair" }>, "kind">;
+
+function worstOf(objects: readonly RepairedObject[]): RepairedObject {
+  return objects.reduce((one, other) => (other.lost.length > one.lost.length ? other : one));
+}
+
+/** Of a record's payload and header, or the one of them that could be repaired; undefined where nothing was made again. */
+export function repairEntryOf(
+  recordId: Uint8Array,
+  objects: readonly RepairedObject[],
+): RepairEntry | undefined {
+  const made = objects.filter((one) => one.rebuilt.length > 0);
+  if (made.length === 0) return undefined;
+  const { k, n, lost, rebuilt, rebuiltRegions } = worstOf(made);
+  const of = (isHeader: boolean): number =>
+    made.find(({ name }) => name.endsWith(".header") === isHeader)?.rebuilt.length ?? 0;
+  const note = `${of(false)} of the payload's and ${of(true)} of the header's shards made again`;
+  const counts = { k, n, lost: lost.length, rebuilt: rebuilt.length };
+  return { recordId, ...counts, regions: [...rebuiltRegions], note };
+}
+
+/**
+ * Says on the ledger what was repaired without this provider's key, as `forensics` does. What the ledger does not take any
+ * more, of a record that was erased or moved meanwhile, is done with as well.
+ */
+export async function recordRepair(self: ProviderAtWork, entry: RepairEntry): Promise<void> {
+  try {
+    await self.writer.submit({ kind: "record-repair", ...entry });
+    await recordPlacement(self, entry.recordId);
+  } catch (error) {
+    if (!hasCode(error, "transaction-refused")) throw error;
+  }
 }
 
 export function noPlaces(): ChartsealError {

@@ -35,9 +35,11 @@ import { destroyCopies, eraseDue } from "./destroy.ts";
 import { dropOvertaken, dropReplaced, follow } from "./follow.ts";
 import {
   demandRoom,
+  type RepairEntry,
   type RepairedRecord,
   type RepairRecordOptions,
   recordPlacementSoon,
+  recordRepair,
   repairRecord,
 } from "./placing.ts";
 import { ProviderAtWork, type ProviderSelf } from "./self.ts";
@@ -168,6 +170,11 @@ export class StorageProvider implements Provider {
     } finally {
       await this.#self.inTurn(() => dropOvertaken(this.#self, recordId));
     }
+  }
+
+  /** Says on the ledger what was repaired without this provider's key. */
+  recordRepair(entry: RepairEntry): Promise<void> {
+    return this.#self.inTurn(() => recordRepair(this.#self, entry));
   }
 
   /** Deletes the keys of emergencies and proxies that are over: time alone ends them, so no block says so. */
