@@ -5,12 +5,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fuzzRounds } from "../../../test/fuzz-rounds.ts";
 import { hashHeader, headerVersion } from "../src/block.ts";
-import { createSchema } from "../src/embedded/schema.ts";
-import { Store } from "../src/embedded/store.ts";
 import type { ExecutedBlock } from "../src/machine.ts";
 import type { StateChange } from "../src/state.ts";
 import { proveState, verifyStateProof } from "../src/state-proof.ts";
 import { emptyRoot, type NodeSource, type StateUpdate, updateState, walkState } from "../src/state-tree.ts";
+import { createSchema } from "../src/store/schema.ts";
+import { Store } from "../src/store/store.ts";
 
 const nothing: NodeSource = {
   load() {

@@ -8,9 +8,9 @@ import { ChainCheck, type ChainReport, type ReplayNodes } from "../chain-check.t
 import { type AppliedTransaction, genesisHead, type Rules } from "../machine.ts";
 import { byteText } from "../state.ts";
 import { isEmptyHash, type StateNode, type StateUpdate } from "../state-tree.ts";
+import { Store } from "../store/store.ts";
 import { type Connection, openForReading } from "./connection.ts";
 import { type EmbeddedOptions, rulesFrom } from "./open.ts";
-import { Store } from "./store.ts";
 
 /** Between two looks at the event loop. */
 const blocksAtOnce = 32;

@@ -10,10 +10,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ChartsealError } from "@chartseal/crypto";
 import Database from "better-sqlite3";
+import { checkSchema, configure, isBlank } from "../store/schema.ts";
+import { hasSqliteCode } from "../store/sqlite-errors.ts";
+import { run } from "../store/store.ts";
 import { tryHomeLock } from "./lock.ts";
-import { checkSchema, configure, isBlank } from "./schema.ts";
-import { hasSqliteCode } from "./sqlite-errors.ts";
-import { run } from "./store.ts";
 
 /** How long a statement waits for the moment in which another process writes a commit to the disk. */
 const statementWaitMs = 10_000;

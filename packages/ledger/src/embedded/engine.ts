@@ -10,7 +10,7 @@ import { proveTransaction } from "../merkle.ts";
 import type { StateKind } from "../state.ts";
 import { proveState } from "../state-proof.ts";
 import { readState } from "../state-tree.ts";
-import type { CommitStage, Store } from "./store.ts";
+import type { CommitStage, Store } from "../store/store.ts";
 
 /** A block takes no further transaction beyond these. */
 const blockBytesMax = 4 * 1024 * 1024;

@@ -1,4 +1,6 @@
 /** The public entry of @chartseal/ledger/embedded. */
+
+export type { CommitStage } from "../store/store.ts";
 export { verifyEmbedded } from "./check.ts";
 export { EmbeddedLedger } from "./engine.ts";
 export { type HomeLock, takeHomeLock, tryHomeLock } from "./lock.ts";
@@ -10,4 +12,3 @@ export {
   openEmbeddedReader,
 } from "./open.ts";
 export { type BlockColumn, openSalvage, type Salvage, type SalvagedBlock } from "./salvage.ts";
-export type { CommitStage } from "./store.ts";

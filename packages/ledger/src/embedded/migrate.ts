@@ -20,11 +20,11 @@ import { ChartsealError, equalBytes } from "@chartseal/crypto";
 import Database from "better-sqlite3";
 import { type Block, checkBlock, type Head, headOf } from "../block.ts";
 import { type ExecutedBlock, executeBlock, genesisHead, type Rules } from "../machine.ts";
+import { configure, createSchema, formatOf, formatVersion } from "../store/schema.ts";
+import { run, Store } from "../store/store.ts";
 import { ledgerFile, requireFile } from "./connection.ts";
 import { type HomeLock, takeHomeLock } from "./lock.ts";
 import { type EmbeddedOptions, rulesFrom } from "./open.ts";
-import { configure, createSchema, formatOf, formatVersion } from "./schema.ts";
-import { run, Store } from "./store.ts";
 
 /** Instants at which a test can end a migration as a kill would. */
 export type MigrateStage = "block" | "built" | "kept" | "replaced";

@@ -4,11 +4,11 @@
  */
 import { ChartsealError, equalBytes } from "@chartseal/crypto";
 import { genesisHead, type Rules } from "../machine.ts";
+import { createSchema } from "../store/schema.ts";
+import { type CommitStage, Store } from "../store/store.ts";
 import { needsRollback, openForReading, openForWriting, openInPlace, requireFile } from "./connection.ts";
 import { EmbeddedLedger } from "./engine.ts";
 import { type HomeLock, takeHomeLock } from "./lock.ts";
-import { createSchema } from "./schema.ts";
-import { type CommitStage, Store } from "./store.ts";
 
 export interface EmbeddedOptions {
   /** The home, DIR. */

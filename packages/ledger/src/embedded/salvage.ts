@@ -5,8 +5,8 @@
 import { type CborValue, ChartsealError, decode, isFamily } from "@chartseal/crypto";
 import { type BlockHeader, decodeHeader } from "../block.ts";
 import type { Commit } from "../commit.ts";
+import { run } from "../store/store.ts";
 import { type Connection, openForReading } from "./connection.ts";
-import { run } from "./store.ts";
 
 const blockColumns = ["header", "hash", "transactions", "commit"] as const;
 export type BlockColumn = (typeof blockColumns)[number];

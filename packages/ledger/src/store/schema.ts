@@ -1,5 +1,5 @@
 /**
- * The tables of DIR/ledger/ledger.sqlite, format 2. A rollback journal and not a write-ahead log, so that a reader
+ * The tables of a ledger's SQLite file, format 2: DIR/ledger/ledger.sqlite, and what else an engine keeps beside the chain. A rollback journal and not a write-ahead log, so that a reader
  * changes no byte (docs/decisions/embedded-store.md). Rows are written once and never changed.
  *
  * State nodes lie in the order in which they were made, children first, and know the rows of their children; a block
@@ -8,8 +8,15 @@
 import { ChartsealError } from "@chartseal/crypto";
 import type Database from "better-sqlite3";
 
-/** "CSLG": tells this file from any other SQLite database. */
-const applicationId = 0x43534c47;
+/** What else a kind of store holds beside the chain; its number tells its file from any other SQLite database. */
+export interface StoreKind {
+  readonly applicationId: number;
+  readonly tables: readonly string[];
+}
+
+/** "CSLG": the chain alone, an embedded ledger. */
+const plainStore: StoreKind = { applicationId: 0x43534c47, tables: [] };
+
 export const formatVersion = 2;
 
 /** What has not changed since format 1. */
@@ -32,9 +39,9 @@ const formats: Readonly<Record<number, readonly string[]>> = {
   ],
 };
 
-export function createSchema(database: Database.Database): void {
-  for (const table of formats[formatVersion]!) database.exec(table);
-  database.pragma(`application_id = ${applicationId}`);
+export function createSchema(database: Database.Database, kind: StoreKind = plainStore): void {
+  for (const table of [...formats[formatVersion]!, ...kind.tables]) database.exec(table);
+  database.pragma(`application_id = ${kind.applicationId}`);
   database.pragma(`user_version = ${formatVersion}`);
 }
 
@@ -59,19 +66,20 @@ export function isBlank(database: Database.Database): boolean {
  * The format of the tables, which are exactly ours: a trigger or a view would run with every statement.
  * @throws ChartsealError `chain-altered`
  */
-export function formatOf(database: Database.Database): number {
+export function formatOf(database: Database.Database, kind: StoreKind = plainStore): number {
   const found = database.prepare("SELECT sql FROM sqlite_schema").pluck().all();
   const id = database.pragma("application_id", { simple: true });
   const version = Number(database.pragma("user_version", { simple: true }));
-  const tables = formats[version];
-  const same = found.length === tables?.length && tables.every((table) => found.includes(table));
-  if (same && id === applicationId) return version;
+  const tables = [...(formats[version] ?? []), ...kind.tables];
+  const same =
+    version in formats && found.length === tables.length && tables.every((table) => found.includes(table));
+  if (same && id === kind.applicationId) return version;
   throw new ChartsealError("chain-altered", "the ledger's store is not one that this program made");
 }
 
 /** That the tables are those of the present format. @throws ChartsealError `chain-altered`, `home-outdated` */
-export function checkSchema(database: Database.Database): void {
-  const format = formatOf(database);
+export function checkSchema(database: Database.Database, kind: StoreKind = plainStore): void {
+  const format = formatOf(database, kind);
   if (format === formatVersion) return;
   throw new ChartsealError("home-outdated", "the ledger was written by an earlier version of this program", {
     data: { format, current: formatVersion },

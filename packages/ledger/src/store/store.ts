@@ -1,5 +1,5 @@
 /**
- * The embedded engine's store over SQLite: blocks, state nodes and an index of transactions, in one file. A block and all
+ * The store of both engines over SQLite: blocks, state nodes and an index of transactions, in one file. A block and all
  * that it changes are one transaction; when `append` returns, it is on the disk. Every row is read strictly and checked
  * against its hash, so that damage is `chain-altered` and never a wrong answer or a stack trace. Row numbers of nodes are
  * hashed by nothing: they say where to look, and what is found there must have the hash that was asked for.

@@ -1,0 +1,341 @@
+/**
+ * The ledger's machine as CometBFT's application (ABCI 2.0). CometBFT orders transactions and signs; the block of
+ * CONTRACT is built here, and its hash is the app hash. A height without transactions makes no block and leaves the app
+ * hash. What a height does becomes durable in Commit alone, so that a node that was killed before plays it once more.
+ */
+import { assert, ChartsealError, equalBytes, sha256, toHex, utf8 } from "@chartseal/crypto";
+import {
+  type Request,
+  type RequestFinalizeBlock,
+  type RequestInitChain,
+  type RequestPrepareProposal,
+  type RequestProcessProposal,
+  Response,
+  ResponseOfferSnapshot_Result,
+  ResponseProcessProposal_ProposalStatus as Verdict,
+} from "cosmjs-types/tendermint/abci/types";
+import { type Head, headOf, isTransaction } from "../block.ts";
+import { cometAddress } from "../light/hashes.ts";
+import { cometChainId } from "../light/types.ts";
+import {
+  BlockBuilder,
+  type ExecutedBlock,
+  executeBlock,
+  genesisHead,
+  type Rules,
+  stateAt,
+} from "../machine.ts";
+import { Overlay } from "../state.ts";
+import type { CometStore } from "./comet-store.ts";
+
+/** A block takes no further transaction beyond these, as in the embedded engine. */
+export const blockBytesMax = 4 * 1024 * 1024;
+const blockTransactionsMax = 4_096;
+/** How far a proposal may be ahead of this node's clock (CRYPTO §5). */
+const aheadMsMax = 30_000;
+/** Blocks kept that were executed for a proposal and may be decided. */
+const executedMax = 8;
+
+export interface ApplicationEvents {
+  /** A height of CometBFT is on the disk; `made` is the block of ours that it made. */
+  readonly committed: (cometHeight: number, made: ExecutedBlock | undefined) => void;
+  /** A transaction does not apply, or no more. `key` is the hex SHA-256 of its bytes. */
+  readonly refused: (key: string, reason: unknown) => void;
+}
+
+interface Proposed {
+  readonly height: bigint;
+  readonly time: { readonly seconds: bigint; readonly nanos: number };
+  readonly proposerAddress: Uint8Array;
+  readonly txs: readonly Uint8Array[];
+}
+
+export class Application {
+  readonly #store: CometStore;
+  readonly #rules: Rules;
+  readonly #now: () => number;
+  readonly #events: ApplicationEvents;
+  #head: Head;
+  /** What the last FinalizeBlock made, until Commit. */
+  #decided: { readonly cometHeight: number; readonly executed: ExecutedBlock | undefined } | undefined;
+  readonly #executed = new Map<string, ExecutedBlock>();
+  /** The block that would be next, which new transactions are tried on. */
+  #trial: BlockBuilder | undefined;
+
+  /** @throws ChartsealError `chain-altered` where the store holds another chain */
+  constructor(store: CometStore, rules: Rules, now: () => number, events: ApplicationEvents) {
+    this.#store = store;
+    this.#rules = rules;
+    this.#now = now;
+    this.#events = events;
+    const start = genesisHead(rules).head;
+    const { genesis, stateRoot } = store.chain.genesis();
+    if (!equalBytes(genesis, rules.genesis) || !equalBytes(stateRoot, start.stateRoot)) {
+      throw new ChartsealError("chain-altered", "the stored genesis is not what the chain began with");
+    }
+    const last = store.chain.block(store.chain.height());
+    this.#head = last === undefined ? start : headOf(last);
+  }
+
+  /** The last block of which the end of its height is on the disk. */
+  get head(): Head {
+    return this.#head;
+  }
+
+  handle(request: Request): Response {
+    if (request.info !== undefined) return this.#info();
+    if (request.initChain !== undefined) return this.#initChain(request.initChain);
+    if (request.checkTx !== undefined) return this.#checkTx(request.checkTx);
+    if (request.prepareProposal !== undefined) return this.#prepareProposal(request.prepareProposal);
+    if (request.processProposal !== undefined) return this.#processProposal(request.processProposal);
+    if (request.finalizeBlock !== undefined) return this.#finalizeBlock(request.finalizeBlock);
+    if (request.commit !== undefined) return this.#commit();
+    if (request.query !== undefined) return this.#query(request.query);
+    if (request.listSnapshots !== undefined) return Response.fromPartial({ listSnapshots: {} });
+    if (request.offerSnapshot !== undefined) {
+      return Response.fromPartial({ offerSnapshot: { result: ResponseOfferSnapshot_Result.REJECT } });
+    }
+    throw new ChartsealError("defect", "CometBFT asks for what this application does not do");
+  }
+
+  #appHash(): Uint8Array {
+    return this.#head.height === 0 ? this.#rules.chainId : this.#head.hash;
+  }
+
+  #info(): Response {
+    const cometHeight = this.#store.cometHeight();
+    const info = {
+      data: "chartseal",
+      version: "1",
+      appVersion: 1n,
+      lastBlockHeight: BigInt(cometHeight),
+      lastBlockAppHash: cometHeight === 0 ? new Uint8Array(0) : this.#appHash(),
+    };
+    return Response.fromPartial({ info });
+  }
+
+  #initChain({ chainId, appStateBytes, validators, initialHeight }: RequestInitChain): Response {
+    const refuse = (message: string): never => {
+      throw new ChartsealError("chain-altered", message);
+    };
+    if (chainId !== cometChainId(toHex(this.#rules.chainId)))
+      refuse("the CometBFT chain id is not this ledger's");
+    if (initialHeight !== 1n) refuse("the CometBFT genesis does not begin at height 1");
+    if (genesisOfAppState(appStateBytes) !== toHex(this.#rules.genesis)) {
+      refuse("the CometBFT genesis holds another genesis than the ledger's");
+    }
+    const given = validators.map(({ pubKey, power }) => [
+      toHex(pubKey?.ed25519 ?? new Uint8Array()),
+      Number(power),
+    ]);
+    const wanted = this.#validatorsAtStart()?.map(({ publicKey, stake }) => [toHex(publicKey), stake]);
+    if (wanted !== undefined && String(given.sort()) !== String(wanted.sort())) {
+      refuse("the CometBFT genesis has other validators than the ledger's");
+    }
+    const keys = validators.flatMap(({ pubKey }) => pubKey?.ed25519 ?? []);
+    this.#store.addProposers(keys.map((publicKey) => ({ address: cometAddress(publicKey), publicKey })));
+    return Response.fromPartial({ initChain: { appHash: this.#rules.chainId } });
+  }
+
+  #validatorsAtStart(): { publicKey: Uint8Array; stake: number }[] | undefined {
+    const state = new Overlay({ get: () => undefined });
+    this.#rules.initialise(state);
+    return this.#rules.validators?.(state).slice();
+  }
+
+  /** Tries a transaction after those that wait already; cheap checks come first in the rules themselves. */
+  #checkTx({ tx }: { tx: Uint8Array }): Response {
+    const transaction = new Uint8Array(tx);
+    try {
+      const { identifier } = this.#trialBlock().add(transaction);
+      return Response.fromPartial({ checkTx: { code: 0, data: identifier } });
+    } catch (error) {
+      if (!(error instanceof ChartsealError) || error.code === "chain-altered" || error.code === "defect") {
+        throw error;
+      }
+      this.#events.refused(toHex(sha256(transaction)), error);
+      return Response.fromPartial({ checkTx: { code: 1, log: refusalText(error) } });
+    }
+  }
+
+  /** What refuses a transaction right after the last block, whatever else waits; undefined where it applies. */
+  refusalAtHead(transaction: Uint8Array): ChartsealError | undefined {
+    try {
+      this.#newTrial().add(transaction);
+      return undefined;
+    } catch (error) {
+      if (error instanceof ChartsealError && isRefusal(error)) return error;
+      throw error;
+    }
+  }
+
+  #trialBlock(): BlockBuilder {
+    this.#trial ??= this.#newTrial();
+    return this.#trial;
+  }
+
+  #newTrial(): BlockBuilder {
+    const tree = this.#store.chain.tree(this.#head.height);
+    // Whoever proposes, a transaction is judged alike.
+    const [validator] = this.#rules.validators?.(stateAt(tree, this.#head)) ?? [];
+    const proposer = validator?.publicKey ?? this.#store.anyProposer();
+    if (proposer === undefined) throw new ChartsealError("ledger-unreachable", "the chain has not begun");
+    return new BlockBuilder(tree, this.#head, this.#rules, { timestampMs: this.#now(), proposer });
+  }
+
+  #begin({ time, proposerAddress }: Proposed): BlockBuilder {
+    const next = { timestampMs: milliseconds(time), proposer: this.#proposerOf(proposerAddress) };
+    return new BlockBuilder(this.#store.chain.tree(this.#head.height), this.#head, this.#rules, next);
+  }
+
+  #proposerOf(address: Uint8Array): Uint8Array {
+    const key = this.#store.proposer(address);
+    if (key !== undefined) return key;
+    throw new ChartsealError("chain-altered", "the block's proposer is no validator", {
+      data: { field: "proposer" },
+    });
+  }
+
+  /** Of what waits, in order, what applies and fits; the block is kept, since this node will be asked for it again. */
+  #prepareProposal(asked: RequestPrepareProposal): Response {
+    const room = Math.min(Number(asked.maxTxBytes), blockBytesMax);
+    const txs: Uint8Array[] = [];
+    let size = 0;
+    const waiting = asked.txs.map((tx) => new Uint8Array(tx));
+    if (waiting.length > 0) {
+      const builder = this.#begin(asked);
+      for (const transaction of waiting) {
+        const more = sizeInBlock(transaction);
+        if (size + more > room || txs.length === blockTransactionsMax) break;
+        try {
+          builder.add(transaction);
+        } catch (error) {
+          if (!isRefusal(error)) throw error;
+          continue;
+        }
+        txs.push(transaction);
+        size += more;
+      }
+      if (txs.length > 0) this.#keep({ ...asked, txs }, builder.finish());
+    }
+    return Response.fromPartial({ prepareProposal: { txs } });
+  }
+
+  #processProposal(asked: RequestProcessProposal): Response {
+    const status = this.#accepts(asked) ? Verdict.ACCEPT : Verdict.REJECT;
+    return Response.fromPartial({ processProposal: { status } });
+  }
+
+  #accepts(proposed: RequestProcessProposal): boolean {
+    if (milliseconds(proposed.time) > this.#now() + aheadMsMax) return false;
+    const size = proposed.txs.reduce((sum, { length }) => sum + length, 0);
+    if (size > blockBytesMax || proposed.txs.length > blockTransactionsMax) return false;
+    if (!proposed.txs.every((tx) => isTransaction(tx))) return false;
+    try {
+      this.#execute(proposed);
+      return true;
+    } catch (error) {
+      if (isRefusal(error) || (error instanceof ChartsealError && error.data.field === "proposer"))
+        return false;
+      throw error;
+    }
+  }
+
+  /** The block that these transactions make, from what was kept of the proposal where it is the same. */
+  #execute(proposed: Proposed): ExecutedBlock | undefined {
+    if (proposed.txs.length === 0) return undefined;
+    const kept = this.#executed.get(this.#keyOf(proposed));
+    if (kept !== undefined) return kept;
+    const transactions = proposed.txs.map((tx) => new Uint8Array(tx));
+    const executed = executeBlock({
+      nodes: this.#store.chain.tree(this.#head.height),
+      previous: this.#head,
+      rules: this.#rules,
+      timestampMs: milliseconds(proposed.time),
+      proposer: this.#proposerOf(proposed.proposerAddress),
+      transactions,
+    });
+    this.#keep(proposed, executed);
+    return executed;
+  }
+
+  /** Everything that the block depends on: height, time, proposer and the transactions' bytes, after the present head. */
+  #keyOf({ height, time, proposerAddress, txs }: Proposed): string {
+    const place = `${toHex(this.#head.hash)} ${height} ${time.seconds} ${time.nanos} ${toHex(proposerAddress)}`;
+    return toHex(sha256(utf8([place, ...txs.map((tx) => toHex(sha256(tx)))].join(" "))));
+  }
+
+  #keep(proposed: Proposed, executed: ExecutedBlock): void {
+    this.#executed.set(this.#keyOf(proposed), executed);
+    const [oldest] = this.#executed.keys();
+    if (this.#executed.size > executedMax && oldest !== undefined) this.#executed.delete(oldest);
+  }
+
+  /** Decided by more than two thirds: what does not apply now is a fault that must stop this node. */
+  #finalizeBlock(asked: RequestFinalizeBlock): Response {
+    const executed = this.#execute(asked);
+    this.#decided = { cometHeight: Number(asked.height), executed };
+    const results = executed?.results ?? [];
+    const finalizeBlock = {
+      txResults: results.map(({ identifier }) => ({ code: 0, data: identifier })),
+      validatorUpdates: (executed?.validatorUpdates ?? []).map(({ publicKey, stake }) => ({
+        pubKey: { ed25519: publicKey },
+        power: BigInt(stake),
+      })),
+      appHash: executed?.hash ?? this.#appHash(),
+    };
+    return Response.fromPartial({ finalizeBlock });
+  }
+
+  #commit(): Response {
+    assert(this.#decided !== undefined, "CometBFT commits what it finalised");
+    const { cometHeight, executed } = this.#decided;
+    const updated = (executed?.validatorUpdates ?? []).map(({ publicKey }) => ({
+      address: cometAddress(publicKey),
+      publicKey,
+    }));
+    this.#store.commit(cometHeight, executed, updated);
+    this.#decided = undefined;
+    this.#executed.clear();
+    this.#trial = undefined;
+    if (executed !== undefined) this.#head = headOf(executed);
+    this.#events.committed(cometHeight, executed);
+    return Response.fromPartial({ commit: { retainHeight: 0n } });
+  }
+
+  /** `/head`: our height (u64 as text) and hash of the last block. */
+  #query({ path }: { path: string }): Response {
+    if (path !== "/head") return Response.fromPartial({ query: { code: 1, log: "the only path is /head" } });
+    const value = utf8(JSON.stringify({ height: this.#head.height, hash: toHex(this.#head.hash) }));
+    const height = BigInt(this.#store.cometHeight());
+    return Response.fromPartial({ query: { code: 0, key: utf8("head"), value, height } });
+  }
+}
+
+function milliseconds({ seconds, nanos }: Proposed["time"]): number {
+  return Number(seconds) * 1_000 + Math.floor(nanos / 1_000_000);
+}
+
+/** As one of the repeated fields of a protobuf message. */
+function sizeInBlock({ length }: Uint8Array): number {
+  return 1 + (length < 0x80 ? 1 : length < 0x4000 ? 2 : 3) + length;
+}
+
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof ChartsealError)) return false;
+  return error.code === "transaction-refused" || error.code === "input-invalid";
+}
+
+function genesisOfAppState(bytes: Uint8Array): string {
+  try {
+    const { genesis } = JSON.parse(new TextDecoder().decode(bytes)) as { genesis: unknown };
+    return String(genesis);
+  } catch {
+    return "";
+  }
+}
+
+/** What a refusal is to whoever asks the node himself. */
+function refusalText({ code, message, data }: ChartsealError): string {
+  return JSON.stringify({ code, message, data });
+}

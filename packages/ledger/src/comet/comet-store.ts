@@ -1,0 +1,151 @@
+/**
+ * What the consortium's engine keeps: the chain in the store that both engines share, and beside it how far CometBFT has
+ * come, at which of its heights each block was made, and each block's commit, which exists only one height later. A block
+ * and the height that made it are one transaction of the database.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { ChartsealError } from "@chartseal/crypto";
+import Database from "better-sqlite3";
+import type { Block } from "../block.ts";
+import { type CometCommit, decodeCommit, encodeCommit } from "../commit.ts";
+import { type ExecutedBlock, genesisHead, type Rules } from "../machine.ts";
+import { checkSchema, configure, createSchema, isBlank, type StoreKind } from "../store/schema.ts";
+import { run, Store } from "../store/store.ts";
+
+/** "CSLC". */
+const cometStore: StoreKind = {
+  applicationId: 0x43534c43,
+  tables: [
+    "CREATE TABLE comet (name TEXT PRIMARY KEY, height INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE made (height INTEGER PRIMARY KEY, comet INTEGER NOT NULL, seal BLOB)",
+    "CREATE TABLE proposers (address BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID",
+  ],
+};
+
+/** Stands in a block's row until its commit is there; the commit itself has a row of its own. */
+const noCommit = [] as const;
+
+export class CometStore {
+  readonly chain: Store;
+  readonly #database: Database.Database;
+
+  /** Makes the file where there is none. @throws ChartsealError `chain-altered`, `home-outdated`, `ledger-unreachable` */
+  constructor(directory: string, rules: Rules) {
+    this.#database = run(() => {
+      mkdirSync(join(directory, "ledger"), { recursive: true, mode: 0o700 });
+      return new Database(join(directory, "ledger", "comet.sqlite"), { timeout: 10_000 });
+    });
+    this.chain = new Store(this.#database);
+    run(() => {
+      try {
+        const fresh = isBlank(this.#database);
+        if (!fresh) checkSchema(this.#database, cometStore);
+        configure(this.#database, true);
+        this.#database.pragma("locking_mode = EXCLUSIVE");
+        if (fresh) this.#create(rules);
+      } catch (error) {
+        this.#database.close();
+        throw error;
+      }
+    });
+  }
+
+  #create(rules: Rules): void {
+    this.chain.create(rules.genesis, genesisHead(rules).update, () => {
+      createSchema(this.#database, cometStore);
+      this.#database.exec("INSERT INTO comet (name, height) VALUES ('last', 0)");
+    });
+  }
+
+  #value(sql: string, ...parameters: unknown[]): unknown {
+    return run(() =>
+      this.#database
+        .prepare(sql)
+        .pluck()
+        .get(...parameters),
+    );
+  }
+
+  /** CometBFT's height whose end is on the disk; 0 before its first. */
+  cometHeight(): number {
+    return integerOf(this.#value("SELECT height FROM comet WHERE name = 'last'"));
+  }
+
+  /** Keys of all validators that there were, found by their addresses. */
+  proposer(address: Uint8Array): Uint8Array | undefined {
+    const key = this.#value("SELECT key FROM proposers WHERE address = ?", address);
+    return key instanceof Uint8Array ? new Uint8Array(key) : undefined;
+  }
+
+  /** One of them, where the chain has begun. */
+  anyProposer(): Uint8Array | undefined {
+    const key = this.#value("SELECT key FROM proposers LIMIT 1");
+    return key instanceof Uint8Array ? new Uint8Array(key) : undefined;
+  }
+
+  addProposers(proposers: readonly { readonly address: Uint8Array; readonly publicKey: Uint8Array }[]): void {
+    run(() => {
+      const insert = this.#database.prepare("INSERT OR IGNORE INTO proposers (address, key) VALUES (?, ?)");
+      for (const { address, publicKey } of proposers) insert.run(address, publicKey);
+    });
+  }
+
+  /** The end of one of CometBFT's heights, with the block of ours that it made if any; on the disk when it returns. */
+  commit(
+    cometHeight: number,
+    executed: ExecutedBlock | undefined,
+    proposers: readonly { readonly address: Uint8Array; readonly publicKey: Uint8Array }[],
+  ): void {
+    const work = this.#database.transaction(() => {
+      if (executed !== undefined) {
+        this.chain.append(executed, noCommit, () => {});
+        const insert = this.#database.prepare("INSERT INTO made (height, comet) VALUES (?, ?)");
+        insert.run(executed.header.height, cometHeight);
+      }
+      this.addProposers(proposers);
+      this.#database.prepare("UPDATE comet SET height = ? WHERE name = 'last'").run(cometHeight);
+    });
+    run(() => work.immediate());
+  }
+
+  /** The first block without its commit, and the height of CometBFT that made it. */
+  firstUnsealed(): { height: number; comet: number } | undefined {
+    const sql = "SELECT height, comet FROM made WHERE seal IS NULL ORDER BY height LIMIT 1";
+    const row = run(() => this.#database.prepare(sql).get());
+    const { height, comet } = (row ?? {}) as Record<string, unknown>;
+    return row === undefined ? undefined : { height: integerOf(height), comet: integerOf(comet) };
+  }
+
+  seal(height: number, commit: CometCommit): void {
+    const seal = encodeCommit(commit);
+    run(() =>
+      this.#database.prepare("UPDATE made SET seal = ? WHERE height = ? AND seal IS NULL").run(seal, height),
+    );
+  }
+
+  /** A block with its commit; undefined where there is none, or none yet. */
+  block(height: number): Block | undefined {
+    const block = this.chain.block(height);
+    const seal = this.#value("SELECT seal FROM made WHERE height = ?", height);
+    if (block === undefined || !(seal instanceof Uint8Array)) return undefined;
+    try {
+      return { ...block, commit: decodeCommit(new Uint8Array(seal)) };
+    } catch (error) {
+      const data = { height, field: "commit" };
+      throw new ChartsealError("chain-altered", `the stored commit of block ${height} cannot be read`, {
+        data,
+        cause: error,
+      });
+    }
+  }
+
+  close(): void {
+    this.chain.close();
+  }
+}
+
+function integerOf(value: unknown): number {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
+  throw new ChartsealError("chain-altered", "a row of the ledger's store is not what was written");
+}

@@ -1,0 +1,13 @@
+/** The public entry of @chartseal/ledger/comet. */
+export { CometLedger } from "./ledger.ts";
+export {
+  type CometGenesis,
+  cometGenesisJson,
+  type NodeSettings,
+  nodeIdOf,
+  writeNodeFiles,
+  writeSettings,
+} from "./node-files.ts";
+export { type CometNode, startNode } from "./node-process.ts";
+export { type CometOptions, type OpenedComet, openComet } from "./open.ts";
+export { CometRpc } from "./rpc.ts";

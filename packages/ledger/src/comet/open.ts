@@ -1,0 +1,61 @@
+/**
+ * Opens the ledger of a validator's folder: the application listens for its CometBFT node, and the ledger is answered as
+ * soon as the node is there. The node is another process, begun after this (node-process.ts).
+ */
+import type { Rules } from "../machine.ts";
+import { serveAbci } from "./abci-server.ts";
+import { Application } from "./application.ts";
+import { CometStore } from "./comet-store.ts";
+import { CometLedger } from "./ledger.ts";
+import { CometRpc } from "./rpc.ts";
+
+export interface CometOptions {
+  /** Holds `ledger/comet.sqlite`. */
+  readonly directory: string;
+  /** Of the genesis that the node's own carries. */
+  readonly rules: Rules;
+  /** The node's RPC, e.g. http://127.0.0.1:26657. */
+  readonly rpcUrl: string;
+  /** Where the application listens for its node, on loopback; 0 for any free port. */
+  readonly abciPort: number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Learns why the node was stopped, where it was. */
+  readonly failed: (error: unknown) => void;
+  /** How long a submit waits for its block: default 60 s. */
+  readonly waitMs?: number;
+}
+
+export interface OpenedComet {
+  readonly ledger: CometLedger;
+  readonly abciPort: number;
+  /** CometBFT's height that is on this node's disk. */
+  cometHeight(): number;
+}
+
+/** @throws ChartsealError `chain-altered`, `home-busy`, `ledger-unreachable` */
+export async function openComet(options: CometOptions): Promise<OpenedComet> {
+  const { directory, rules, now, failed } = options;
+  const store = new CometStore(directory, rules);
+  try {
+    // The application speaks only once its node connects, which is after all of this.
+    const application: Application = new Application(store, rules, now, {
+      committed: (_, made) => ledger.committed(made),
+      refused: (key, reason) => ledger.refused(key, reason),
+    });
+    const handle = (request: Parameters<Application["handle"]>[0]) => application.handle(request);
+    const server = await serveAbci({ port: options.abciPort, handle, failed });
+    const ledger: CometLedger = new CometLedger({
+      store,
+      rules,
+      application,
+      rpc: new CometRpc(options.rpcUrl),
+      waitMs: options.waitMs ?? 60_000,
+      release: () => server.close(),
+    });
+    return { ledger, abciPort: server.port, cometHeight: () => store.cometHeight() };
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+}

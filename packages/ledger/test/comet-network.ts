@@ -1,0 +1,157 @@
+/** Real CometBFT nodes on loopback, each with the application in this process: what the tests of the consortium's engine run on. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ed25519KeyPairFromSeed, sha256, utf8 } from "@chartseal/crypto";
+import {
+  type CometNode,
+  CometRpc,
+  nodeIdOf,
+  type OpenedComet,
+  openComet,
+  startNode,
+  writeNodeFiles,
+  writeSettings,
+} from "../src/comet/index.ts";
+import type { Rules } from "../src/index.ts";
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+export interface Validator {
+  readonly seed: Uint8Array;
+  readonly publicKey: Uint8Array;
+  readonly stake: number;
+}
+
+export function validatorsOf(stakes: readonly number[]): Validator[] {
+  return stakes.map((stake, at) => {
+    const seed = sha256(utf8(`validator ${at}`));
+    return { seed, publicKey: ed25519KeyPairFromSeed(seed).publicKey, stake };
+  });
+}
+
+export interface Member {
+  readonly directory: string;
+  readonly rpc: CometRpc;
+  readonly failures: unknown[];
+  opened: OpenedComet | undefined;
+  node: CometNode | undefined;
+}
+
+export interface NetworkOptions {
+  readonly program: string;
+  readonly rules: Rules;
+  readonly validators: readonly Validator[];
+  readonly now?: () => number;
+  /** How often there is an empty block; default never. */
+  readonly emptyBlocksMs?: number;
+}
+
+/** All validators' folders, nothing of them begun. */
+export class CometNetwork {
+  readonly members: Member[] = [];
+  readonly #options: NetworkOptions;
+  readonly #root = mkdtempSync(join(tmpdir(), "chartseal-comet-"));
+  readonly #ports: { rpcPort: number; p2pPort: number }[] = [];
+
+  private constructor(options: NetworkOptions) {
+    this.#options = options;
+  }
+
+  static async make(options: NetworkOptions): Promise<CometNetwork> {
+    const network = new CometNetwork(options);
+    for (const [at] of options.validators.entries()) {
+      network.#ports.push({ rpcPort: await freePort(), p2pPort: await freePort() });
+      const directory = join(network.#root, `node-${at}`);
+      const rpc = new CometRpc(`http://127.0.0.1:${network.#ports[at]!.rpcPort}`);
+      network.members.push({ directory, rpc, failures: [], opened: undefined, node: undefined });
+    }
+    for (const [at, { seed }] of options.validators.entries()) {
+      const { chainId, genesis, createdMs } = options.rules;
+      writeNodeFiles(network.members[at]!.directory, {
+        genesis: { chainId, genesis, createdMs, validators: options.validators },
+        settings: network.#settings(at),
+        validatorSeed: seed,
+        nodeSeed: network.#nodeSeed(at),
+      });
+    }
+    return network;
+  }
+
+  #nodeSeed(at: number): Uint8Array {
+    return sha256(utf8(`node ${at}`));
+  }
+
+  #settings(at: number) {
+    const peers = this.#ports.flatMap(({ p2pPort }, other) =>
+      other === at ? [] : [`${nodeIdOf(this.#nodeSeed(other))}@127.0.0.1:${p2pPort}`],
+    );
+    const emptyBlocksMs = this.#options.emptyBlocksMs ?? 0;
+    return { moniker: `node-${at}`, ...this.#ports[at]!, peers, commitMs: 20, emptyBlocksMs };
+  }
+
+  /** Begins a member's application and its node. */
+  async up(at: number): Promise<OpenedComet> {
+    const member = this.members[at]!;
+    const opened = await openComet({
+      directory: member.directory,
+      rules: this.#options.rules,
+      rpcUrl: `http://127.0.0.1:${this.#ports[at]!.rpcPort}`,
+      abciPort: 0,
+      now: this.#options.now ?? Date.now,
+      failed: (error) => member.failures.push(error),
+    });
+    writeSettings(member.directory, this.#settings(at));
+    member.opened = opened;
+    member.node = startNode({
+      program: this.#options.program,
+      directory: member.directory,
+      abciPort: opened.abciPort,
+    });
+    return opened;
+  }
+
+  async allUp(): Promise<OpenedComet[]> {
+    const opened = await Promise.all(this.members.map((_, at) => this.up(at)));
+    await Promise.all(this.members.map((_, at) => this.ready(at)));
+    return opened;
+  }
+
+  /** Until the node has its first height: the block of the genesis. */
+  async ready(at: number, height = 1): Promise<void> {
+    const member = this.members[at]!;
+    for (let tries = 0; tries < 600; tries++) {
+      const status = await member.rpc.status().catch(() => undefined);
+      if (status !== undefined && status.height >= height && !status.catchingUp) return;
+      await sleep(50);
+    }
+    throw new Error(`node ${at} did not come up; its failures: ${String(member.failures)}`);
+  }
+
+  /** The node first, then the application. */
+  async down(at: number): Promise<void> {
+    const member = this.members[at]!;
+    await member.node?.stop();
+    await member.opened?.ledger.close();
+    member.node = undefined;
+    member.opened = undefined;
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all(
+      this.members.map(async ({ node, opened }) => {
+        await node?.kill();
+        await opened?.ledger.close();
+      }),
+    );
+    rmSync(this.#root, { recursive: true, force: true });
+  }
+}
