@@ -111,12 +111,25 @@ export class CometNetwork {
     });
     writeSettings(member.directory, this.#settings(at));
     member.opened = opened;
-    member.node = startNode({
-      program: this.#options.program,
-      directory: member.directory,
-      abciPort: opened.abciPort,
-    });
+    this.restart(at);
     return opened;
+  }
+
+  /** A node again, for the application that is there still. */
+  restart(at: number): void {
+    const member = this.members[at]!;
+    const { abciPort } = member.opened!;
+    member.node = startNode({ program: this.#options.program, directory: member.directory, abciPort });
+  }
+
+  /** Until every member holds our block of that height, with its commit. */
+  async level(height: number): Promise<void> {
+    for (const { opened } of this.members) {
+      for (let tries = 0; (await opened!.ledger.head()).height < height; tries++) {
+        if (tries === 600) throw new Error(`a member did not come to block ${height}`);
+        await sleep(50);
+      }
+    }
   }
 
   async allUp(): Promise<OpenedComet[]> {

@@ -22,9 +22,12 @@ export async function serveAbci(options: {
   readonly port: number;
   readonly handle: AbciHandler;
   readonly failed: (error: unknown) => void;
+  /** The first connection of a node, while there was none. */
+  readonly connected: () => void;
 }): Promise<AbciServer> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
+    if (sockets.size === 0) options.connected();
     sockets.add(socket);
     socket.setNoDelay(true);
     socket.on("close", () => sockets.delete(socket));

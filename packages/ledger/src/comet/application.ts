@@ -3,6 +3,7 @@
  * CONTRACT is built here, and its hash is the app hash. A height without transactions makes no block and leaves the app
  * hash. What a height does becomes durable in Commit alone, so that a node that was killed before plays it once more.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { assert, ChartsealError, equalBytes, sha256, toHex, utf8 } from "@chartseal/crypto";
 import {
   type Request,
@@ -31,6 +32,12 @@ import type { CometStore } from "./comet-store.ts";
 /** A block takes no further transaction beyond these, as in the embedded engine. */
 export const blockBytesMax = 4 * 1024 * 1024;
 const blockTransactionsMax = 4_096;
+/**
+ * A proposal of few transactions waits so long for those that came with them: CometBFT proposes at the first, and hands
+ * transactions to its application only every 20 ms.
+ */
+const gatherMs = 25;
+const fewTransactions = 256;
 /** How far a proposal may be ahead of this node's clock (CRYPTO §5). */
 const aheadMsMax = 30_000;
 /** Blocks kept that were executed for a proposal and may be decided. */
@@ -61,6 +68,8 @@ export class Application {
   readonly #executed = new Map<string, ExecutedBlock>();
   /** The block that would be next, which new transactions are tried on. */
   #trial: BlockBuilder | undefined;
+  /** What applied on it, in order. */
+  readonly #accepted = new Map<string, Uint8Array>();
 
   /** @throws ChartsealError `chain-altered` where the store holds another chain */
   constructor(store: CometStore, rules: Rules, now: () => number, events: ApplicationEvents) {
@@ -82,7 +91,7 @@ export class Application {
     return this.#head;
   }
 
-  handle(request: Request): Response {
+  async handle(request: Request): Promise<Response> {
     if (request.info !== undefined) return this.#info();
     if (request.initChain !== undefined) return this.#initChain(request.initChain);
     if (request.checkTx !== undefined) return this.#checkTx(request.checkTx);
@@ -96,6 +105,14 @@ export class Application {
       return Response.fromPartial({ offerSnapshot: { result: ResponseOfferSnapshot_Result.REJECT } });
     }
     throw new ChartsealError("defect", "CometBFT asks for what this application does not do");
+  }
+
+  /** A node connects anew: it holds no transaction and plays once more what was not committed. */
+  connected(): void {
+    this.#decided = undefined;
+    this.#executed.clear();
+    this.#trial = undefined;
+    this.#accepted.clear();
   }
 
   #appHash(): Uint8Array {
@@ -148,6 +165,7 @@ export class Application {
     const transaction = new Uint8Array(tx);
     try {
       const { identifier } = this.#trialBlock().add(transaction);
+      this.#accepted.set(toHex(sha256(transaction)), transaction);
       return Response.fromPartial({ checkTx: { code: 0, data: identifier } });
     } catch (error) {
       if (!(error instanceof ChartsealError) || error.code === "chain-altered" || error.code === "defect") {
@@ -197,11 +215,13 @@ export class Application {
   }
 
   /** Of what waits, in order, what applies and fits; the block is kept, since this node will be asked for it again. */
-  #prepareProposal(asked: RequestPrepareProposal): Response {
+  async #prepareProposal(asked: RequestPrepareProposal): Promise<Response> {
+    const count = this.#accepted.size + asked.txs.length;
+    if (count > 0 && count < fewTransactions) await sleep(gatherMs);
     const room = Math.min(Number(asked.maxTxBytes), blockBytesMax);
     const txs: Uint8Array[] = [];
     let size = 0;
-    const waiting = asked.txs.map((tx) => new Uint8Array(tx));
+    const waiting = this.#offered(asked.txs);
     if (waiting.length > 0) {
       const builder = this.#begin(asked);
       for (const transaction of waiting) {
@@ -219,6 +239,12 @@ export class Application {
       if (txs.length > 0) this.#keep({ ...asked, txs }, builder.finish());
     }
     return Response.fromPartial({ prepareProposal: { txs } });
+  }
+
+  /** What was accepted here, some of which CometBFT has not put into its own list yet, then what else it offers. */
+  #offered(txs: readonly Uint8Array[]): Uint8Array[] {
+    const others = txs.filter((tx) => !this.#accepted.has(toHex(sha256(tx))));
+    return [...this.#accepted.values(), ...others.map((tx) => new Uint8Array(tx))];
   }
 
   #processProposal(asked: RequestProcessProposal): Response {
@@ -298,6 +324,7 @@ export class Application {
     this.#decided = undefined;
     this.#executed.clear();
     this.#trial = undefined;
+    this.#accepted.clear();
     if (executed !== undefined) this.#head = headOf(executed);
     this.#events.committed(cometHeight, executed);
     return Response.fromPartial({ commit: { retainHeight: 0n } });

@@ -44,7 +44,12 @@ export async function openComet(options: CometOptions): Promise<OpenedComet> {
       refused: (key, reason) => ledger.refused(key, reason),
     });
     const handle = (request: Parameters<Application["handle"]>[0]) => application.handle(request);
-    const server = await serveAbci({ port: options.abciPort, handle, failed });
+    const server = await serveAbci({
+      port: options.abciPort,
+      handle,
+      failed,
+      connected: () => application.connected(),
+    });
     const ledger: CometLedger = new CometLedger({
       store,
       rules,
