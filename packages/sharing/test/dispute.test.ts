@@ -158,6 +158,16 @@ describe("a provider at fault", () => {
     expect(await settled(dispute)).toBe("provider");
   });
 
+  /** Right in every part that was used, and yet not what the ledger shows as issued. */
+  test("that opens a key whose hidden parts make another id", async () => {
+    const dispute = await opened(await answered());
+    const key = await custodyKey();
+    const used = new Map([...key.k2].filter(([attribute]) => attribute === "doctor@cedars"));
+    const hidden = new Map([[`${toHex(ben.account)}@self`, randomBytes(32)]]);
+    await openAs(dispute, { ...key, k2: used }, hidden);
+    expect(await settled(dispute)).toBe("provider");
+  });
+
   /**
    * The provider announces the id of a key that is none, answers with it and opens it faithfully: the T is the key's own,
    * the reader's proof holds, and the header does not open. Were the key not looked at, the sealer would be convicted.
