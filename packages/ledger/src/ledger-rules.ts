@@ -1,15 +1,19 @@
 /** The rules of one chain as machine.ts asks them: genesis, who may propose, and every kind of transaction. */
 import type { Pairing } from "@chartseal/crypto";
 import { apply } from "./apply.ts";
-import { verifyAttributeBatch } from "./attribute-batch.ts";
+import { ClaimMemory, verifyAttributeBatch } from "./attribute-batch.ts";
 import { chainIdOf, decodeGenesis, initialise } from "./genesis.ts";
 import type { Rules } from "./machine.ts";
 import { mayPropose, validatorsInForce } from "./rules/validators.ts";
+
+/** Claims remembered: more than wait at a node together. */
+const claimsMost = 16_384;
 
 /** @throws ChartsealError `encoding-invalid`, `input-invalid` for bytes that are no genesis */
 export function ledgerRules(pairing: Pairing, genesisBytes: Uint8Array): Rules {
   const genesis = decodeGenesis(genesisBytes);
   const chainId = chainIdOf(genesisBytes);
+  const verifiedAttributes = new ClaimMemory(claimsMost);
   return {
     chainId,
     genesis: genesisBytes,
@@ -18,11 +22,11 @@ export function ledgerRules(pairing: Pairing, genesisBytes: Uint8Array): Rules {
     mayPropose,
     validators: validatorsInForce,
     apply: (state, { height, timestampMs }, transaction) =>
-      apply(state, { chainId, height, timestampMs, pairing }, transaction),
+      apply(state, { chainId, height, timestampMs, pairing, verifiedAttributes }, transaction),
     prepare(state, { height, timestampMs }, transactions) {
-      const block = { chainId, height, timestampMs, pairing };
-      const verifiedAttributes = verifyAttributeBatch(state, block, transactions);
-      return (own, _, transaction) => apply(own, { ...block, verifiedAttributes }, transaction);
+      const block = { chainId, height, timestampMs, pairing, verifiedAttributes };
+      for (const key of verifyAttributeBatch(state, block, transactions)) verifiedAttributes.learn(key);
+      return (own, _, transaction) => apply(own, block, transaction);
     },
   };
 }

@@ -27,7 +27,7 @@ import type { Setting } from "./setting.ts";
 
 /** One attribute-based signature with all that it is verified under. */
 export interface AttributeClaim {
-  /** Names identifier, kind, policy, periods, lists and signature: hex of a SHA-256. */
+  /** Names identifier, kind, policy, periods, lists, signature and the committee's key: hex of a SHA-256. */
   readonly key: string;
   readonly signed: Signed;
 }
@@ -57,7 +57,9 @@ export function attributeClaimUnder(
     parts.push([attribute, periodLabel(period), listsHash]);
   }
   const { kind } = transaction.body.action;
-  const key = toHex(sha256(encode([transaction.identifier, kind, policy.text, parts, bytes])));
+  const committeeKey = pairing.g2.encode(signingCommitteeKey(state, pairing));
+  const named = [transaction.identifier, kind, policy.text, parts, bytes, committeeKey];
+  const key = toHex(sha256(encode(named)));
   const signature = decodeSignature(pairing, bytes);
   return {
     key,
@@ -72,6 +74,7 @@ export function demandAttributes(setting: Setting, written: Policy): void {
   if (block.verifiedAttributes?.has(claim.key) === true) return;
   const committeeKey = signingCommitteeKey(state, block.pairing);
   demand(verify(block.pairing, committeeKey, claim.signed), "attribute-proof-invalid");
+  block.verifiedAttributes?.learn?.(claim.key);
 }
 
 function claimOf(setting: Setting, written: Policy): AttributeClaim {

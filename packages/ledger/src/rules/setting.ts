@@ -11,13 +11,20 @@ import { type AccountValue, type ConsortiumValue, emptyKey, entries, load, roles
 import type { Transaction } from "../transaction.ts";
 
 /** The block that a transaction is applied in. */
+/** Claims that were verified. What is learnt of one may be kept: its key names all that it was verified under. */
+export interface VerifiedClaims {
+  has(key: string): boolean;
+  /** Absent where nothing is kept. */
+  learn?(key: string): void;
+}
+
 export interface BlockContext {
   readonly chainId: Uint8Array;
   readonly height: number;
   readonly timestampMs: number;
   readonly pairing: Pairing;
-  /** Keys of attribute claims that a batch has verified already (attribute-proof.ts). */
-  readonly verifiedAttributes?: ReadonlySet<string>;
+  /** Keys of attribute claims that were verified already, by a batch or before (attribute-proof.ts). */
+  readonly verifiedAttributes?: VerifiedClaims;
 }
 
 /** The account whose signature the transaction carries. */
