@@ -248,12 +248,9 @@ class Line {
   }
 
   /** An object's bytes from `from` on; `etag` where an earlier answer began it. Tries once. */
-  async open(
-    name: string,
-    wanted: { readonly from: number; readonly to: number | undefined; readonly etag: string | undefined },
-  ): Promise<OpenedObject> {
+  async open(name: string, wanted: Wanted): Promise<OpenedObject> {
     const { from, to, etag } = wanted;
-    const ranged = to !== undefined || from > 0;
+    const ranged = isRanged(wanted);
     const stopping = new AbortController();
     const asked = this.#connection.ask({
       target: contentOf(name),
@@ -264,20 +261,14 @@ class Line {
       },
     });
     const response = await within(asked, this.#stallMs, () => stopping.abort());
-    const { status, field } = response;
-    const found = field("etag") ?? "";
-    if (etag !== undefined && (status !== 206 || found !== etag)) {
-      throw new StorageError("store-unreachable", "the object was replaced while it was being read");
+    try {
+      const { found, last } = foundIn(response, wanted);
+      return { etag: found, toInclusive: last, body: this.#moving(response, () => stopping.abort()) };
+    } catch (error) {
+      // What nobody reads would keep its connection for good, and the connections are few.
+      stopping.abort();
+      throw error;
     }
-    const [, first, last] = /^bytes (\d+)-(\d+)\/\d+$/.exec(field("content-range") ?? "") ?? [];
-    const whole = { first: 0, last: Number(field("content-length")) - 1 };
-    const given = ranged ? { first: Number(first), last: Number(last) } : whole;
-    if (to !== undefined && etag === undefined && given.last < to)
-      throw new StorageError("range-invalid", "the range must lie within the object");
-    const fits =
-      given.first === from && Number.isSafeInteger(given.last) && given.last === (to ?? given.last);
-    if (!fits) throw new StorageError("store-unreachable", "the holder answered another range");
-    return { etag: found, toInclusive: given.last, body: this.#moving(response, () => stopping.abort()) };
   }
 
   /** The answer's bytes for as long as some come. */
@@ -438,4 +429,34 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array {
     at += chunk.length;
   }
   return whole;
+}
+
+interface Wanted {
+  readonly from: number;
+  readonly to: number | undefined;
+  readonly etag: string | undefined;
+}
+
+function isRanged({ from, to }: Wanted): boolean {
+  return to !== undefined || from > 0;
+}
+
+/** What the answer says that it holds. @throws StorageError where that is not what was asked for */
+function foundIn(
+  { status, field }: HttpResponse,
+  wanted: Wanted,
+): { readonly found: string; readonly last: number } {
+  const { from, to, etag } = wanted;
+  const found = field("etag") ?? "";
+  if (etag !== undefined && (status !== 206 || found !== etag)) {
+    throw new StorageError("store-unreachable", "the object was replaced while it was being read");
+  }
+  const [, first, last] = /^bytes (\d+)-(\d+)\/\d+$/.exec(field("content-range") ?? "") ?? [];
+  const whole = { first: 0, last: Number(field("content-length")) - 1 };
+  const given = isRanged(wanted) ? { first: Number(first), last: Number(last) } : whole;
+  if (to !== undefined && etag === undefined && given.last < to)
+    throw new StorageError("range-invalid", "the range must lie within the object");
+  const fits = given.first === from && Number.isSafeInteger(given.last) && given.last === (to ?? given.last);
+  if (!fits) throw new StorageError("store-unreachable", "the holder answered another range");
+  return { found, last: given.last };
 }
