@@ -74,7 +74,8 @@ export class PayloadStore {
     const journal = { append: async (entry: JournalEntry) => this.#appendDurably(entry) };
     // Taking a payload asks neither the ledger nor a key.
     const surroundings = { now: () => Date.now() } as unknown as Surroundings;
-    const self = { surroundings, stores: { ...stores, journal } } as unknown;
+    const identity = { account: new Uint8Array(20), seed: new Uint8Array(32) };
+    const self = { surroundings, identity, stores: { ...stores, journal } } as unknown;
     this.#provider = new StorageProvider(self as ConstructorParameters<typeof StorageProvider>[0]);
   }
 
