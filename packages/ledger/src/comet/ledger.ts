@@ -4,14 +4,11 @@
  * heights later: until then it is not shown, and its transactions are not answered.
  */
 import { ChartsealError, sha256, toHex } from "@chartseal/crypto";
-import { type Block, checkBlock, type Head, headOf, isTransaction } from "../block.ts";
+import { type Head, headOf, isTransaction } from "../block.ts";
 import { verifyCometCommit } from "../commit.ts";
-import type { FoundTransaction, Ledger, ProvedState, Submitted } from "../ledger.ts";
+import type { Submitted } from "../ledger.ts";
 import { type ExecutedBlock, genesisHead, type Rules } from "../machine.ts";
-import { proveTransaction } from "../merkle.ts";
-import type { StateKind } from "../state.ts";
-import { proveState } from "../state-proof.ts";
-import { readState } from "../state-tree.ts";
+import { ChainReads } from "../store/chain-reads.ts";
 import type { Application } from "./application.ts";
 import type { CometStore } from "./comet-store.ts";
 import { broadcastMax, type CometRpc, type Taken } from "./rpc.ts";
@@ -38,41 +35,32 @@ export interface CometLedgerParts {
   readonly release: () => Promise<void>;
 }
 
-export class CometLedger implements Ledger {
+export class CometLedger extends ChainReads {
   readonly #parts: CometLedgerParts;
   #head: Head;
-  #closed = false;
   #sealing = false;
   #sending = false;
   readonly #queue: Waiting[] = [];
   readonly #waiting = new Map<string, Waiting>();
   /** The last submit of the same bytes, which the next one waits for. */
   readonly #lines = new Map<string, Promise<unknown>>();
-  readonly #watchers = new Set<() => void>();
 
   constructor(parts: CometLedgerParts) {
+    const { store, rules } = parts;
+    super({ store: store.chain, rules, block: (height) => store.block(height) });
     this.#parts = parts;
-    const unsealed = parts.store.firstUnsealed();
-    const height = unsealed === undefined ? parts.store.chain.height() : unsealed.height - 1;
-    this.#head = height === 0 ? genesisHead(parts.rules).head : headOf(this.#stored(height));
+    const unsealed = store.firstUnsealed();
+    const height = unsealed === undefined ? store.chain.height() : unsealed.height - 1;
+    this.#head = height === 0 ? genesisHead(rules).head : headOf(this.storedBlock(height));
     void this.#seal();
   }
 
-  get chainId(): Uint8Array {
-    return this.#parts.rules.chainId;
-  }
-
-  get genesis(): Uint8Array {
-    return this.#parts.rules.genesis;
-  }
-
-  async head(): Promise<Head> {
-    this.#open();
+  protected latest(): Head {
     return this.#head;
   }
 
   async submit(transaction: Uint8Array): Promise<Submitted> {
-    this.#open();
+    this.requireOpen();
     if (!isTransaction(transaction)) {
       throw new ChartsealError("input-invalid", "a transaction is a CBOR array of at most 256 KiB");
     }
@@ -172,19 +160,19 @@ export class CometLedger implements Ledger {
   async #seal(): Promise<void> {
     if (this.#sealing) return;
     this.#sealing = true;
-    while (!this.#closed) {
+    while (!this.isClosed) {
       const { store, rpc } = this.#parts;
       const unsealed = store.firstUnsealed();
       if (unsealed === undefined || unsealed.comet >= store.cometHeight()) break;
       try {
         const commit = await rpc.lightBlock(unsealed.comet + 1);
-        if (this.#closed) break;
+        if (this.isClosed) break;
         const { hash } = store.chain.block(unsealed.height)!;
         if (!verifyCometCommit(this.chainId, hash, commit)) {
           throw new ChartsealError("chain-altered", "the node's commit is not for this ledger's block");
         }
         store.seal(unsealed.height, commit);
-        this.#head = headOf(this.#stored(unsealed.height));
+        this.#head = headOf(this.storedBlock(unsealed.height));
         this.#answer();
       } catch (error) {
         if (!(error instanceof ChartsealError)) throw error;
@@ -201,101 +189,19 @@ export class CometLedger implements Ledger {
         waiting.resolve(waiting.place);
       }
     }
-    for (const wake of this.#watchers) wake();
-  }
-
-  async read(kind: StateKind, key: Uint8Array): Promise<Uint8Array | undefined> {
-    this.#open();
-    const { height, stateRoot } = this.#head;
-    return readState(this.#parts.store.chain.tree(height), stateRoot, kind, key);
-  }
-
-  async prove(kind: StateKind, key: Uint8Array, height?: number): Promise<ProvedState> {
-    this.#open();
-    const { header, commit } = this.#required(height ?? this.#head.height);
-    const tree = this.#parts.store.chain.tree(header.height);
-    return { ...proveState(tree, header.stateRoot, kind, key), header, commit };
-  }
-
-  async transaction(identifier: Uint8Array): Promise<FoundTransaction | undefined> {
-    this.#open();
-    const location = this.#parts.store.chain.location(identifier);
-    if (location === undefined || location.height > this.#head.height) return undefined;
-    const { header, commit, transactions } = this.#required(location.height);
-    const bytes = transactions[location.index];
-    if (bytes === undefined) {
-      throw new ChartsealError("chain-altered", "the index of transactions is damaged", { data: location });
-    }
-    return { bytes, ...location, proof: proveTransaction(transactions, location.index), header, commit };
-  }
-
-  async block(height: number): Promise<Block | undefined> {
-    this.#open();
-    return height > this.#head.height ? undefined : this.#required(height);
-  }
-
-  async *blocks(from: number, to?: number): AsyncIterable<Block> {
-    this.#open();
-    const last = Math.min(to ?? Number.MAX_SAFE_INTEGER, this.#head.height);
-    for (let height = Math.max(1, from); height <= last; height++) {
-      this.#open();
-      yield this.#required(height);
-    }
-  }
-
-  async *watch(from: number, signal?: AbortSignal): AsyncIterable<Block> {
-    let height = Math.max(1, from);
-    while (!this.#closed && signal?.aborted !== true) {
-      if (height <= this.#head.height) yield this.#required(height++);
-      else await this.#news(signal);
-    }
+    this.wakeWatchers();
   }
 
   /** Waits for what was submitted before; then the application answers its node no more. */
   async close(): Promise<void> {
-    if (this.#closed) return;
+    if (this.isClosed) return;
     const open = [...this.#lines.values()];
     const finished = Promise.allSettled(open);
-    this.#closed = open.length === 0;
+    if (open.length === 0) this.endReads();
     await finished;
-    this.#closed = true;
-    for (const wake of this.#watchers) wake();
+    this.endReads();
     await this.#parts.release();
     this.#parts.store.close();
-  }
-
-  #open(): void {
-    if (this.#closed) throw new ChartsealError("ledger-unreachable", "the ledger is closed");
-  }
-
-  #required(height: number): Block {
-    if (!Number.isSafeInteger(height) || height < 1 || height > this.#head.height) {
-      throw new ChartsealError("input-invalid", "there is no block of that height", { data: { height } });
-    }
-    return this.#stored(height);
-  }
-
-  /** A block that must be there with its commit, checked by itself. */
-  #stored(height: number): Block {
-    const block = this.#parts.store.block(height);
-    if (block === undefined || block.header.height !== height) {
-      throw new ChartsealError("chain-altered", `block ${height} is missing`, { data: { height } });
-    }
-    checkBlock(block, this.chainId);
-    return block;
-  }
-
-  /** Resolves when there may be a new block, on close and on abort. */
-  #news(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        this.#watchers.delete(done);
-        signal?.removeEventListener("abort", done);
-        resolve();
-      };
-      this.#watchers.add(done);
-      signal?.addEventListener("abort", done);
-    });
   }
 }
 

@@ -3,13 +3,10 @@
  * arrive together share a block; a submit resolves once its block is on the disk. Blocks are signed by one proposer.
  */
 import { assert, ChartsealError, ed25519KeyPairFromSeed, equalBytes } from "@chartseal/crypto";
-import { type Block, checkBlock, type Head, headOf, signBlock } from "../block.ts";
-import type { FoundTransaction, Ledger, ProvedState, Submitted } from "../ledger.ts";
+import { type Head, headOf, signBlock } from "../block.ts";
+import type { Submitted } from "../ledger.ts";
 import { BlockBuilder, type ExecutedBlock, genesisHead, type Rules } from "../machine.ts";
-import { proveTransaction } from "../merkle.ts";
-import type { StateKind } from "../state.ts";
-import { proveState } from "../state-proof.ts";
-import { readState } from "../state-tree.ts";
+import { ChainReads } from "../store/chain-reads.ts";
 import type { CommitStage, Store } from "../store/store.ts";
 
 /** A block takes no further transaction beyond these. */
@@ -42,41 +39,34 @@ export interface EngineParts {
   readonly pollMs: number;
 }
 
-export class EmbeddedLedger implements Ledger {
+export class EmbeddedLedger extends ChainReads {
   readonly #parts: EngineParts;
   readonly #genesis: Head;
   #head: Head;
   #queue: Waiting[] = [];
   #scheduled = false;
-  #closed = false;
-  readonly #watchers = new Set<() => void>();
 
   /** @throws ChartsealError `chain-altered` where genesis or last block do not hold together */
   constructor(parts: EngineParts) {
+    const { store, rules, writer, pollMs } = parts;
+    const wakeLater = (wake: () => void) => {
+      const timer = setTimeout(wake, pollMs);
+      return () => clearTimeout(timer);
+    };
+    const block = (height: number) => store.block(height);
+    super({ store, rules, block, wakeLater: writer === undefined ? wakeLater : undefined });
     this.#parts = parts;
-    this.#genesis = genesisHead(parts.rules).head;
-    const { genesis, stateRoot } = parts.store.genesis();
-    if (!equalBytes(genesis, parts.rules.genesis) || !equalBytes(stateRoot, this.#genesis.stateRoot)) {
+    this.#genesis = genesisHead(rules).head;
+    const { genesis, stateRoot } = store.genesis();
+    if (!equalBytes(genesis, rules.genesis) || !equalBytes(stateRoot, this.#genesis.stateRoot)) {
       throw new ChartsealError("chain-altered", "the stored genesis is not what the chain began with");
     }
     this.#head = this.#readHead();
   }
 
-  get chainId(): Uint8Array {
-    return this.#parts.rules.chainId;
-  }
-
-  get genesis(): Uint8Array {
-    return this.#parts.rules.genesis;
-  }
-
-  async head(): Promise<Head> {
-    return this.#now();
-  }
-
   submit(transaction: Uint8Array): Promise<Submitted> {
     return new Promise((resolve, reject) => {
-      this.#open();
+      this.requireOpen();
       if (this.#parts.writer === undefined) {
         throw new ChartsealError("ledger-unreachable", "the ledger was opened for reading");
       }
@@ -85,67 +75,16 @@ export class EmbeddedLedger implements Ledger {
     });
   }
 
-  async read(kind: StateKind, key: Uint8Array): Promise<Uint8Array | undefined> {
-    const { store } = this.#parts;
-    const { height, stateRoot } = this.#now();
-    return store.together(() => readState(store.tree(height), stateRoot, kind, key));
-  }
-
-  async prove(kind: StateKind, key: Uint8Array, height?: number): Promise<ProvedState> {
-    const { store } = this.#parts;
-    const { header, commit } = this.#required(height ?? this.#now().height);
-    const proved = store.together(() => proveState(store.tree(header.height), header.stateRoot, kind, key));
-    return { ...proved, header, commit };
-  }
-
-  async transaction(identifier: Uint8Array): Promise<FoundTransaction | undefined> {
-    this.#open();
-    const location = this.#parts.store.location(identifier);
-    if (location === undefined) return undefined;
-    const { header, commit, transactions } = this.#required(location.height);
-    const bytes = transactions[location.index];
-    if (bytes === undefined) {
-      throw new ChartsealError("chain-altered", "the index of transactions is damaged", { data: location });
-    }
-    return { bytes, ...location, proof: proveTransaction(transactions, location.index), header, commit };
-  }
-
-  async block(height: number): Promise<Block | undefined> {
-    return height > this.#now().height ? undefined : this.#required(height);
-  }
-
-  async *blocks(from: number, to?: number): AsyncIterable<Block> {
-    const last = Math.min(to ?? Number.MAX_SAFE_INTEGER, this.#now().height);
-    for (let height = Math.max(1, from); height <= last; height++) {
-      this.#open();
-      yield this.#required(height);
-    }
-  }
-
-  async *watch(from: number, signal?: AbortSignal): AsyncIterable<Block> {
-    let height = Math.max(1, from);
-    while (!this.#closed && signal?.aborted !== true) {
-      if (height <= this.#now().height) yield this.#required(height++);
-      else await this.#news(signal);
-    }
-  }
-
   /** Finishes what was submitted, then lets the home go. */
   async close(): Promise<void> {
-    if (this.#closed) return;
+    if (this.isClosed) return;
     while (this.#queue.length > 0) this.#flush();
-    this.#closed = true;
-    this.#wake();
+    this.endReads();
     this.#parts.store.close();
     this.#parts.release();
   }
 
-  #open(): void {
-    if (this.#closed) throw new ChartsealError("ledger-unreachable", "the ledger is closed");
-  }
-
-  #now(): Head {
-    this.#open();
+  protected latest(): Head {
     if (this.#parts.writer !== undefined) return this.#head;
     this.#parts.refresh();
     if (this.#parts.store.height() !== this.#head.height) this.#head = this.#readHead();
@@ -154,21 +93,7 @@ export class EmbeddedLedger implements Ledger {
 
   #readHead(): Head {
     const height = this.#parts.store.height();
-    return height === 0 ? this.#genesis : headOf(this.#required(height));
-  }
-
-  /** A block that must be there, checked by itself. */
-  #required(height: number): Block {
-    this.#open();
-    if (!Number.isSafeInteger(height) || height < 1 || height > this.#parts.store.height()) {
-      throw new ChartsealError("input-invalid", "there is no block of that height", { data: { height } });
-    }
-    const block = this.#parts.store.block(height);
-    if (block === undefined || block.header.height !== height) {
-      throw new ChartsealError("chain-altered", `block ${height} is missing`, { data: { height } });
-    }
-    checkBlock(block, this.chainId);
-    return block;
+    return height === 0 ? this.#genesis : headOf(this.storedBlock(height));
   }
 
   #schedule(): void {
@@ -176,7 +101,7 @@ export class EmbeddedLedger implements Ledger {
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      if (this.#closed) return;
+      if (this.isClosed) return;
       this.#flush();
       if (this.#queue.length > 0) this.#schedule();
     });
@@ -196,7 +121,7 @@ export class EmbeddedLedger implements Ledger {
       return;
     }
     for (const answer of answers) answer();
-    this.#wake();
+    this.wakeWatchers();
   }
 
   /** The first of the queue, as many as fit into one block; one always does. */
@@ -242,30 +167,10 @@ export class EmbeddedLedger implements Ledger {
   #reload(): void {
     try {
       this.#head = this.#readHead();
-      this.#wake();
+      this.wakeWatchers();
     } catch {
       // The store stays unreadable: the next commit meets the same damage and says so to its caller.
     }
-  }
-
-  #wake(): void {
-    for (const wake of this.#watchers) wake();
-  }
-
-  /** Resolves when there may be a new block, on close and on abort. */
-  #news(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const timer =
-        this.#parts.writer === undefined ? setTimeout(() => done(), this.#parts.pollMs) : undefined;
-      const done = () => {
-        clearTimeout(timer);
-        this.#watchers.delete(done);
-        signal?.removeEventListener("abort", done);
-        resolve();
-      };
-      this.#watchers.add(done);
-      signal?.addEventListener("abort", done);
-    });
   }
 }
 
