@@ -8,6 +8,7 @@ import { ed25519KeyPairFromSeed, sha256, utf8 } from "@chartseal/crypto";
 import {
   type CometNode,
   CometRpc,
+  type DutyReport,
   nodeIdOf,
   type OpenedComet,
   openComet,
@@ -42,6 +43,7 @@ export interface Member {
   readonly directory: string;
   readonly rpc: CometRpc;
   readonly failures: unknown[];
+  readonly reports: DutyReport[];
   opened: OpenedComet | undefined;
   node: CometNode | undefined;
 }
@@ -53,6 +55,10 @@ export interface NetworkOptions {
   readonly now?: () => number;
   /** How often there is an empty block; default never. */
   readonly emptyBlocksMs?: number;
+  /** Keys of further nodes: of no validator, or of one that then runs twice. */
+  readonly further?: readonly Uint8Array[];
+  /** Every validator's process does its duties. */
+  readonly duties?: boolean;
 }
 
 /** All validators' folders, nothing of them begun. */
@@ -68,13 +74,14 @@ export class CometNetwork {
 
   static async make(options: NetworkOptions): Promise<CometNetwork> {
     const network = new CometNetwork(options);
-    for (const [at] of options.validators.entries()) {
+    const seeds = network.#seeds();
+    for (const at of seeds.keys()) {
       network.#ports.push({ rpcPort: await freePort(), p2pPort: await freePort() });
       const directory = join(network.#root, `node-${at}`);
       const rpc = new CometRpc(`http://127.0.0.1:${network.#ports[at]!.rpcPort}`);
-      network.members.push({ directory, rpc, failures: [], opened: undefined, node: undefined });
+      network.members.push({ directory, rpc, failures: [], reports: [], opened: undefined, node: undefined });
     }
-    for (const [at, { seed }] of options.validators.entries()) {
+    for (const [at, seed] of seeds.entries()) {
       const { chainId, genesis, createdMs } = options.rules;
       writeNodeFiles(network.members[at]!.directory, {
         genesis: { chainId, genesis, createdMs, validators: options.validators },
@@ -84,6 +91,10 @@ export class CometNetwork {
       });
     }
     return network;
+  }
+
+  #seeds(): Uint8Array[] {
+    return [...this.#options.validators.map(({ seed }) => seed), ...(this.#options.further ?? [])];
   }
 
   #nodeSeed(at: number): Uint8Array {
@@ -108,6 +119,9 @@ export class CometNetwork {
       abciPort: 0,
       now: this.#options.now ?? Date.now,
       failed: (error) => member.failures.push(error),
+      ...(this.#options.duties === true && {
+        duties: { seed: this.#seeds()[at]!, report: (report) => member.reports.push(report) },
+      }),
     });
     writeSettings(member.directory, this.#settings(at));
     member.opened = opened;

@@ -6,7 +6,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { assert, ChartsealError, equalBytes, sha256, toHex, utf8 } from "@chartseal/crypto";
 import {
+  CheckTxType,
   type Request,
+  type RequestCheckTx,
   type RequestFinalizeBlock,
   type RequestInitChain,
   type RequestPrepareProposal,
@@ -15,6 +17,7 @@ import {
   ResponseOfferSnapshot_Result,
   ResponseProcessProposal_ProposalStatus as Verdict,
 } from "cosmjs-types/tendermint/abci/types";
+import { BlockIDFlag } from "cosmjs-types/tendermint/types/validator";
 import { type Head, headOf, isTransaction } from "../block.ts";
 import { cometAddress } from "../light/hashes.ts";
 import { cometChainId } from "../light/types.ts";
@@ -27,7 +30,9 @@ import {
   stateAt,
 } from "../machine.ts";
 import { Overlay } from "../state.ts";
+import { isAttestation } from "./attestations.ts";
 import type { CometStore } from "./comet-store.ts";
+import type { Observed } from "./duties.ts";
 
 /** A block takes no further transaction beyond these, as in the embedded engine. */
 export const blockBytesMax = 4 * 1024 * 1024;
@@ -48,6 +53,12 @@ export interface ApplicationEvents {
   readonly committed: (cometHeight: number, made: ExecutedBlock | undefined) => void;
   /** A transaction does not apply, or no more. `key` is the hex SHA-256 of its bytes. */
   readonly refused: (key: string, reason: unknown) => void;
+  /** What the height that was just committed showed of the validators. */
+  readonly observed?: (seen: Observed) => void;
+  /** A message between validators came; throws what it is refused with. */
+  readonly attested?: (message: Uint8Array) => void;
+  /** Whether a message that was taken still has to be handed on. */
+  readonly isWanted?: (message: Uint8Array) => boolean;
 }
 
 interface Proposed {
@@ -57,6 +68,12 @@ interface Proposed {
   readonly txs: readonly Uint8Array[];
 }
 
+interface Decided {
+  readonly cometHeight: number;
+  readonly executed: ExecutedBlock | undefined;
+  readonly seen: Observed;
+}
+
 export class Application {
   readonly #store: CometStore;
   readonly #rules: Rules;
@@ -64,7 +81,7 @@ export class Application {
   readonly #events: ApplicationEvents;
   #head: Head;
   /** What the last FinalizeBlock made, until Commit. */
-  #decided: { readonly cometHeight: number; readonly executed: ExecutedBlock | undefined } | undefined;
+  #decided: Decided | undefined;
   readonly #executed = new Map<string, ExecutedBlock>();
   /** The block that would be next, which new transactions are tried on. */
   #trial: BlockBuilder | undefined;
@@ -161,9 +178,10 @@ export class Application {
   }
 
   /** Tries a transaction after those that wait already; cheap checks come first in the rules themselves. */
-  #checkTx({ tx }: { tx: Uint8Array }): Response {
+  #checkTx({ tx, type }: RequestCheckTx): Response {
     const transaction = new Uint8Array(tx);
     try {
+      if (isAttestation(transaction)) return this.#checkAttestation(transaction, type);
       const { identifier } = this.#trialBlock().add(transaction);
       this.#accepted.set(toHex(sha256(transaction)), transaction);
       return Response.fromPartial({ checkTx: { code: 0, data: identifier } });
@@ -174,6 +192,16 @@ export class Application {
       this.#events.refused(toHex(sha256(transaction)), error);
       return Response.fromPartial({ checkTx: { code: 1, log: refusalText(error) } });
     }
+  }
+
+  /** CometBFT hands it on to the other validators, and asks again after every height whether to go on. */
+  #checkAttestation(message: Uint8Array, type: CheckTxType): Response {
+    const { attested, isWanted } = this.#events;
+    if (attested === undefined || isWanted === undefined) {
+      throw new ChartsealError("input-invalid", "this ledger's validators attest nothing");
+    }
+    if (type === CheckTxType.NEW) attested(message);
+    return Response.fromPartial({ checkTx: { code: isWanted(message) ? 0 : 1 } });
   }
 
   /** What refuses a transaction right after the last block, whatever else waits; undefined where it applies. */
@@ -216,7 +244,7 @@ export class Application {
 
   /** Of what waits, in order, what applies and fits; the block is kept, since this node will be asked for it again. */
   async #prepareProposal(asked: RequestPrepareProposal): Promise<Response> {
-    const count = this.#accepted.size + asked.txs.length;
+    const count = this.#accepted.size + asked.txs.filter((tx) => isTransaction(tx)).length;
     if (count > 0 && count < fewTransactions) await sleep(gatherMs);
     const room = Math.min(Number(asked.maxTxBytes), blockBytesMax);
     const txs: Uint8Array[] = [];
@@ -243,7 +271,7 @@ export class Application {
 
   /** What was accepted here, some of which CometBFT has not put into its own list yet, then what else it offers. */
   #offered(txs: readonly Uint8Array[]): Uint8Array[] {
-    const others = txs.filter((tx) => !this.#accepted.has(toHex(sha256(tx))));
+    const others = txs.filter((tx) => isTransaction(tx) && !this.#accepted.has(toHex(sha256(tx))));
     return [...this.#accepted.values(), ...others.map((tx) => new Uint8Array(tx))];
   }
 
@@ -300,7 +328,7 @@ export class Application {
   /** Decided by more than two thirds: what does not apply now is a fault that must stop this node. */
   #finalizeBlock(asked: RequestFinalizeBlock): Response {
     const executed = this.#execute(asked);
-    this.#decided = { cometHeight: Number(asked.height), executed };
+    this.#decided = { cometHeight: Number(asked.height), executed, seen: this.#observed(asked) };
     const results = executed?.results ?? [];
     const finalizeBlock = {
       txResults: results.map(({ identifier }) => ({ code: 0, data: identifier })),
@@ -313,9 +341,23 @@ export class Application {
     return Response.fromPartial({ finalizeBlock });
   }
 
+  #observed({ height, time, decidedLastCommit, misbehavior }: RequestFinalizeBlock): Observed {
+    const votes = (decidedLastCommit?.votes ?? []).map(({ validator, blockIdFlag }) => ({
+      address: new Uint8Array(validator?.address ?? []),
+      absent: blockIdFlag === BlockIDFlag.BLOCK_ID_FLAG_ABSENT,
+    }));
+    return {
+      cometHeight: Number(height),
+      timestampMs: milliseconds(time),
+      head: this.#head,
+      lastCommit: { height: Number(height) - 1, votes },
+      evidence: (misbehavior ?? []).length > 0,
+    };
+  }
+
   #commit(): Response {
     assert(this.#decided !== undefined, "CometBFT commits what it finalised");
-    const { cometHeight, executed } = this.#decided;
+    const { cometHeight, executed, seen } = this.#decided;
     const updated = (executed?.validatorUpdates ?? []).map(({ publicKey }) => ({
       address: cometAddress(publicKey),
       publicKey,
@@ -327,6 +369,7 @@ export class Application {
     this.#accepted.clear();
     if (executed !== undefined) this.#head = headOf(executed);
     this.#events.committed(cometHeight, executed);
+    this.#events.observed?.(seen);
     return Response.fromPartial({ commit: { retainHeight: 0n } });
   }
 

@@ -1,4 +1,5 @@
 /** The public entry of @chartseal/ledger/comet. */
+export type { DutyReport } from "./duties.ts";
 export { CometLedger } from "./ledger.ts";
 export {
   type CometGenesis,

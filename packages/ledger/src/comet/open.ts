@@ -2,10 +2,11 @@
  * Opens the ledger of a validator's folder: the application listens for its CometBFT node, and the ledger is answered as
  * soon as the node is there. The node is another process, begun after this (node-process.ts).
  */
-import type { Rules } from "../machine.ts";
+import { type Rules, stateAt } from "../machine.ts";
 import { serveAbci } from "./abci-server.ts";
 import { Application } from "./application.ts";
 import { CometStore } from "./comet-store.ts";
+import { Duties, type DutiesParts } from "./duties.ts";
 import { CometLedger } from "./ledger.ts";
 import { CometRpc } from "./rpc.ts";
 
@@ -24,6 +25,8 @@ export interface CometOptions {
   readonly failed: (error: unknown) => void;
   /** How long a submit waits for its block: default 60 s. */
   readonly waitMs?: number;
+  /** Given for a ledger with the rules of stake: this process does a validator's duties (duties.ts). */
+  readonly duties?: Pick<DutiesParts, "seed" | "report">;
 }
 
 export interface OpenedComet {
@@ -39,9 +42,26 @@ export async function openComet(options: CometOptions): Promise<OpenedComet> {
   const store = new CometStore(directory, rules);
   try {
     // The application speaks only once its node connects, which is after all of this.
+    const rpc = new CometRpc(options.rpcUrl);
+    const duties =
+      options.duties &&
+      new Duties({
+        ...options.duties,
+        chainId: rules.chainId,
+        rpc,
+        now,
+        state: (head) => stateAt(store.chain.tree(head.height), head),
+        head: () => application.head,
+        submit: (transaction) => ledger.submit(transaction),
+      });
     const application: Application = new Application(store, rules, now, {
       committed: (_, made) => ledger.committed(made),
       refused: (key, reason) => ledger.refused(key, reason),
+      ...(duties && {
+        observed: (seen) => duties.observed(seen),
+        attested: (message) => duties.attested(message),
+        isWanted: (message) => duties.isWanted(message),
+      }),
     });
     const handle = (request: Parameters<Application["handle"]>[0]) => application.handle(request);
     const server = await serveAbci({
@@ -54,9 +74,12 @@ export async function openComet(options: CometOptions): Promise<OpenedComet> {
       store,
       rules,
       application,
-      rpc: new CometRpc(options.rpcUrl),
+      rpc,
       waitMs: options.waitMs ?? 60_000,
-      release: () => server.close(),
+      release: () => {
+        duties?.close();
+        return server.close();
+      },
     });
     return { ledger, abciPort: server.port, cometHeight: () => store.cometHeight() };
   } catch (error) {

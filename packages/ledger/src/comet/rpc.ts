@@ -91,6 +91,12 @@ export class CometRpc {
     return lightBlockOfRpc(signedHeader, validators);
   }
 
+  /** The `evidence` of a block, as `equivocationsOfRpc` reads it. */
+  async evidence(height: number): Promise<unknown> {
+    const { block } = await this.#call("block", { height: String(height) });
+    return (block as { readonly evidence?: unknown } | undefined)?.evidence;
+  }
+
   /** How far the node is, and whether it is still catching up. */
   async status(): Promise<{ height: number; catchingUp: boolean; chainId: string; nodeId: string }> {
     const { sync_info: sync, node_info: node } = await this.#call("status", {});
