@@ -50,6 +50,10 @@ export const errorCodes = {
   "home-busy": ["unavailable", "Another process is using this home."],
   "home-outdated": ["unavailable", "This home was written by an earlier version and must be migrated first."],
   "rate-limited": ["unavailable", "Too many requests from one place or key; later they are answered."],
+  "tool-missing": [
+    "unavailable",
+    "A program that is needed is not here, or not in the version that is needed.",
+  ],
   "runtime-too-old": ["unavailable", "The Node.js that runs this is too old."],
 } as const satisfies Record<string, readonly [ErrorFamily, string]>;
 

@@ -5,10 +5,11 @@
 import { accessSync, constants, existsSync, statfsSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
-import { ChartsealError, type ErrorCode, loadPairing, platform, utf8 } from "@chartseal/crypto";
+import { ChartsealError, type ErrorCode, hasCode, loadPairing, platform, utf8 } from "@chartseal/crypto";
 import { type Place, StorageError, withPatience } from "@chartseal/storage";
 import { homeExists, homeFolder, listMembers } from "../home/home.ts";
 import { homePaths } from "../home/paths.ts";
+import { findCometbft } from "../services/cometbft.ts";
 import { openPlaces } from "../services/places.ts";
 import { openForReading } from "../services/session.ts";
 
@@ -42,7 +43,6 @@ const programs: readonly {
     files: ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
     without: "the portal's browser tests are skipped",
   },
-  { name: "cometbft", files: ["cometbft"], without: "a consortium of several machines cannot run here" },
   { name: "versitygw", files: ["versitygw"], without: "the tests of S3 storage are skipped" },
   {
     name: "ftps server",
@@ -73,6 +73,7 @@ export async function doctor(homeOption: string | undefined): Promise<DoctorRepo
       await platform.scrypt(utf8("doctor"), new Uint8Array(32), { N: 2 ** 15, r: 8, p: 3, size: 32 });
       return `a passphrase takes ${Math.round(performance.now() - started)} ms`;
     }),
+    await cometbftCheck(),
     ...programs.map(programCheck),
     ...(await homeChecks(homeOption)),
   ];
@@ -115,6 +116,19 @@ function programCheck({ name, files, without }: (typeof programs)[number]): Chec
     if (found !== undefined) return { name, ok: true, required: false, detail: found };
   }
   return { name, ok: false, required: false, detail: `not found: ${without}` };
+}
+
+/** Another version is as good as none: it cannot be a validator of this consortium. */
+async function cometbftCheck(): Promise<Check> {
+  const check = { name: "cometbft", required: false };
+  const without = "a consortium of several machines cannot run here";
+  try {
+    return { ...check, ok: true, detail: await findCometbft() };
+  } catch (error) {
+    if (!hasCode(error, "tool-missing")) throw error;
+    const { message, hint, code } = error;
+    return { ...check, ok: false, detail: `not found, ${without}: ${message}. ${hint}`, code };
+  }
 }
 
 function isProgram(path: string): boolean {
