@@ -140,7 +140,6 @@ export { askNodes, CommitteeNode, openBaseKey, requestKey } from "./issue.ts";
 export { type KeyOfAccount, listKeys, type VouchBehind } from "./issued-keys.ts";
 export {
   demandErasable,
-  erasuresDue,
   type HoldOptions,
   type Keeping,
   liftHold,

@@ -118,39 +118,8 @@ export function liftHold({
   return writer.submit({ kind: "lift-hold", recordId, holdId, reason }, { admittedBy });
 }
 
-/** Records whose erasure is due at that time and that nothing keeps; of one provider, where one is given. */
-export async function erasuresDue(
-  ledger: Reader,
-  timeMs: number,
-  provider?: Uint8Array,
-): Promise<Uint8Array[]> {
-  const due: Uint8Array[] = [];
-  for (const recordId of await readList(ledger, lists.toErase, emptyKey)) {
-    const record = await readEntry(ledger, entries.record, recordId);
-    if (record === undefined || record.erasedHeight !== null) continue;
-    if (provider !== undefined && !equalBytes(record.provider, provider)) continue;
-    const { keepUntilMs, eraseAfterMs, holds } = await readKeeping(ledger, recordId);
-    const isDue = eraseAfterMs !== null && eraseAfterMs <= timeMs && (keepUntilMs ?? 0) <= timeMs;
-    if (isDue && holds.length === 0) due.push(recordId);
-  }
-  return due;
-}
-
-/** Records of a provider that had a time, are erased, and whose certificate is still to come: a place was away. */
-export async function uncertifiedErasures(ledger: Reader, provider: Uint8Array): Promise<Uint8Array[]> {
-  const open: Uint8Array[] = [];
-  for (const recordId of await readList(ledger, lists.toErase, emptyKey)) {
-    const record = await readEntry(ledger, entries.record, recordId);
-    if (record === undefined || record.erasedHeight === null) continue;
-    if (equalBytes(record.provider, provider) && !(await isCertified(ledger, recordId, record.logCount))) {
-      open.push(recordId);
-    }
-  }
-  return open;
-}
-
-/** The log is read from its end: the certificate is among the last entries. */
-async function isCertified(ledger: Reader, recordId: Uint8Array, logCount: number): Promise<boolean> {
+/** Whether an erased record's certificate stands. The log is read from its end: the certificate is among the last entries. */
+export async function isCertified(ledger: Reader, recordId: Uint8Array, logCount: number): Promise<boolean> {
   for (let index = logCount - 1; index >= 0; index--) {
     const entry = await readEntry(ledger, entries.log, logKey(recordId, index));
     if (entry?.outcome === outcomes.certified) return true;

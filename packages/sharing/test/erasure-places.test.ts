@@ -90,9 +90,13 @@ test("a place that another institution runs signs for its own shards, and the le
   const { copies } = await erase(world, { owner: ana, recordId });
   const theirs = copies.filter((copy) => toHex(copy.holder) === toHex(holder.account));
   expect(theirs).toHaveLength(1);
-  expect(theirs[0]!.address).toMatch(/\/shard-[1-3](\+[1-3])?$/);
+  expect(theirs[0]!.address).toMatch(/\/shard-[1-3]\+header-shard-[1-3]$/);
   const { chainId } = world.ledger;
   const { address } = theirs[0]!;
+  // What it signs for the provider does not sign for: of three shards two are the provider's.
+  const [, theirShard] = /\/(shard-[1-3])\+/.exec(address)!;
+  const shards = copies.flatMap((copy) => /\/(shard-[1-3])of3$/.exec(copy.address)?.[1] ?? []);
+  expect([...shards, theirShard].toSorted()).toEqual(["shard-1", "shard-2", "shard-3"]);
   expect(verifyErasedCopy(holder.publicKey, theirs[0]!, { chainId, recordId, address })).toBe(true);
   expect((await certificateOf(world.ledger, recordId)).copies.every(({ valid }) => valid)).toBe(true);
   expect(disks.map(({ objects }) => objects.size)).toEqual([0, 0, 0]);

@@ -20,8 +20,10 @@ import { openDisputed } from "../dispute/opening.ts";
 import type { Surroundings } from "../parties.ts";
 import { readEntry, readList, requireRecord } from "../state.ts";
 import { exists, getWhole, once, storageFailure } from "../streams.ts";
+import { destroyAside } from "./aside.ts";
 import { actionsOf, addressesOf, erasureAt, revocationAt } from "./chain.ts";
 import { withoutParts } from "./custody-key.ts";
+import { signedByHolders } from "./holders.ts";
 import { likePayload, recordPlacementSoon } from "./placing.ts";
 import type { ProviderAtWork, ProviderSelf } from "./self.ts";
 import { followSpecial } from "./special.ts";
@@ -130,7 +132,10 @@ async function followBlocks(self: ProviderAtWork): Promise<void> {
   const begins = self.followedHeight === undefined;
   for (let height = 1 + (self.followedHeight ?? Math.max(0, head - blocksBehind)); height <= head; height++) {
     for (const { action, bytes } of await actionsOf(ledger, height)) {
-      if (action.kind === "erase" || action.kind === "erase-due") await destroyRecord(self, action.recordId);
+      if (action.kind === "erase" || action.kind === "erase-due") {
+        const { recordId } = action;
+        await destroyRecord(self, recordId, (addresses) => signedByHolders(self, { recordId, addresses }));
+      }
       if (action.kind === "rekey") await dropReplaced(self, action.recordId);
       if (action.kind === "deposit" || action.kind === "rekey")
         await recordPlacementSoon(self, action.recordId);
@@ -180,11 +185,16 @@ async function attributesEver({ surroundings }: ProviderSelf, account: Uint8Arra
 }
 
 /**
- * Destroys an erased record's header, leaf hashes and payload, at every address that it ever had, the tombstone before
- * all of it. Does no more where all of it is done.
+ * Destroys an erased record's header, leaf hashes and payload, at every address that it ever had, and before them the
+ * copies that lie beside the store, which are known by them; the tombstone before all of it. Does no more where all of it
+ * is done. `first` is what comes before an object goes, as holders' signatures do.
  * @returns the addresses. @throws ChartsealError `input-invalid` for a record that the ledger does not show as erased
  */
-export async function destroyRecord(self: Holdings, recordId: Uint8Array): Promise<readonly string[]> {
+export async function destroyRecord(
+  self: Holdings,
+  recordId: Uint8Array,
+  first: (addresses: readonly string[]) => Promise<unknown> = async () => {},
+): Promise<readonly string[]> {
   const { surroundings, stores } = self;
   const { ledger } = surroundings;
   const record = await requireRecord(ledger, recordId);
@@ -193,10 +203,14 @@ export async function destroyRecord(self: Holdings, recordId: Uint8Array): Promi
   }
   const transaction = toHex(await erasureAt(ledger, recordId, record.erasedHeight));
   const addresses = await addressesOf(ledger, recordId, record);
+  const own: string[] = [];
   for (const address of addresses) {
     await bury(self, { kind: "erased", recordId: toHex(recordId), address, transaction });
-    if (await isOf(self, address, recordId)) await removeObjects(self, address);
+    if (await isOf(self, address, recordId)) own.push(address);
   }
+  await destroyAside(stores, { recordId, record, addresses: own });
+  await first(addresses);
+  for (const address of own) await removeObjects(self, address);
   for await (const name of stores.pending.list(toHex(recordId))) {
     // What holders signed for the certificate stays.
     if (parsePendingName(name) !== undefined) await stores.pending.remove(name);

@@ -4,6 +4,7 @@
  */
 import type { Identity, Surroundings } from "../parties.ts";
 import { AccountWriter } from "../submit.ts";
+import { ErasureSchedule } from "./erasure-schedule.ts";
 import type { ProviderStores } from "./stores.ts";
 import { type Quotas, UsageBook } from "./usage.ts";
 
@@ -25,6 +26,7 @@ export class ProviderAtWork implements ProviderSelf {
   readonly writer: AccountWriter;
   readonly quotas: Quotas | undefined;
   readonly usage: UsageBook;
+  readonly schedule: ErasureSchedule;
   /** Up to when payloads were judged as leftovers or not (collect.ts). */
   collectedMs = Number.NEGATIVE_INFINITY;
   /** Last block that was followed; undefined before the first time. */
@@ -37,6 +39,8 @@ export class ProviderAtWork implements ProviderSelf {
     this.stores = stores;
     this.quotas = quotas;
     this.usage = new UsageBook(surroundings.ledger, identity.account);
+    const { ledger } = surroundings;
+    this.schedule = new ErasureSchedule({ ledger, files: stores.pending, provider: identity.account });
     this.writer = new AccountWriter(surroundings, identity);
   }
 

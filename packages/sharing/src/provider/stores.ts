@@ -4,6 +4,7 @@
  */
 import { type AttributeKey, fromHex, toHex } from "@chartseal/crypto";
 import type { ObjectStore, PlacedStore } from "@chartseal/storage";
+import type { Aside } from "./aside.ts";
 
 /** A reader's transform key in custody. Opens nothing alone: only the reader's z finishes what it begins. */
 export interface CustodyKey {
@@ -87,6 +88,8 @@ export interface ProviderStores {
   /** Keys of emergencies and proxies: nothing that happens to an account's keys touches them, nor the other way round. */
   readonly special: TransformKeyStore;
   readonly answered: AnsweredStore;
+  /** What lies beside the objects and may be a copy of one, by what it is: quarantine, uploads under way. */
+  readonly asides?: Map<string, Aside> | undefined;
   readonly journal: Journal;
   readonly tombstones: Tombstones;
 }

@@ -114,31 +114,32 @@ export class PlacedStore implements ObjectStore {
   }
 
   /**
-   * Has the places that sign for themselves destroy and sign for their shards of these objects, each under `address` and
-   * its shards' numbers. What else there is of the objects stays for `remove`.
+   * Has the places that sign for themselves destroy and sign for their shards of these objects, each place once, under
+   * `address`/`as`-NUMBER, several joined by `+`, `-left` after what another shard has replaced. What else there is of the objects stays for `remove`.
    * @throws StorageError `store-unreachable` where such a place does not answer
    */
   async attestErased(erased: {
     readonly recordId: Uint8Array;
-    readonly names: readonly string[];
+    readonly objects: readonly { readonly name: string; readonly as: string }[];
     readonly address: string;
   }): Promise<PlaceAttestation[]> {
     const { recordId, address } = erased;
-    const byPlace = new Map<string, { readonly names: string[]; readonly indices: Set<number> }>();
-    for (const name of erased.names) {
-      for (const { place, index, pseudonym } of await this.split.shardsOf(name)) {
-        const at = byPlace.get(place) ?? { names: [], indices: new Set<number>() };
+    const byPlace = new Map<string, { readonly names: string[]; readonly parts: Set<string> }>();
+    for (const { name, as } of erased.objects) {
+      const shards = [...(await this.split.shardsOf(name))].sort((a, b) => a.index - b.index);
+      for (const { place, index, pseudonym, replaced } of shards) {
+        const at = byPlace.get(place) ?? { names: [], parts: new Set<string>() };
         at.names.push(pseudonym);
-        at.indices.add(index + 1);
+        at.parts.add(`${as}-${index + 1}${replaced ? "-left" : ""}`);
         byPlace.set(place, at);
       }
     }
     const signed: PlaceAttestation[] = [];
-    for (const [name, { names, indices }] of byPlace) {
+    for (const [name, { names, parts }] of byPlace) {
       const place = this.split.parts.places.get(name);
       if (place?.attest === undefined) continue;
-      const numbers = [...indices].sort((a, b) => a - b).join("+");
-      signed.push(...(await place.attest({ recordId, names, address: `${address}/shard-${numbers}` })));
+      const under = `${address}/${[...parts].join("+")}`;
+      signed.push(...(await place.attest({ recordId, names, address: under })));
     }
     return signed;
   }

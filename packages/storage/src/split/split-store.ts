@@ -49,6 +49,15 @@ export interface SplitOptions {
   readonly onTrouble?: (observed: Observed) => void;
 }
 
+/** A shard where it lies, under its name there. */
+export interface NamedShard {
+  readonly place: string;
+  readonly index: number;
+  readonly pseudonym: string;
+  /** Of an object that is there: what another shard has replaced, and what waits to be removed. */
+  readonly replaced: boolean;
+}
+
 /** One copy at one place, one copy at each of two, two of three. */
 export function defaultPlacement(places: number): Placement {
   const n = Math.min(3, Math.max(1, places));
@@ -355,18 +364,17 @@ export class SplitStore implements ObjectStore {
   }
 
   /** Where the shards of an object lie and by what names, those too whose removal is not finished. */
-  async shardsOf(
-    name: string,
-  ): Promise<readonly { readonly place: string; readonly index: number; readonly pseudonym: string }[]> {
+  async shardsOf(name: string): Promise<readonly NamedShard[]> {
     const { index, keys } = this.parts;
     const entry = await index.find(name);
     const sets = entry === undefined ? [] : [{ generation: entry.generation, shards: entry.shards }];
     for await (const leftover of index.leftovers()) if (leftover.name === name) sets.push(leftover);
-    return sets.flatMap(({ generation, shards }) =>
+    return sets.flatMap(({ generation, shards }, at) =>
       shards.map((shard) => ({
         place: shard.place,
         index: shard.index,
         pseudonym: pseudonym(keys, { generation, index: shard.index }),
+        replaced: entry !== undefined && at > 0,
       })),
     );
   }
