@@ -190,7 +190,11 @@ it("back again it removes what it had, and its own signature is in the certifica
     ({ holder }: { holder: string }) => holder === toHex(partner.identity.account),
   );
   expect(theirs).toEqual([
-    { copy: expect.stringMatching(/\/shard-[1-3](\+[1-3])?$/), holder: expect.anything(), valid: true },
+    {
+      copy: expect.stringMatching(/\/shard-[1-3]\+header-shard-[1-3]$/),
+      holder: expect.anything(),
+      valid: true,
+    },
   ]);
   expect((await cli("provider", "place", "remove", "partner", "--json")).code).toBe(0);
   expect(keyring().places).toHaveLength(2);

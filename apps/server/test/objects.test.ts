@@ -257,6 +257,19 @@ describe("an erasure", () => {
     await failure("input-invalid", () => store.attestErased({ recordId, names: ["s1"] }).catch(causeOf));
     expect(await names(store.list())).toEqual(["other", "s1", "s2"]);
     await erase(surroundings, { owner, recordId });
+    // Parts of a piece that the peer's crash left: nobody knows any more what they are of, so that they go when it is signed.
+    const parts = async (signer: (typeof peers)[number]): Promise<string> => {
+      const connection = holder.connection(signer);
+      const { upload } = await connection.json({ target: "/v1/objects/uploads", json: {} });
+      const target = `/v1/objects/uploads/${upload}`;
+      const bytes = utf8("half a piece");
+      await connection.json({ method: "PATCH", target, bytes, fields: { "upload-offset": "0" } });
+      return target;
+    };
+    const left = await parts(peers[0]);
+    const others = await parts(peers[1]);
+    holder.clock.nowMs += 11 * 60_000;
+    const moving = await parts(peers[0]);
     const signed = await store.attestErased({ recordId, names: ["s1", "s2"], address: "copy-7" });
     expect(signed).toHaveLength(1);
     const each = await store.attestErased({ recordId, names: ["s1", "s2"] });
@@ -266,6 +279,9 @@ describe("an erasure", () => {
       expect(verifyErasedCopy(providerIdentity.publicKey, copy, meant)).toBe(true);
     }
     expect(await names(store.list())).toEqual(["other"]);
+    await failure("object-missing", () => holder.connection(peers[0]).json({ target: left }));
+    expect(await holder.connection(peers[0]).json({ target: moving })).toEqual({ offset: 12 });
+    expect(await holder.connection(peers[1]).json({ target: others })).toEqual({ offset: 12 });
   });
 });
 

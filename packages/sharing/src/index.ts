@@ -205,6 +205,7 @@ export {
   recordProofFaults,
   recordProofJson,
 } from "./portable/record-proof.ts";
+export type { Aside, AsideCopy, AsideKind } from "./provider/aside.ts";
 export {
   type Audited,
   answerAudit,

@@ -3,19 +3,17 @@
  * deposited, holds, and the time after which its owner wants it gone. The ledger decides; these are the words to it, and
  * a reason that people understand before anything is asked.
  */
-import { ChartsealError, equalBytes, toHex } from "@chartseal/crypto";
+import { ChartsealError, toHex } from "@chartseal/crypto";
 import {
-  emptyKey,
   entries,
   type HoldsValue,
-  lists,
   logKey,
   outcomes,
   type RetentionValue,
   type Submitted,
 } from "@chartseal/ledger";
 import type { Surroundings } from "./parties.ts";
-import { type Reader, readEntry, readList } from "./state.ts";
+import { type Reader, readEntry } from "./state.ts";
 import type { AccountWriter, Admitter } from "./submit.ts";
 
 export interface Keeping {

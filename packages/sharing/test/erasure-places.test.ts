@@ -10,6 +10,7 @@ import {
   randomBytes,
   recoverFromTransform,
   toHex,
+  utf8,
 } from "@chartseal/crypto";
 import { signErasedCopy, verifyErasedCopy } from "@chartseal/ledger";
 import { PlacedStore, SplitStore, StorageError } from "@chartseal/storage";
@@ -17,6 +18,9 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { MemoryStore } from "../../storage/test/memory.ts";
 import {
   AccountWriter,
+  type Aside,
+  type AsideCopy,
+  type AsideKind,
   certificateOf,
   checkHeader,
   erase,
@@ -29,7 +33,7 @@ import {
   setEraseAfter,
   splitKeysOf,
 } from "../src/index.ts";
-import { getWhole } from "../src/streams.ts";
+import { getWhole, once } from "../src/streams.ts";
 import { failure, type Member, World } from "./world.ts";
 
 const policy = "cardiologist@cedars";
@@ -38,10 +42,12 @@ let ana: Member;
 let doctor: Member;
 let holder: Identity;
 let disks: MemoryStore[];
+let placed: PlacedStore;
 let keys: ReturnType<typeof splitKeysOf>;
 let index: { entries: MemoryStore; leftovers: MemoryStore };
 let asked: number;
 let answers: boolean;
+let beside: { kind: AsideKind; id: string; bytes: Uint8Array; stuck?: boolean }[];
 /** Who signs at the second place, and for which address. */
 let signs: (address: string) => { readonly by: Uint8Array; readonly address: string };
 
@@ -65,9 +71,30 @@ beforeEach(() => {
   asked = 0;
   answers = true;
   signs = (address) => ({ by: holder.seed, address });
-  const placed = placedOver(disks);
-  world.provider = world.newProvider({ ...world.stores, objects: placed, placed });
+  placed = placedOver(disks);
+  beside = [];
+  const asides = new Map<AsideKind, Aside>([["quarantine", { copies: besides }]]);
+  world.provider = world.newProvider({ ...world.stores, objects: placed, placed, asides });
 });
+
+/** What lies beside the places, by name. */
+async function* besides(): AsyncGenerator<AsideCopy> {
+  for (const one of [...beside]) {
+    const { kind, id, bytes } = one;
+    yield {
+      kind,
+      id,
+      ...(kind === "quarantine" ? { name: id } : {}),
+      size: bytes.length,
+      read: ({ from, toInclusive } = { from: 0, toInclusive: bytes.length - 1 }) =>
+        once(bytes.slice(from, toInclusive + 1)),
+      destroy: async () => {
+        if (one.stuck === true) throw new Error("the process died here");
+        beside = beside.filter((other) => other !== one);
+      },
+    };
+  }
+}
 
 /** Three places, of which the second is another institution's: it removes and signs by itself. */
 function placedOver(stores: readonly MemoryStore[]): PlacedStore {
@@ -139,14 +166,70 @@ test("no certificate without it: an institution that is away is asked again, one
   expect(copies.some((copy) => toHex(copy.holder) === toHex(holder.account))).toBe(true);
 });
 
+// The attack: an erasure that leaves a copy where nobody looks. A payload that forensics moved away, under whatever name it
+// had; a shard of one; its header; an upload that broke off halfway, before the same payload came whole.
+test("copies in quarantine and in uploads under way go with the record, whatever they are called, and are named", async () => {
+  const { recordId } = await world.byOwner(ana, { policy });
+  const other = await world.byOwner(ana, { policy, text: "of another record" });
+  const record = await requireRecord(world.ledger, recordId);
+  const payload = await getWhole(placed, record.address, 1 << 20);
+  const header = await getWhole(placed, `${record.address}.header`, 1 << 20);
+  const [shard] = [...disks[0]!.objects];
+  const theirs = await getWhole(placed, (await requireRecord(world.ledger, other.recordId)).address, 1 << 20);
+  const kept = [
+    { kind: "quarantine" as const, id: "another record's", bytes: theirs },
+    { kind: "upload" as const, id: "another's", bytes: theirs.slice(0, 20) },
+    { kind: "upload" as const, id: "begun", bytes: payload.slice(0, 8) },
+    { kind: "quarantine" as const, id: "notes.txt", bytes: utf8("nothing of the kind") },
+  ];
+  beside = [
+    ...kept,
+    { kind: "quarantine", id: "copy", bytes: payload },
+    { kind: "quarantine", id: "cut-copy.bak", bytes: payload.slice(0, 18) },
+    { kind: "quarantine", id: "moved", bytes: header },
+    {
+      kind: "quarantine",
+      id: shard![0],
+      bytes: utf8("damaged, and too short to be known by anything but its name"),
+    },
+    { kind: "quarantine", id: "a-shard", bytes: shard![1] },
+    { kind: "upload", id: "half", bytes: payload.slice(0, payload.length - 2), stuck: true },
+    { kind: "upload", id: "whole", bytes: payload },
+  ];
+  // It dies halfway: what went already is named all the same, and nothing twice.
+  await expect(erase(world, { owner: ana, recordId })).rejects.toThrow("died here");
+  for (const one of beside) delete one.stuck;
+  const { copies } = await erase(world, { owner: ana, recordId });
+  expect(beside).toEqual(kept);
+  const of = (kind: string): string[] =>
+    copies.flatMap((copy) => (copy.address.includes(`/${kind}-`) ? [copy.address] : [])).toSorted();
+  expect(of("quarantine")).toEqual([1, 2, 3, 4, 5].map((at) => `${record.address}/quarantine-${at}`));
+  expect(of("upload")).toEqual([1, 2].map((at) => `${record.address}/upload-${at}`));
+  expect((await certificateOf(world.ledger, recordId)).copies.every(({ valid }) => valid)).toBe(true);
+});
+
+test("where the payload itself is lost, a whole copy is known by the digest on the ledger", async () => {
+  const { recordId } = await world.byOwner(ana, { policy });
+  const { address } = await requireRecord(world.ledger, recordId);
+  beside = [{ kind: "upload", id: "whole", bytes: await getWhole(placed, address, 1 << 20) }];
+  await placed.remove(address);
+  const { copies } = await erase(world, { owner: ana, recordId });
+  expect(beside).toEqual([]);
+  expect(copies.map((copy) => copy.address)).toContain(`${address}/upload-1`);
+});
+
 test("every image from before with every key that is left: nothing without provider and reader together, and all with both", async () => {
   const { recordId } = await world.byOwner(ana, { policy });
   const record = await requireRecord(world.ledger, recordId);
+  // Of the places and of what lay beside them.
   const images = disks.map(imageOf);
+  const quarantine = await getWhole(placed, `${record.address}.header`, 1 << 20);
+  beside = [{ kind: "quarantine", id: "moved", bytes: quarantine }];
   const before = { entries: imageOf(index.entries), leftovers: new MemoryStore() };
   await erase(world, { owner: ana, recordId });
   await failure("erased", () => retrieve(world, { member: doctor, recordId }));
   for (const disk of disks) expect(disk.objects.size).toBe(0);
+  expect(beside).toEqual([]);
   for (const [name] of world.stores.leaves.objects) expect(name.startsWith(record.address)).toBe(false);
 
   // The images, with the placement secret that the provider still has, give the header back.
@@ -155,6 +238,8 @@ test("every image from before with every key that is left: nothing without provi
   const { reading } = await readCommittee(world.ledger, world.pairing);
   const registered = { ...record, recordId, statement: record.current };
   const bytes = await getWhole(taken, `${record.address}.header`, 1 << 20);
+  // The image of the quarantine holds the same header, and opens no further.
+  expect(bytes).toEqual(quarantine);
   const header = checkHeader(world.pairing, { bytes, registered, mpk: reading.publicKey });
   const { encapsulation, context } = header;
   const custody = (await world.stores.keys.get(doctor.account, doctor.transformKeyId!))!;

@@ -29,6 +29,7 @@ import { hasSystemCode, readSmallFile, writeJson, writeSmallFile } from "../home
 import { type HomeConfig, openHome } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
 import type { HomePaths } from "../home/paths.ts";
+import { quarantineFolder } from "../services/asides.ts";
 import { openAuditJournal } from "../services/audit-journal.ts";
 import { takeOwnHome } from "../services/home-lock.ts";
 import { addPendingRepair, pendingRepairs } from "../services/pending-repairs.ts";
@@ -270,7 +271,7 @@ async function quarantine(
   placed: PlacedStore | undefined,
   nowMs: number,
 ): Promise<Repaired[]> {
-  const folder = join(dirname(paths.objects), "quarantine", String(nowMs));
+  const folder = join(quarantineFolder(paths), String(nowMs));
   const done: Repaired[] = [];
   for (const { kind, copy } of findings) {
     if (kind !== "foreign-object" || copy === undefined) continue;

@@ -122,11 +122,11 @@ async function collectPending(
   let cleared = 0;
   for await (const name of stores.pending.list()) {
     const waiting = parsePendingName(name);
-    const record =
-      waiting === undefined ? undefined : await readEntry(ledger, entries.record, waiting.recordId);
+    // What erasures note here is theirs.
+    if (waiting === undefined) continue;
+    const record = await readEntry(ledger, entries.record, waiting.recordId);
     // Of the version that stands: it is the only copy until it is put into its place.
-    const stands =
-      record !== undefined && record.version === waiting?.version && record.erasedHeight === null;
+    const stands = record !== undefined && record.version === waiting.version && record.erasedHeight === null;
     if (stands || modifiedMs(join(folder, name)) > now() - graceMs) continue;
     if (await stores.pending.remove(name)) cleared++;
   }

@@ -10,6 +10,7 @@ import type { NamespaceIdentity } from "@chartseal/oidc";
 import type { HostConfig, HostConfigInput, Role, RoleName, Staging } from "@chartseal/server";
 import { type Hospital, listNamespaces, readAccount } from "@chartseal/sharing";
 import { openFilesystemStore } from "@chartseal/storage";
+import { payloadUploads } from "../services/asides.ts";
 import { openAuditJournal } from "../services/audit-journal.ts";
 import { hasIdentityProvider } from "../services/identity-store.ts";
 import { removeServerFile, writeServerFile } from "../services/server-file.ts";
@@ -87,6 +88,7 @@ export async function startServing(session: OwnSession, options: ServeOptions): 
   const token = randomBytes(32);
   const identities = identitiesOf(session);
   const stagings = await stagingsOf(session, config);
+  session.provider.watchAside("upload", stagings.payloads);
   const { home: own, ...made } = await rolesOf(session, { token, identities, config, stagings });
   const host = await startHost({
     config,
@@ -178,16 +180,19 @@ interface Stagings {
 
 async function stagingsOf({ home, now }: OwnSession, { objects }: HostConfig): Promise<Stagings> {
   const { Staging } = await import("@chartseal/server");
-  const of = (name: string, bytesMax: number): Staging =>
+  const of = (folder: string, bytesMax: number): Staging =>
     new Staging({
-      folder: join(home.paths.uploads, name),
+      folder,
       now,
       graceMs: uploadGraceMs,
       uploadsMax: 1_024,
       bytesMax: Math.min(bytesMax, Number.MAX_SAFE_INTEGER),
     });
   const quotas = objects.peers.reduce((bytes, { quotaBytes }) => bytes + quotaBytes, 0);
-  return { payloads: of("payloads", payloadsBytesMax), objects: of("objects", quotas) };
+  return {
+    payloads: of(payloadUploads(home.paths), payloadsBytesMax),
+    objects: of(join(home.paths.uploads, "objects"), quotas),
+  };
 }
 
 /** What other providers keep here: a folder for each peer. */

@@ -35,6 +35,7 @@ import type {
 import { openFilesystemStore } from "@chartseal/storage";
 import type { KeyVault } from "../home/key-vault.ts";
 import type { HomePaths } from "../home/paths.ts";
+import { openAsides } from "./asides.ts";
 import { openPlaced } from "./places.ts";
 
 /** Lines of JSON in one file: appended with fsync; a last line that a crash cut short does not count. */
@@ -176,7 +177,7 @@ function vaultAnswered(vault: KeyVault): AnsweredStore {
 /** The stores that need no key: for `verify`, `forensics`, `gc`. Opening them changes nothing. */
 export async function openObjectStores(
   paths: HomePaths,
-): Promise<Pick<ProviderStores, "objects" | "placed" | "leaves" | "pending" | "journal" | "tombstones">> {
+): Promise<Omit<ProviderStores, "keys" | "special" | "answered">> {
   const pending = join(dirname(paths.objects), "pending");
   const folder = await openFilesystemStore(paths.objects);
   const placed = await openPlaced(paths, folder);
@@ -185,6 +186,7 @@ export async function openObjectStores(
     placed,
     leaves: await openFilesystemStore(paths.leaves),
     pending: await openFilesystemStore(pending),
+    asides: openAsides(paths),
     journal: openJournal(paths),
     tombstones: openTombstones(paths),
   };

@@ -17,6 +17,7 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import { ChartsealError, randomBytes, toHex } from "@chartseal/crypto";
+import type { AsideCopy } from "@chartseal/sharing";
 
 /** What an upload is for. Text only, and never a secret: it lies beside the bytes. */
 export type UploadAbout = Readonly<Record<string, string | number>>;
@@ -202,6 +203,32 @@ export class Staging {
     yield* file as AsyncIterable<Buffer>;
   }
 
+  /** Uploads whose bytes lie here, as copies of whatever they are (packages/sharing, Erasure). */
+  async *copies(): AsyncGenerator<AsideCopy> {
+    await this.open();
+    for (const { id, offset: size, result } of [...this.#entries.values()]) {
+      if (result !== null || size === 0) continue;
+      const path = this.#path(id, "bytes");
+      yield {
+        kind: "upload",
+        id,
+        size,
+        read: (range = { from: 0, toInclusive: size - 1 }) =>
+          createReadStream(path, { start: range.from, end: range.toInclusive }),
+        destroy: async () => void (await this.remove(id)),
+      };
+    }
+  }
+
+  /** Forgets the uploads with that value in their `about` on which nothing moved for so long. */
+  async drop(name: string, value: string, idleMs: number): Promise<void> {
+    await this.open();
+    const before = this.#options.now() - idleMs;
+    for (const { id, about, touchedMs, interrupt } of [...this.#entries.values()]) {
+      if (about[name] === value && touchedMs <= before && interrupt === undefined) await this.remove(id);
+    }
+  }
+
   /** Keeps what became of a complete upload, and lets its bytes go. */
   async settle(id: string, result: UploadAbout): Promise<void> {
     const entry = await this.#entry(id);
@@ -255,6 +282,10 @@ export class Staging {
     const path = this.#path(id, "json");
     await this.#write(`${path}.new`, new TextEncoder().encode(text));
     await rename(`${path}.new`, path);
+    await this.#syncFolder();
+  }
+
+  async #syncFolder(): Promise<void> {
     const folder = await open(this.#options.folder, "r");
     try {
       await folder.sync();
@@ -313,6 +344,7 @@ export class Staging {
     // The description first: bytes without one are a leftover that the next process removes.
     for (const kind of ["json", "bytes", "offsets"] as const)
       await unlink(this.#path(id, kind)).catch(() => {});
+    await this.#syncFolder();
   }
 }
 

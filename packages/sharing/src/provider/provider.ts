@@ -28,6 +28,7 @@ import { provesPolicy } from "../signing.ts";
 import { requireRecord } from "../state.ts";
 import { exists } from "../streams.ts";
 import { refusalForUsers } from "../submit.ts";
+import type { Aside, AsideKind } from "./aside.ts";
 import { answerAudit, checkShards, checkStoredHeader } from "./audit.ts";
 import { collectOrphans } from "./collect.ts";
 import { takeIssue } from "./custody.ts";
@@ -114,6 +115,11 @@ export class StorageProvider implements Provider {
   /** Erases what is due and free, and certifies it; the records' ids. */
   eraseDue(): Promise<readonly Uint8Array[]> {
     return this.#self.inTurn(() => eraseDue(this.#self));
+  }
+
+  /** What lies beside the objects and is in somebody's hand: of a server, its uploads. */
+  watchAside(kind: AsideKind, aside: Aside): void {
+    this.#self.stores.asides?.set(kind, aside);
   }
 
   /** Removes payloads that were taken so long ago and never registered. @returns their addresses */

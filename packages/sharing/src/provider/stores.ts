@@ -4,7 +4,7 @@
  */
 import { type AttributeKey, fromHex, toHex } from "@chartseal/crypto";
 import type { ObjectStore, PlacedStore } from "@chartseal/storage";
-import type { Aside } from "./aside.ts";
+import type { Aside, AsideKind } from "./aside.ts";
 
 /** A reader's transform key in custody. Opens nothing alone: only the reader's z finishes what it begins. */
 export interface CustodyKey {
@@ -89,7 +89,7 @@ export interface ProviderStores {
   readonly special: TransformKeyStore;
   readonly answered: AnsweredStore;
   /** What lies beside the objects and may be a copy of one, by what it is: quarantine, uploads under way. */
-  readonly asides?: Map<string, Aside> | undefined;
+  readonly asides?: Map<AsideKind, Aside> | undefined;
   readonly journal: Journal;
   readonly tombstones: Tombstones;
 }

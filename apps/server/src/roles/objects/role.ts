@@ -31,6 +31,8 @@ export interface ObjectsRoleOptions {
 /** Bytes of one part, and of an object that comes in one request. */
 export const partBytesMax = 8 * 1024 * 1024;
 const objectBytesMax = 2 ** 41;
+/** From when on an upload that does not move is no longer anybody's: its peer would have gone on, or given it up. */
+const stalledMs = 10 * 60_000;
 const namesMax = 2_000;
 const name = z.string().max(4_096);
 const access = { access: "account" } as const;
@@ -282,7 +284,7 @@ function addCommit(
   });
 }
 
-function addAttestations(app: RoleApp, { attest }: ObjectsRoleOptions, of: Of): void {
+function addAttestations(app: RoleApp, { attest, staging }: ObjectsRoleOptions, of: Of): void {
   const copy = z.strictObject({ holder: hexOf(20), address: z.string(), signature: hexOf(64) });
   const schema = {
     summary: "Removes what an erased record left here, and signs that no copy of it is kept",
@@ -303,6 +305,8 @@ function addAttestations(app: RoleApp, { attest }: ObjectsRoleOptions, of: Of): 
     // Signed first and given out last: what the ledger does not show as erased is not removed here.
     for (const one of addresses) signed.push(await attest({ recordId: id, address: one }));
     for (const one of names) await stored(() => holding.remove(one));
+    // Parts of an object that never got its name: what they are of, nobody here can know.
+    await staging.drop("peer", holding.peer.account, stalledMs);
     return {
       copies: signed.map(({ holder, address: at, signature }) => ({
         holder: toHex(holder),
