@@ -66,8 +66,23 @@ async function sealSample(session: Session): Promise<string> {
   return toHex(made.recordId);
 }
 
+/** A home whose validator has weight enough that more can be put behind it. */
+async function makeStakedHome(): Promise<void> {
+  const folder = join(workspace, "staked", "home");
+  mkdirSync(dirname(folder));
+  await init(folder, { name: "metro", nodes: 1, threshold: 1, passphrase, now: Date.now, stake: 100 });
+  const opened = await openSession(openHome(folder), { passphrase, waitMs: 0 });
+  try {
+    await addMember(opened, { name: "carol", passphrase });
+  } finally {
+    await opened.close();
+  }
+}
+
 /** Pages that start without a home. */
 const bare = new Set(["init.txt"]);
+/** Pages that start from another home than most. */
+const staked = new Set(["stake.txt"]);
 
 /** Pages of commands that go through a server where one runs: the same page, the same output. */
 const served = ["people", "open", "records", "recovery", "emergency", "proxies"];
@@ -107,7 +122,7 @@ async function playedServed(page: string): Promise<string[]> {
 async function played(page: string): Promise<string[]> {
   const folder = join(workspace, page.replace(/\.txt$/, ""));
   if (bare.has(page)) mkdirSync(folder);
-  else cpSync(join(workspace, "start"), folder, { recursive: true });
+  else cpSync(join(workspace, staked.has(page) ? "staked" : "start"), folder, { recursive: true });
   const commands = parseTranscript(readFileSync(join(pages, page), "utf8"));
   const lock = page === "busy.txt" ? await takeHomeLock(join(folder, "home"), 0) : undefined;
   try {
@@ -124,7 +139,7 @@ describe("the built command line does what its transcripts say:", () => {
       encoding: "utf8",
     });
     expect(built.stdout).toBe("");
-    await makeHome();
+    await Promise.all([makeHome(), makeStakedHome()]);
   });
   afterAll(() => rmSync(workspace, { recursive: true, force: true }));
 

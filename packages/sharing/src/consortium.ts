@@ -29,6 +29,17 @@ export interface ValidatorInfo {
   readonly power: number;
   readonly bonded: number;
   readonly jailed: "no" | "absence" | "equivocation" | "left";
+  /** From when its operator may end the jail, ms of block time; null where it cannot. */
+  readonly unjailFromMs: number | null;
+  /** The operator's own weight that it may bond. */
+  readonly free: number;
+  readonly bonds: readonly { readonly account: Uint8Array; readonly amount: number }[];
+  /** On its way out: of no power any more, free at that block time. */
+  readonly unbonding: readonly {
+    readonly account: Uint8Array;
+    readonly amount: number;
+    readonly releaseMs: number;
+  }[];
 }
 
 export interface ProposalInfo {
@@ -55,6 +66,13 @@ export async function readConsortium({
   ledger,
   now,
 }: Pick<Surroundings, "ledger" | "now">): Promise<ConsortiumInfo> {
+  const stored = await readEntry(ledger, entries.stakeParameters, emptyKey);
+  const parameters = stored ?? stakeParametersOf({ get: () => undefined });
+  const validators = await readValidators(ledger, parameters);
+  return { validators, proposals: await readProposals(ledger, { validators, nowMs: now() }), parameters };
+}
+
+async function readValidators(ledger: Reader, { jailMs }: StakeParameters): Promise<ValidatorInfo[]> {
   const inForce = (await readEntry(ledger, entries.validators, emptyKey)) ?? [];
   const listed = await readList(ledger, lists.validators);
   const keys = listed.length > 0 ? listed : inForce.map(({ publicKey }) => publicKey);
@@ -62,20 +80,21 @@ export async function readConsortium({
   for (const publicKey of keys) {
     const power = inForce.find((one) => equalBytes(one.publicKey, publicKey))?.stake ?? 0;
     const value = await readEntry(ledger, entries.validator, publicKey);
+    const operator = value?.operator ?? accountOf(publicKey);
+    const jailed = value?.jailed ?? "no";
     validators.push({
       publicKey,
-      operator: value?.operator ?? accountOf(publicKey),
+      operator,
       power,
       bonded: value === undefined ? power : bondedTo(value),
-      jailed: value?.jailed ?? "no",
+      jailed,
+      unjailFromMs: value !== undefined && jailed === "absence" ? value.jailedMs + jailMs : null,
+      free: (await readEntry(ledger, entries.weight, operator))?.free ?? 0,
+      bonds: value?.bonds ?? [{ account: operator, amount: power }],
+      unbonding: value?.unbonding ?? [],
     });
   }
-  const parameters = await readEntry(ledger, entries.stakeParameters, emptyKey);
-  return {
-    validators,
-    proposals: await readProposals(ledger, { validators, nowMs: now() }),
-    parameters: parameters ?? stakeParametersOf({ get: () => undefined }),
-  };
+  return validators;
 }
 
 async function readProposals(

@@ -301,6 +301,7 @@ export {
   type SpecialSecret,
   specialKeyOf,
 } from "./special-key.ts";
+export { type Held, type Moved, StakeHolder, validatorsOf, type Weight } from "./stake.ts";
 export {
   isVouched,
   type Reader,

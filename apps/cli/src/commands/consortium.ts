@@ -1,19 +1,21 @@
 /** consortium: validators with their stake, and proposals: made, voted on, executed, every ballot on the ledger. */
-import { ChartsealError, fromHex, toHex } from "@chartseal/crypto";
+import { ChartsealError, equalBytes, fromHex, toHex } from "@chartseal/crypto";
 import type { Action, Submitted } from "@chartseal/ledger";
-import { type ConsortiumInfo, Operator, readConsortium } from "@chartseal/sharing";
+import { type ConsortiumInfo, Operator, readConsortium, type ValidatorInfo } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { actionValue, proposedAction } from "../operations/proposed-action.ts";
 import { type Globals, globalsOf } from "../program-globals.ts";
 import { reading, writing } from "../run.ts";
 import { ownSession } from "../services/session.ts";
+import { addStakeCommands } from "./consortium-stake.ts";
 import { durationOf, example } from "./shared.ts";
 
 export function addConsortiumCommands(program: Command): void {
   const group = program
     .command("consortium")
-    .description("who holds stake, and what is voted on: list, propose, vote, execute");
+    .description("who holds stake, and what is voted on: list, bond, delegate, propose, vote, …");
   addList(group);
+  addStakeCommands(group);
   addPropose(group);
   addVote(group);
   addExecute(group);
@@ -33,10 +35,12 @@ function addList(group: Command): void {
 
 function shown({ validators, proposals, parameters }: ConsortiumInfo): object {
   return {
-    validators: validators.map(({ publicKey, operator, ...rest }) => ({
+    validators: validators.map(({ publicKey, operator, bonds, unbonding, ...rest }) => ({
       publicKey: toHex(publicKey),
       operator: toHex(operator),
       ...rest,
+      bonds: bonds.map(({ account, amount }) => ({ account: toHex(account), amount })),
+      unbonding: unbonding.map(({ account, ...bond }) => ({ account: toHex(account), ...bond })),
     })),
     proposals: proposals.map(({ id, proposer, action, ...rest }) => ({
       id: toHex(id),
@@ -50,15 +54,36 @@ function shown({ validators, proposals, parameters }: ConsortiumInfo): object {
 
 function textOf({ validators, proposals }: ConsortiumInfo): string {
   const all = validators.reduce((sum, { power }) => sum + power, 0);
-  const members = validators.map(({ publicKey, power, bonded, jailed }) => {
-    const state = jailed === "no" ? "" : jailed === "left" ? "  left" : `  jailed for ${jailed}`;
-    return `validator  ${toHex(publicKey)}  ${power} of ${all}${power === bonded ? "" : ` (${bonded} bonded)`}${state}`;
-  });
+  const members = validators.flatMap((one) => validatorLines(one, all));
   const votes = proposals.map(
     (one) =>
       `proposal   ${toHex(one.id)}  ${one.action.kind}  ${one.outcome}  ${one.inFavour} for, ${one.against} against, of ${one.all}  ${one.note}`,
   );
   return [...members, ...votes].join("\n");
+}
+
+/** One line, and one for each bond where others have any, and for each on its way out. */
+function validatorLines(validator: ValidatorInfo, all: number): string[] {
+  const { publicKey, operator, power, bonded, jailed, unjailFromMs, free, bonds, unbonding } = validator;
+  const parts = [
+    `validator  ${toHex(publicKey)}  ${power} of ${all}${power === bonded ? "" : ` (${bonded} bonded)`}`,
+  ];
+  if (free > 0) parts.push(`${free} free`);
+  if (jailed === "left") parts.push("left");
+  else if (jailed !== "no") parts.push(`jailed for ${jailed}${unjailText(unjailFromMs)}`);
+  const delegated = bonds.some(({ account }) => !equalBytes(account, operator)) ? bonds : [];
+  return [
+    parts.join("  "),
+    ...delegated.map(({ account, amount }) => `  bonded     ${toHex(account)}  ${amount}`),
+    ...unbonding.map(
+      ({ account, amount, releaseMs }) =>
+        `  unbonding  ${toHex(account)}  ${amount}, free from ${new Date(releaseMs).toISOString()}`,
+    ),
+  ];
+}
+
+function unjailText(fromMs: number | null): string {
+  return fromMs === null ? "" : `, may come back from ${new Date(fromMs).toISOString()}`;
 }
 
 /** By the home's own validator. */

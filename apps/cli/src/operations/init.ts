@@ -31,6 +31,8 @@ export interface InitOptions {
   readonly authority?: readonly AuthorityAddress[];
   readonly passphrase: string;
   readonly now: () => number;
+  /** Weight of its one validator; default 1, beside which no other weight is safe (docs/decisions/stake.md). */
+  readonly stake?: number;
 }
 
 export interface Initialised {
@@ -109,7 +111,7 @@ async function build(paths: HomePaths, options: InitOptions): Promise<Initialise
     name,
     createdMs: now(),
     parameters: defaultParameters,
-    validators: [{ publicKey: ed25519KeyPairFromSeed(validatorSeed).publicKey, stake: 1 }],
+    validators: [{ publicKey: ed25519KeyPairFromSeed(validatorSeed).publicKey, stake: options.stake ?? 1 }],
     providers: [publicKey(providerSeeds)],
     nodes: others.length > 0 ? others.map((one) => one.publicKey) : nodeSeeds.map(publicKey),
     threshold,

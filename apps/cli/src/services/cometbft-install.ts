@@ -26,7 +26,7 @@ const release: Release = {
 
 const archiveBytesMax = 64 * 1024 * 1024;
 const downloadMsMax = 300_000;
-const buildMsMax = 900_000;
+const buildMsMax = 1_800_000;
 const unpackMsMax = 60_000;
 
 export interface InstallOptions {
