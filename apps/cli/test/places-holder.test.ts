@@ -2,7 +2,7 @@
  * Another institution's provider as a place, from the command line: its account is made and enrolled, the other side names
  * it, records are divided over two disks and the holder, survive its absence, and an erasure's certificate has its word.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toHex } from "@chartseal/crypto";
 import { type Host, objectsRole, parseConfig, Staging, startHost } from "@chartseal/server";
@@ -110,6 +110,7 @@ const at = (name: string): string => join(place.folder, name);
 const cli = (...argv: string[]): Promise<Ran> => run(["--home", place.home, ...argv]);
 const add = (name: string, kind: string, ...rest: string[]): Promise<Ran> =>
   cli("provider", "place", "add", name, "--kind", kind, "--region", "eu", ...rest, "--json");
+const mark = (): string => join(place.home, "run", "unfinished");
 const keyring = () => JSON.parse(readFileSync(join(place.home, "provider/places.json"), "utf8"));
 
 beforeAll(async () => {
@@ -179,12 +180,17 @@ it("its server is away: the record opens, doctor says so", { timeout: 120_000 },
   expect([early.code, early.err]).toEqual([5, expect.stringMatching(/provider-unreachable/)]);
   const none = await cli("certificate", "show", record);
   expect([none.code, none.err]).toEqual([2, expect.stringMatching(/not certified yet/)]);
+  // A writer that was killed here is made good as far as it can be; the place keeps nobody from the home.
+  writeFileSync(mark(), "");
+  await (await openSession(openHome(place.home), { passphrase, waitMs: 0 })).close();
+  expect(existsSync(mark())).toBe(true);
 });
 
 it("back again it removes what it had, and its own signature is in the certificate", async () => {
   await partner.start([account]);
   expect((await cli("erase", record, "--as", "alice")).code).toBe(0);
   expect(partner.held).toEqual([]);
+  expect(existsSync(mark())).toBe(false);
   const { copies } = (await cli("certificate", "show", record, "--json")).json();
   const theirs = copies.filter(
     ({ holder }: { holder: string }) => holder === toHex(partner.identity.account),

@@ -293,6 +293,24 @@ describe("a reader at fault", () => {
   });
 });
 
+test("a provider whose dispute is settled while it answers goes on with its other duties", async () => {
+  const dispute = await opened(await answered());
+  const submit = world.ledger.submit.bind(world.ledger);
+  let isFirst = true;
+  const slow = new Proxy(world.ledger, {
+    get: (target, name) => {
+      if (name !== "submit") return Reflect.get(target, name).bind?.(target) ?? Reflect.get(target, name);
+      return async (transaction: Uint8Array) => {
+        if (isFirst) expect(await settled(dispute)).toBe("reader");
+        isFirst = false;
+        return await submit(transaction);
+      };
+    },
+  });
+  await world.newProvider(world.stores, slow).follow();
+  expect(isFirst).toBe(false);
+});
+
 describe("the judges", () => {
   test("fewer than t settle nothing; the next one does", async () => {
     const failed = await answered();

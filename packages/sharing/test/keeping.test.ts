@@ -1,5 +1,5 @@
 /** What keeps a record and what erases it by itself, through the provider that has to do it. */
-import { parsePolicy, toHex, utf8 } from "@chartseal/crypto";
+import { ChartsealError, parsePolicy, toHex, utf8 } from "@chartseal/crypto";
 import { beforeAll, expect, test } from "vitest";
 import {
   AccountWriter,
@@ -7,6 +7,7 @@ import {
   certificatePage,
   erase,
   readKeeping,
+  requireRecord,
   rekey,
   setEraseAfter,
 } from "../src/index.ts";
@@ -74,6 +75,31 @@ test("what its owner gave a time goes at that time, certified by the provider, a
   expect(page).toContain(toHex(recordId));
   expect(page).not.toContain("<script");
   expect(new TextDecoder().decode(utf8(page))).toContain("What this does not promise");
+});
+
+test("one that cannot be erased now keeps no other from its end, and comes with the next call", async () => {
+  const records = [await deposited(), await deposited()];
+  const at = world.clock.nowMs + 60_000;
+  for (const recordId of records) await setEraseAfter({ writer: writerOf(), recordId, eraseAfterMs: at });
+  world.clock.nowMs = at + 1000;
+  let isFirst = true;
+  const faulty = new Proxy(world.ledger, {
+    get: (target, name) => {
+      if (name === "submit" && isFirst) {
+        return async () => {
+          isFirst = false;
+          throw new ChartsealError("ledger-unreachable", "away");
+        };
+      }
+      return Reflect.get(target, name).bind?.(target) ?? Reflect.get(target, name);
+    },
+  });
+  const provider = world.newProvider(world.stores, faulty);
+  await failure("ledger-unreachable", () => provider.eraseDue());
+  const ends = records.map(async (recordId) => (await requireRecord(world.ledger, recordId)).erasedHeight);
+  expect((await Promise.all(ends)).filter((height) => height === null)).toHaveLength(1);
+  expect((await provider.eraseDue()).length).toBe(1);
+  for (const recordId of records) expect((await certificateOf(world.ledger, recordId)).copies.length).toBe(1);
 });
 
 async function certificatelessRecord(recordId: Uint8Array) {

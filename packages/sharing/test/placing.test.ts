@@ -7,6 +7,7 @@ import { PlacedStore, SplitStore, StorageError } from "@chartseal/storage";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { MemoryStore } from "../../storage/test/memory.ts";
 import {
+  AccountWriter,
   accessLog,
   deposit,
   erase,
@@ -275,5 +276,51 @@ test("an erasure waits for a place that is away, and takes from all others at on
   const { address } = copies[0]!;
   const shards = [1, 2, 3].map((shard) => `${address}/shard-${shard}of3`);
   expect(copies.map((copy) => copy.address)).toEqual([address, ...shards]);
+  expect(disks.map(({ objects }) => objects.size)).toEqual([0, 0, 0]);
+});
+
+/** Erased on the ledger alone, as while the provider was down. */
+async function eraseOnLedger(recordId: Uint8Array): Promise<void> {
+  await new AccountWriter(world.surroundings, ana).submit({ kind: "erase", recordId });
+}
+
+test("a place that is away keeps the provider from no erasure elsewhere, and its own is tried again", async () => {
+  const at = async (region: string) =>
+    (await world.byOwner(ana, { policy, placement: { k: 1, n: 1, regions: [region] } })).recordId;
+  const [away, elsewhere] = [await at("eu"), await at("us")];
+  await world.provider.follow();
+  expect(disks.map(({ objects }) => objects.size)).toEqual([0, 2, 2]);
+  await eraseOnLedger(away);
+  await eraseOnLedger(elsewhere);
+  const { remove } = disks[1]!;
+  disks[1]!.remove = async () => {
+    throw new StorageError("store-unreachable", "away");
+  };
+  await failure("provider-unreachable", () => world.provider.follow());
+  expect(disks.map(({ objects }) => objects.size)).toEqual([0, 2, 0]);
+  // It is not forgotten with the block that asked for it.
+  const third = await at("us");
+  await eraseOnLedger(third);
+  await failure("provider-unreachable", () => world.provider.follow());
+  expect(disks.map(({ objects }) => objects.size)).toEqual([0, 2, 0]);
+  disks[1]!.remove = remove;
+  await world.provider.follow();
+  expect(disks.map(({ objects }) => objects.size)).toEqual([0, 0, 0]);
+});
+
+test("nor does it keep one that begins from any: what another run left is swept elsewhere", async () => {
+  const at = async (region: string) =>
+    (await world.byOwner(ana, { policy, placement: { k: 1, n: 1, regions: [region] } })).recordId;
+  const records = [await at("eu"), await at("us")];
+  for (const recordId of records) await eraseOnLedger(recordId);
+  const { remove } = disks[1]!;
+  disks[1]!.remove = async () => {
+    throw new StorageError("store-unreachable", "away");
+  };
+  const begun = world.newProvider({ ...world.stores, objects: placed, placed });
+  await failure("provider-unreachable", () => begun.follow());
+  expect(disks.map(({ objects }) => objects.size)).toEqual([0, 2, 0]);
+  disks[1]!.remove = remove;
+  await begun.follow();
   expect(disks.map(({ objects }) => objects.size)).toEqual([0, 0, 0]);
 });

@@ -21,6 +21,7 @@ import {
   type ObjectStore,
   type PutHandle,
   type PutOptions,
+  putThrough,
   resolveRange,
   segmentsOf,
 } from "./object-store.ts";
@@ -103,15 +104,7 @@ class Filesystem implements FilesystemStore {
   }
 
   async put(name: string, source: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<ObjectStat> {
-    segmentsOf(name);
-    const handle = await this.begin(options);
-    try {
-      for await (const chunk of source) await handle.write(chunk);
-      return await handle.commit(name);
-    } catch (error) {
-      await handle.abort();
-      throw error;
-    }
+    return await putThrough({ name, source }, () => this.begin(options));
   }
 
   async begin(options: PutOptions = {}): Promise<PutHandle> {

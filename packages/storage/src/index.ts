@@ -12,6 +12,7 @@ export {
   type ObjectStore,
   type PutHandle,
   type PutOptions,
+  putThrough,
   segmentLengthMax,
 } from "./object-store.ts";
 export {

@@ -173,3 +173,19 @@ export function resolveRange(range: ByteRange | undefined, size: number): { from
   }
   return { from, length: toInclusive - from + 1 };
 }
+
+/** A whole stream through a handle, which is what `put` is in most stores. @throws StorageError as `put` */
+export async function putThrough(
+  { name, source }: { readonly name: string; readonly source: AsyncIterable<Uint8Array> },
+  begin: () => PutHandle | Promise<PutHandle>,
+): Promise<ObjectStat> {
+  segmentsOf(name);
+  const handle = await begin();
+  try {
+    for await (const chunk of source) await handle.write(chunk);
+    return await handle.commit(name);
+  } catch (error) {
+    await handle.abort();
+    throw error;
+  }
+}

@@ -7,7 +7,7 @@ import {
   type PutOptions,
   StorageError,
 } from "../src/index.ts";
-import { resolveRange, segmentsOf } from "../src/object-store.ts";
+import { putThrough, resolveRange, segmentsOf } from "../src/object-store.ts";
 
 export class MemoryStore implements ObjectStore {
   readonly objects = new Map<string, Uint8Array>();
@@ -15,15 +15,7 @@ export class MemoryStore implements ObjectStore {
   readonly unfinished = new Set<string>();
 
   async put(name: string, source: AsyncIterable<Uint8Array>, options: PutOptions = {}) {
-    segmentsOf(name);
-    const handle = await this.begin(options);
-    try {
-      for await (const chunk of source) await handle.write(chunk);
-      return await handle.commit(name);
-    } catch (error) {
-      await handle.abort();
-      throw error;
-    }
+    return await putThrough({ name, source }, () => this.begin(options));
   }
 
   async begin(options: PutOptions = {}): Promise<PutHandle> {

@@ -275,16 +275,16 @@ function lookAfter(looked: {
     const msg = "payloads that were never registered are removed";
     log.write(`${JSON.stringify({ level: 30, time: Date.now(), msg, count: removed.length })}\n`);
   };
+  const duties: readonly (() => Promise<unknown>)[] = [
+    () => session.rollPeriods(),
+    () => session.provider.follow(),
+    () => session.provider.eraseDue(),
+    ...Object.values(stagings).map((staging) => () => staging.sweep()),
+    collectDue,
+  ];
+  // One that fails keeps none of the others from being done.
   const round = async (): Promise<void> => {
-    try {
-      await session.rollPeriods();
-      await session.provider.follow();
-      await session.provider.eraseDue();
-      for (const staging of Object.values(stagings)) await staging.sweep();
-      await collectDue();
-    } catch (error) {
-      tell(error, {});
-    }
+    for (const duty of duties) await duty().catch((error: unknown) => tell(error, {}));
   };
   const follow = async (): Promise<void> => {
     for (const [namespace, error] of await identities.sync()) tell(error, { namespace });

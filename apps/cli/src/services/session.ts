@@ -176,9 +176,10 @@ async function assemble(
   const identity = await loadProvider(vault);
   const provider = new StorageProvider({ surroundings, identity, stores, quotas: quotasOf(home.paths) });
   let members: readonly SessionMember[];
+  let isFinished: boolean;
   try {
     members = await openMembers(home, { pairing, ledger, names: parts.members, vaults: memberVaults });
-    await finishInterrupted(home, provider);
+    isFinished = await finishInterrupted(home, provider);
     await provider.dropEnded();
   } catch (error) {
     await ledger.close();
@@ -189,7 +190,7 @@ async function assemble(
       rememberHead(home, await ledger.head(), parts.members);
     } finally {
       await ledger.close();
-      rmSync(unfinishedMark(home), { force: true });
+      if (isFinished) rmSync(unfinishedMark(home), { force: true });
       lock.release();
     }
   };
@@ -283,26 +284,30 @@ function unfinishedMark(home: Home): string {
 
 /**
  * After a writer that was killed, the provider makes good what lies between the ledger's last block and the deed. What is
- * damaged stays as it is for `forensics`, and stops nobody here.
+ * damaged stays as it is for `forensics`, and stops nobody here; nor does a place that is away.
+ * @returns false where something was away: the next writer tries it again
  */
-async function finishInterrupted(home: Home, provider: StorageProvider): Promise<void> {
+async function finishInterrupted(home: Home, provider: StorageProvider): Promise<boolean> {
   const mark = unfinishedMark(home);
+  let isFinished = true;
   if (existsSync(mark)) {
     try {
       await provider.follow();
     } catch (error) {
-      if (!isFamily(error, "integrity")) throw error;
+      isFinished = !isFamily(error, "unavailable");
+      if (isFinished && !isFamily(error, "integrity")) throw error;
     }
   }
   writeFileSync(mark, "", { mode: 0o600 });
+  return isFinished;
 }
 
-/** What its owner gave a time for. What a place or a damaged store keeps from its end stops nobody here. */
+/** What its owner gave a time for. Whatever keeps it from its end stops nobody here, except a defect of ours. */
 async function eraseWhatIsDue(provider: StorageProvider): Promise<void> {
   try {
     await provider.eraseDue();
   } catch (error) {
-    if (!isFamily(error, "unavailable") && !isFamily(error, "integrity")) throw error;
+    if (!(error instanceof ChartsealError) || error.family === "defect") throw error;
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type ObjectStore,
   type PutHandle,
   type PutOptions,
+  putThrough,
   StorageError,
   type StorageErrorCode,
   storageErrorCodes,
@@ -55,15 +56,7 @@ export class HttpObjectStore implements ObjectStore {
   }
 
   async put(name: string, source: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<ObjectStat> {
-    demandName(name);
-    const handle = new HttpPut(this.#line, options);
-    try {
-      for await (const chunk of source) await handle.write(chunk);
-      return await handle.commit(name);
-    } catch (error) {
-      await handle.abort();
-      throw error;
-    }
+    return await putThrough({ name, source }, () => new HttpPut(this.#line, options));
   }
 
   async begin(options: PutOptions = {}): Promise<PutHandle> {

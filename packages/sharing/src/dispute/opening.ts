@@ -17,8 +17,9 @@ import {
   sealedPolicy,
   toHex,
 } from "@chartseal/crypto";
-import { disputeAnswerMs, entries } from "@chartseal/ledger";
+import { disputeAnswerMs, entries, type RefusalName } from "@chartseal/ledger";
 import { transformKeyId, withoutParts } from "../provider/custody-key.ts";
+import { Postponed } from "../provider/postponed.ts";
 import type { ProviderAtWork } from "../provider/self.ts";
 import type { CustodyKey } from "../provider/stores.ts";
 import { readEntry, requireRecord } from "../state.ts";
@@ -53,20 +54,44 @@ function malformed(): ChartsealError {
   return new ChartsealError("encoding-invalid", "an opened transform key is malformed");
 }
 
-/** Opens what open disputes ask of this provider. Before anything that takes keys away. */
+/**
+ * Opens what open disputes ask of this provider. Before anything that takes keys away.
+ * @throws ChartsealError of the family `unavailable`, after all others were tried
+ */
 export async function openDisputed(self: ProviderAtWork): Promise<void> {
-  const { surroundings, identity, writer } = self;
+  const { surroundings, identity } = self;
+  const postponed = new Postponed();
   const nowMs = Math.max((await surroundings.ledger.head()).timestampMs, surroundings.now());
   for (const dispute of await readDisputes(surroundings)) {
     const open = dispute.outcome === null && dispute.opening === null;
     if (!open || !equalBytes(dispute.provider, identity.account)) continue;
     if (nowMs > dispute.timestampMs + disputeAnswerMs) continue;
-    const custody = await custodyOf(self, dispute);
-    if (custody === undefined) continue;
-    const plaintext = encodeOpening(surroundings.pairing, await usedParts(self, dispute, custody));
-    const sealed = await sealToJudges(surroundings, dispute, { side: "provider", plaintext });
-    await writer.submit({ kind: "open-transform-key", disputeId: dispute.disputeId, ...sealed });
+    await postponed.attempt(() => openOne(self, dispute));
   }
+  postponed.end();
+}
+
+async function openOne(self: ProviderAtWork, dispute: Dispute): Promise<void> {
+  const { surroundings, writer } = self;
+  const custody = await custodyOf(self, dispute);
+  if (custody === undefined) return;
+  const plaintext = encodeOpening(surroundings.pairing, await usedParts(self, dispute, custody));
+  const sealed = await sealToJudges(surroundings, dispute, { side: "provider", plaintext });
+  try {
+    await writer.submit({ kind: "open-transform-key", disputeId: dispute.disputeId, ...sealed });
+  } catch (error) {
+    if (!isOverMeanwhile(error)) throw error;
+  }
+}
+
+/** Settled, answered or late between the look at the ledger and the block. */
+function isOverMeanwhile(error: unknown): boolean {
+  const over: readonly unknown[] = [
+    "dispute-unknown",
+    "dispute-answered",
+    "dispute-late",
+  ] satisfies RefusalName[];
+  return error instanceof ChartsealError && over.includes(error.data.refusalName);
 }
 
 async function custodyOf(

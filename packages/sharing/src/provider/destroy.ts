@@ -56,18 +56,23 @@ export async function eraseDue(self: ProviderAtWork): Promise<Uint8Array[]> {
   const { surroundings, writer, schedule } = self;
   const erased: Uint8Array[] = [];
   const failures: unknown[] = [];
+  const attempt = async (deed: () => Promise<void>): Promise<void> => {
+    await deed().catch((error: unknown) => failures.push(error));
+  };
   const certify = async (recordId: Uint8Array): Promise<void> => {
     const copies = [...(await destroyCopies(self, recordId))];
     await writer.submit({ kind: "erase-certificate", recordId, copies });
   };
   const { due, uncertified } = await schedule.due(await judgingMs(surroundings));
   for (const recordId of uncertified) {
-    await certify(recordId).catch((error: unknown) => failures.push(error));
+    await attempt(() => certify(recordId));
   }
   for (const recordId of due) {
-    await writer.submit({ kind: "erase-due", recordId });
-    erased.push(recordId);
-    await certify(recordId).catch((error: unknown) => failures.push(error));
+    await attempt(async () => {
+      await writer.submit({ kind: "erase-due", recordId });
+      erased.push(recordId);
+      await certify(recordId);
+    });
   }
   if (failures.length > 0) throw failures[0];
   return erased;

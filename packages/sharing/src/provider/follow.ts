@@ -21,10 +21,11 @@ import type { Surroundings } from "../parties.ts";
 import { readEntry, readList, requireRecord } from "../state.ts";
 import { exists, getWhole, once, storageFailure } from "../streams.ts";
 import { destroyAside } from "./aside.ts";
-import { actionsOf, addressesOf, erasureAt, revocationAt } from "./chain.ts";
+import { actionsOf, addressesOf, erasureAt, revocationAt, type Told } from "./chain.ts";
 import { withoutParts } from "./custody-key.ts";
 import { signedByHolders } from "./holders.ts";
 import { likePayload, recordPlacementSoon } from "./placing.ts";
+import { Postponed } from "./postponed.ts";
 import type { ProviderAtWork, ProviderSelf } from "./self.ts";
 import { followSpecial } from "./special.ts";
 import {
@@ -46,17 +47,21 @@ export interface Holdings {
   readonly stores: Omit<ProviderStores, "keys" | "special" | "answered">;
 }
 
+/** @throws ChartsealError of the family `unavailable` only after everything else was done; the next call tries it again */
 export async function follow(self: ProviderAtWork): Promise<void> {
   await self.inTurn(async () => {
-    // First: what comes next takes keys away.
-    await openDisputed(self);
-    await followKeys(self);
-    await followSpecial(self);
+    const postponed = new Postponed();
+    // Keys that a dispute asks for go only when they were shown.
+    if (await postponed.attempt(() => openDisputed(self))) {
+      await postponed.attempt(() => followKeys(self));
+      await postponed.attempt(() => followSpecial(self));
+    }
     for await (const name of self.stores.pending.list()) {
       const waiting = parsePendingName(name);
-      if (waiting !== undefined) await settlePending(self, waiting);
+      if (waiting !== undefined) await postponed.attempt(() => settlePending(self, waiting));
     }
-    await followBlocks(self);
+    await postponed.attempt(() => followBlocks(self));
+    postponed.end();
   });
 }
 
@@ -125,26 +130,36 @@ export async function settlePending(self: ProviderSelf, waiting: PendingHeader):
   await stores.pending.remove(name);
 }
 
-/** Erasures, replaced payloads and revocations of the blocks since the last time. */
+/** Erasures, replaced payloads and revocations of the blocks since the last time, and what was left undone then. */
 async function followBlocks(self: ProviderAtWork): Promise<void> {
   const { ledger } = self.surroundings;
   const { height: head } = await ledger.head();
+  const postponed = new Postponed();
+  const attempt = async (name: string, deed: () => Promise<unknown>): Promise<void> => {
+    if (await postponed.attempt(deed)) self.undone.delete(name);
+    else self.undone.set(name, deed);
+  };
+  for (const [name, deed] of [...self.undone]) await attempt(name, deed);
   const begins = self.followedHeight === undefined;
   for (let height = 1 + (self.followedHeight ?? Math.max(0, head - blocksBehind)); height <= head; height++) {
-    for (const { action, bytes } of await actionsOf(ledger, height)) {
-      if (action.kind === "erase" || action.kind === "erase-due") {
-        const { recordId } = action;
-        await destroyRecord(self, recordId, (addresses) => signedByHolders(self, { recordId, addresses }));
-      }
-      if (action.kind === "rekey") await dropReplaced(self, action.recordId);
-      if (action.kind === "deposit" || action.kind === "rekey")
-        await recordPlacementSoon(self, action.recordId);
-      if (action.kind === "revoke") await buryRevocation(self, { ...action, bytes, height });
-      if (action.kind === "replace-key") await buryKey(self, bytes);
+    for (const [at, told] of (await actionsOf(ledger, height)).entries()) {
+      await attempt(`${height}.${at}`, () => followAction(self, told, height));
     }
   }
-  if (begins) await sweepErased(self);
+  if (begins) await attempt("sweep", () => sweepErased(self));
   self.followedHeight = head;
+  postponed.end();
+}
+
+async function followAction(self: ProviderAtWork, { action, bytes }: Told, height: number): Promise<void> {
+  if (action.kind === "erase" || action.kind === "erase-due") {
+    const { recordId } = action;
+    await destroyRecord(self, recordId, (addresses) => signedByHolders(self, { recordId, addresses }));
+  }
+  if (action.kind === "rekey") await dropReplaced(self, action.recordId);
+  if (action.kind === "deposit" || action.kind === "rekey") await recordPlacementSoon(self, action.recordId);
+  if (action.kind === "revoke") await buryRevocation(self, { ...action, bytes, height });
+  if (action.kind === "replace-key") await buryKey(self, bytes);
 }
 
 /** Of attributes that no key held yet too: a backup from between vouch and revocation would bring them back. */
@@ -206,16 +221,26 @@ export async function destroyRecord(
   const own: string[] = [];
   for (const address of addresses) {
     await bury(self, { kind: "erased", recordId: toHex(recordId), address, transaction });
-    if (await isOf(self, address, recordId)) own.push(address);
+  }
+  const postponed = new Postponed();
+  for (const address of addresses) {
+    await postponed.attempt(async () => {
+      if (await isOf(self, address, recordId)) own.push(address);
+    });
   }
   await destroyAside(stores, { recordId, record, addresses: own });
   await first(addresses);
-  for (const address of own) await removeObjects(self, address);
+  for (const address of own) await postponed.attempt(() => removeObjects(self, address));
   for await (const name of stores.pending.list(toHex(recordId))) {
     // What holders signed for the certificate stays.
     if (parsePendingName(name) !== undefined) await stores.pending.remove(name);
   }
+  postponed.end();
   return addresses;
+}
+
+async function removeIfOf(self: Holdings, address: string, recordId: Uint8Array): Promise<void> {
+  if (await isOf(self, address, recordId)) await removeObjects(self, address);
 }
 
 /** Whether an address is that record's by the header there; an address without a readable one is nobody else's. */
@@ -235,11 +260,13 @@ async function isOf({ stores }: Holdings, address: string, recordId: Uint8Array)
 
 /** Erased objects that came back, as from a restored copy, and those that a crash left. */
 async function sweepErased(self: ProviderSelf): Promise<void> {
+  const postponed = new Postponed();
   for (const tombstone of await self.stores.tombstones.list()) {
     if (tombstone.kind !== "erased") continue;
     const { address, recordId } = tombstone;
-    if (await isOf(self, address, fromHex(recordId, 32))) await removeObjects(self, address);
+    await postponed.attempt(() => removeIfOf(self, address, fromHex(recordId, 32)));
   }
+  postponed.end();
 }
 
 /** Payloads of a record that a `rekey --payload` replaced: who still has the old file key must not find them here. */
@@ -247,10 +274,11 @@ export async function dropReplaced(self: ProviderSelf, recordId: Uint8Array): Pr
   const { ledger } = self.surroundings;
   const record = await requireRecord(ledger, recordId);
   if (record.erasedHeight !== null) return;
+  const postponed = new Postponed();
   for (const address of await addressesOf(ledger, recordId, record)) {
-    const replaced = address !== record.address && (await isOf(self, address, recordId));
-    if (replaced) await removeObjects(self, address);
+    if (address !== record.address) await postponed.attempt(() => removeIfOf(self, address, recordId));
   }
+  postponed.end();
 }
 
 /** What an erasure or a new payload overtook while the record was being repaired. */

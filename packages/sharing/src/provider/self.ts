@@ -31,6 +31,8 @@ export class ProviderAtWork implements ProviderSelf {
   collectedMs = Number.NEGATIVE_INFINITY;
   /** Last block that was followed; undefined before the first time. */
   followedHeight: number | undefined;
+  /** What blocks up to there asked for and a place that was away kept from being done. */
+  readonly undone = new Map<string, () => Promise<unknown>>();
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor({ surroundings, identity, stores, quotas }: ProviderSelf) {

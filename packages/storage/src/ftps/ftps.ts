@@ -4,7 +4,7 @@
  * store on an FTPS server).
  */
 import type { ByteRange, ObjectStat, ObjectStore, PutHandle, PutOptions } from "../object-store.ts";
-import { isName, segmentsOf } from "../object-store.ts";
+import { isName, putThrough, segmentsOf } from "../object-store.ts";
 import { StorageError } from "../storage-error.ts";
 import { isRefusedFile } from "./ftps-errors.ts";
 import { FtpsPool } from "./ftps-pool.ts";
@@ -76,15 +76,7 @@ class Ftps implements FtpsStore {
   }
 
   async put(name: string, source: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<ObjectStat> {
-    segmentsOf(name);
-    const handle = await this.begin(options);
-    try {
-      for await (const chunk of source) await handle.write(chunk);
-      return await handle.commit(name);
-    } catch (error) {
-      await handle.abort();
-      throw error;
-    }
+    return await putThrough({ name, source }, () => this.begin(options));
   }
 
   async begin({ sizeMax = Number.MAX_SAFE_INTEGER }: PutOptions = {}): Promise<PutHandle> {

@@ -15,7 +15,7 @@ import type {
   PutHandle,
   PutOptions,
 } from "../object-store.ts";
-import { isName, segmentsOf } from "../object-store.ts";
+import { isName, putThrough, segmentsOf } from "../object-store.ts";
 import { StorageError } from "../storage-error.ts";
 import { S3Bucket } from "./s3-bucket.ts";
 import { directAccess } from "./s3-direct.ts";
@@ -119,15 +119,7 @@ class S3 implements S3Store {
   }
 
   async put(name: string, source: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<ObjectStat> {
-    segmentsOf(name);
-    const handle = await this.begin({ ...options, finalName: name });
-    try {
-      for await (const chunk of source) await handle.write(chunk);
-      return await handle.commit(name);
-    } catch (error) {
-      await handle.abort();
-      throw error;
-    }
+    return await putThrough({ name, source }, () => this.begin({ ...options, finalName: name }));
   }
 
   async begin({ sizeMax = Number.MAX_SAFE_INTEGER, finalName }: PutOptions = {}): Promise<PutHandle> {

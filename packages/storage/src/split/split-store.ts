@@ -11,6 +11,7 @@ import {
   type ObjectStore,
   type PutHandle,
   type PutOptions,
+  putThrough,
   resolveRange,
   segmentsOf,
 } from "../object-store.ts";
@@ -118,15 +119,7 @@ export class SplitStore implements ObjectStore {
   }
 
   async put(name: string, source: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<ObjectStat> {
-    segmentsOf(name);
-    const handle = await this.begin(options);
-    try {
-      for await (const chunk of source) await handle.write(chunk);
-      return await handle.commit(name);
-    } catch (error) {
-      await handle.abort();
-      throw error;
-    }
+    return await putThrough({ name, source }, () => this.begin(options));
   }
 
   /** @throws StorageError `placement-impossible` before a byte is stored; `store-unreachable` where fewer than k answer */
