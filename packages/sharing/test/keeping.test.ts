@@ -7,8 +7,8 @@ import {
   certificatePage,
   erase,
   readKeeping,
-  requireRecord,
   rekey,
+  requireRecord,
   setEraseAfter,
 } from "../src/index.ts";
 import { failure, type Member, World } from "./world.ts";

@@ -258,13 +258,18 @@ async function isOf({ stores }: Holdings, address: string, recordId: Uint8Array)
   }
 }
 
-/** Erased objects that came back, as from a restored copy, and those that a crash left. */
+/** Erased objects that came back, as from a restored copy, and those that a crash left; holders sign before them too. */
 async function sweepErased(self: ProviderSelf): Promise<void> {
   const postponed = new Postponed();
   for (const tombstone of await self.stores.tombstones.list()) {
     if (tombstone.kind !== "erased") continue;
-    const { address, recordId } = tombstone;
-    await postponed.attempt(() => removeIfOf(self, address, fromHex(recordId, 32)));
+    const { address } = tombstone;
+    const recordId = fromHex(tombstone.recordId, 32);
+    await postponed.attempt(async () => {
+      if (!(await isOf(self, address, recordId))) return;
+      await signedByHolders(self, { recordId, addresses: [address] });
+      await removeObjects(self, address);
+    });
   }
   postponed.end();
 }
