@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { playFaults } from "./faults.mjs";
 import { findTool } from "./tools.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -97,6 +98,8 @@ const tasks = {
     run(process.execPath, [chartseal, "bench", ...rest], { env });
   },
   fuzz: () => fuzz(rest),
+  // Long: faults of the CometBFT engine, with a result that is kept (scripts/faults.mjs).
+  "test:faults": () => playFaults(rest),
 };
 if (!Object.hasOwn(tasks, task)) {
   process.stderr.write(`chartseal: no task ${task}; one of ${Object.keys(tasks).join(", ")}\n`);

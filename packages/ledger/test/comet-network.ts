@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ed25519KeyPairFromSeed, sha256, utf8 } from "@chartseal/crypto";
 import {
   type CometNode,
+  type CometOptions,
   CometRpc,
   type DutyReport,
   nodeIdOf,
@@ -59,17 +60,29 @@ export interface NetworkOptions {
   readonly further?: readonly Uint8Array[];
   /** Every validator's process does its duties. */
   readonly duties?: boolean;
+  /** How long a submit waits for its block. */
+  readonly waitMs?: number;
+  /** Where the members' folders are; default a new folder, which is removed at the end. */
+  readonly root?: string;
+}
+
+/** What is otherwise with a member that comes up. */
+export interface Otherwise {
+  readonly now?: () => number;
+  readonly program?: string;
+  readonly open?: (options: CometOptions) => Promise<OpenedComet>;
 }
 
 /** All validators' folders, nothing of them begun. */
 export class CometNetwork {
   readonly members: Member[] = [];
   readonly #options: NetworkOptions;
-  readonly #root = mkdtempSync(join(tmpdir(), "chartseal-comet-"));
+  readonly #root: string;
   readonly #ports: { rpcPort: number; p2pPort: number }[] = [];
 
   private constructor(options: NetworkOptions) {
     this.#options = options;
+    this.#root = options.root ?? mkdtempSync(join(tmpdir(), "chartseal-comet-"));
   }
 
   static async make(options: NetworkOptions): Promise<CometNetwork> {
@@ -78,7 +91,7 @@ export class CometNetwork {
     for (const at of seeds.keys()) {
       network.#ports.push({ rpcPort: await freePort(), p2pPort: await freePort() });
       const directory = join(network.#root, `node-${at}`);
-      const rpc = new CometRpc(`http://127.0.0.1:${network.#ports[at]!.rpcPort}`);
+      const rpc = new CometRpc(network.rpcUrl(at));
       network.members.push({ directory, rpc, failures: [], reports: [], opened: undefined, node: undefined });
     }
     for (const [at, seed] of seeds.entries()) {
@@ -97,6 +110,10 @@ export class CometNetwork {
     return [...this.#options.validators.map(({ seed }) => seed), ...(this.#options.further ?? [])];
   }
 
+  rpcUrl(at: number): string {
+    return `http://127.0.0.1:${this.#ports[at]!.rpcPort}`;
+  }
+
   #nodeSeed(at: number): Uint8Array {
     return sha256(utf8(`node ${at}`));
   }
@@ -110,14 +127,16 @@ export class CometNetwork {
   }
 
   /** Begins a member's application and its node. */
-  async up(at: number): Promise<OpenedComet> {
+  async up(at: number, { now, program, open = openComet }: Otherwise = {}): Promise<OpenedComet> {
     const member = this.members[at]!;
-    const opened = await openComet({
+    const { waitMs } = this.#options;
+    const opened = await open({
       directory: member.directory,
       rules: this.#options.rules,
-      rpcUrl: `http://127.0.0.1:${this.#ports[at]!.rpcPort}`,
+      ...(waitMs === undefined ? {} : { waitMs }),
+      rpcUrl: this.rpcUrl(at),
       abciPort: 0,
-      now: this.#options.now ?? Date.now,
+      now: now ?? this.#options.now ?? Date.now,
       failed: (error) => member.failures.push(error),
       ...(this.#options.duties === true && {
         duties: { seed: this.#seeds()[at]!, report: (report) => member.reports.push(report) },
@@ -125,22 +144,25 @@ export class CometNetwork {
     });
     writeSettings(member.directory, this.#settings(at));
     member.opened = opened;
-    this.restart(at);
+    this.restart(at, program);
     return opened;
   }
 
   /** A node again, for the application that is there still. */
-  restart(at: number): void {
+  restart(at: number, program = this.#options.program): void {
     const member = this.members[at]!;
     const { abciPort } = member.opened!;
-    member.node = startNode({ program: this.#options.program, directory: member.directory, abciPort });
+    const { directory, failures } = member;
+    const failed = (error: unknown) => failures.push(error);
+    member.node = startNode({ program, directory, abciPort, failed });
   }
 
-  /** Until every member holds our block of that height, with its commit. */
+  /** Until every member that is up holds our block of that height, with its commit. */
   async level(height: number): Promise<void> {
-    for (const { opened } of this.members) {
-      for (let tries = 0; (await opened!.ledger.head()).height < height; tries++) {
-        if (tries === 600) throw new Error(`a member did not come to block ${height}`);
+    for (const [at, { opened }] of this.members.entries()) {
+      if (opened === undefined) continue;
+      for (let tries = 0; (await opened.ledger.head()).height < height; tries++) {
+        if (tries === 600) throw new Error(`member ${at} did not come to block ${height}`);
         await sleep(50);
       }
     }

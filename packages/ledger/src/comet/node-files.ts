@@ -23,6 +23,8 @@ export interface NodeSettings {
   readonly moniker: string;
   readonly rpcPort: number;
   readonly p2pPort: number;
+  /** The address on which other nodes reach this one; loopback where it is left out. Its RPC stays on loopback. */
+  readonly p2pHost?: string;
   /** Other nodes, as NODE-ID@HOST:PORT. */
   readonly peers: readonly string[];
   /** How long a block waits for the votes of those who are late. */
@@ -108,7 +110,16 @@ function privateKey(seed: Uint8Array): object {
 
 /** What a node needs that differs from CometBFT's own defaults; may be written again while the node is down. */
 export function writeSettings(directory: string, settings: NodeSettings): void {
-  const { moniker, rpcPort, p2pPort, peers, commitMs, emptyBlocksMs, metricsPort } = settings;
+  const {
+    moniker,
+    rpcPort,
+    p2pPort,
+    p2pHost = "127.0.0.1",
+    peers,
+    commitMs,
+    emptyBlocksMs,
+    metricsPort,
+  } = settings;
   const text = `# Written by chartseal; what is not here is CometBFT's own default.
 moniker = ${JSON.stringify(moniker)}
 log_level = "info"
@@ -119,7 +130,7 @@ laddr = "tcp://127.0.0.1:${rpcPort}"
 max_request_batch_size = ${broadcastMax}
 
 [p2p]
-laddr = "tcp://127.0.0.1:${p2pPort}"
+laddr = "tcp://${p2pHost}:${p2pPort}"
 persistent_peers = ${JSON.stringify(peers.join(","))}
 addr_book_strict = false
 allow_duplicate_ip = true

@@ -1,7 +1,12 @@
-/** A CometBFT node as a process: begun with its folder, stopped by its id. Its log goes to `node.log` in that folder. */
+/**
+ * A CometBFT node as a process: begun with its folder, stopped by its id. Its log goes to `node.log` in that folder, past this
+ * process: a node whose consensus has failed (a full disk, a block that is invalid to it alone) says so once in its log, and
+ * then lives on and answers its last height for ever. Such a node is ended here, and `failed` learns why.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { ChartsealError } from "@chartseal/crypto";
 
 export interface CometNode {
   readonly pid: number;
@@ -19,16 +24,17 @@ export function startNode(options: {
   readonly program: string;
   readonly directory: string;
   readonly abciPort: number;
+  /** Learns why the node's consensus failed, before the node is ended. */
+  readonly failed?: (error: ChartsealError) => void;
 }): CometNode {
   const log = openSync(join(options.directory, "node.log"), "a", 0o600);
   const args = ["start", "--home", options.directory, "--proxy_app", `tcp://127.0.0.1:${options.abciPort}`];
-  const child: ChildProcess = spawn(options.program, args, { stdio: ["ignore", log, log] });
-  closeSync(log);
+  const child: ChildProcess = spawn(options.program, args, { stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<number | NodeJS.Signals>((resolve) => {
     child.once("error", () => resolve(-1));
     child.once("exit", (code, signal) => resolve(code ?? signal ?? -1));
   });
-  return {
+  const node: CometNode = {
     pid: child.pid ?? 0,
     ended,
     async stop() {
@@ -42,4 +48,49 @@ export function startNode(options: {
       await ended;
     },
   };
+  const watch = consensusWatch((reason) => {
+    const data = { reason };
+    options.failed?.(
+      new ChartsealError("ledger-unreachable", "the CometBFT node's consensus has failed", { data }),
+    );
+    void node.stop();
+  });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (chunk: Buffer) => {
+      appendTo(log, chunk);
+      watch(chunk);
+    });
+  }
+  child.once("close", () => closeSync(log));
+  return node;
+}
+
+/** A log that cannot be written, as on a full disk, is no reason to stop. */
+function appendTo(log: number, chunk: Buffer): void {
+  try {
+    writeSync(log, chunk);
+  } catch {}
+}
+
+const failureMark = "CONSENSUS FAILURE!!!";
+/** A line holds a stack of the program; what is longer is looked at in part. */
+const lineBytesMax = 64 * 1024;
+
+/** Takes a log in chunks; `failed` gets the reason that CometBFT gives where its consensus has failed. */
+export function consensusWatch(failed: (reason: string) => void): (chunk: Buffer) => void {
+  let rest = "";
+  return (chunk) => {
+    const lines = (rest + chunk.toString("latin1")).split("\n");
+    rest = (lines.pop() ?? "").slice(-lineBytesMax);
+    for (const line of lines) if (line.includes(failureMark)) failed(reasonOf(line));
+  };
+}
+
+function reasonOf(line: string): string {
+  try {
+    const { err } = JSON.parse(Buffer.from(line, "latin1").toString("utf8")) as { err?: unknown };
+    return String(err ?? "");
+  } catch {
+    return line.slice(0, 1_000);
+  }
 }
