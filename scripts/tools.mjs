@@ -22,6 +22,10 @@ const tools = {
     programs: ["cometbft"],
     go: "github.com/cometbft/cometbft/cmd/cometbft@v0.38.25",
   },
+  compose: {
+    programs: ["docker-compose"],
+    debian: "docker-compose",
+  },
   versitygw: {
     programs: ["versitygw"],
     go: "github.com/versity/versitygw/cmd/versitygw@v1.7.0",

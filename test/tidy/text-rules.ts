@@ -14,7 +14,8 @@ export function fileLength(tree: Tree): Finding[] {
 }
 
 /** Written in capitals by custom; everything else is kebab-case. */
-const capitals = /^(?:.*\/)?(?:README|ARCHITECTURE|STYLE|CONTRIBUTING|SECURITY|CHANGELOG|LICENSE)(?:\.md)?$/;
+const capitals =
+  /^(?:.*\/)?(?:README|ARCHITECTURE|STYLE|CONTRIBUTING|SECURITY|CHANGELOG|LICENSE|Dockerfile)(?:\.md)?$/;
 const kebab = /^\.?[a-z0-9]+(?:[-.][a-z0-9]+)*$/;
 const vague = /^(?:utils?|helpers?|common|misc|stuff)(?:\.|$)/;
 

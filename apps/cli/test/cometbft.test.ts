@@ -227,7 +227,7 @@ describe("installing the release archive", () => {
 });
 
 test("all that brings CometBFT brings the same version", () => {
-  for (const path of ["scripts/tools.mjs"]) {
+  for (const path of ["scripts/tools.mjs", "deploy/Dockerfile"]) {
     const versions = readFileSync(join(root, path), "utf8").match(/cmd\/cometbft@v[\d.]+/g);
     expect(versions).toEqual([`cmd/cometbft@v${cometbftVersion}`]);
   }
