@@ -1,5 +1,5 @@
 /** Real CometBFT nodes on loopback, each with the application in this process: what the tests of the consortium's engine run on. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -64,6 +64,10 @@ export interface NetworkOptions {
   readonly waitMs?: number;
   /** Where the members' folders are; default a new folder, which is removed at the end. */
   readonly root?: string;
+  /** How long a block waits for the votes of those who are late; default 20. */
+  readonly commitMs?: number;
+  /** How long the others wait for a proposer, so that a machine that is busy skips none; default as settings have it. */
+  readonly proposeMs?: number;
 }
 
 /** What is otherwise with a member that comes up. */
@@ -122,8 +126,8 @@ export class CometNetwork {
     const peers = this.#ports.flatMap(({ p2pPort }, other) =>
       other === at ? [] : [`${nodeIdOf(this.#nodeSeed(other))}@127.0.0.1:${p2pPort}`],
     );
-    const emptyBlocksMs = this.#options.emptyBlocksMs ?? 0;
-    return { moniker: `node-${at}`, ...this.#ports[at]!, peers, commitMs: 20, emptyBlocksMs };
+    const { commitMs = 20, emptyBlocksMs = 0 } = this.#options;
+    return { moniker: `node-${at}`, ...this.#ports[at]!, peers, commitMs, emptyBlocksMs };
   }
 
   /** Begins a member's application and its node. */
@@ -143,9 +147,17 @@ export class CometNetwork {
       }),
     });
     writeSettings(member.directory, this.#settings(at));
+    this.#setPatience(member.directory);
     member.opened = opened;
     this.restart(at, program);
     return opened;
+  }
+
+  #setPatience(directory: string): void {
+    if (this.#options.proposeMs === undefined) return;
+    const path = join(directory, "config", "config.toml");
+    const line = `timeout_propose = "${this.#options.proposeMs}ms"`;
+    writeFileSync(path, readFileSync(path, "utf8").replace(/^timeout_propose = .*$/m, line));
   }
 
   /** A node again, for the application that is there still. */
