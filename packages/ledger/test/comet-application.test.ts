@@ -47,7 +47,7 @@ afterEach(() => {
 
 function open(rules: Rules = toy): Application {
   store?.close();
-  store = new CometStore(directory, rules);
+  store = CometStore.open(directory, rules);
   return new Application(store, rules, () => nowMs, { committed() {}, refused() {} });
 }
 

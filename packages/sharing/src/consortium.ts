@@ -5,10 +5,12 @@
 import { ChartsealError, ed25519KeyPairFromSeed, encode, equalBytes } from "@chartseal/crypto";
 import {
   type Action,
+  type ActionKind,
   accountOf,
   actionTable,
   ballotKey,
   bondedTo,
+  decodeBody,
   type Codec,
   decodeProposed,
   emptyKey,
@@ -120,18 +122,40 @@ async function readProposals(
   return proposals;
 }
 
-/** A validator's operator with its key: of the genesis the consensus key's own account. */
+/** What an operator says on the ledger; a service signs nothing else for whoever acts in its name. */
+export const operatorActions: readonly ActionKind[] = [
+  ...(["propose", "vote", "execute"] as const),
+  ...(["bond", "delegate", "unbond", "withdraw-weight", "unjail"] as const),
+];
+
+/** Signs and submits for an operator: with its key, or through the service that holds it. */
+export interface OperatorWriter {
+  submit(action: Action): Promise<Submitted>;
+}
+
+/** With the operator's own key: of a validator of the genesis the consensus key and its account. */
+export function operatorWriter(
+  surroundings: Pick<Surroundings, "ledger" | "now">,
+  { seed, account }: { readonly seed: Uint8Array; readonly account?: Uint8Array },
+): AccountWriter {
+  const own = account ?? accountOf(ed25519KeyPairFromSeed(seed).publicKey);
+  return new AccountWriter(surroundings, { seed, account: own });
+}
+
+/** Signs and submits for an operator what another process asks, and nothing but its own actions. @throws ChartsealError `input-invalid` */
+export async function submitOperation(writer: AccountWriter, body: Uint8Array): Promise<Submitted> {
+  if (operatorActions.includes(decodeBody(body).action.kind)) return await writer.submitBody(body);
+  throw new ChartsealError("input-invalid", "this is nothing that an operator does");
+}
+
+/** A validator's operator. */
 export class Operator {
   readonly #surroundings: Pick<Surroundings, "ledger" | "now">;
-  readonly #writer: AccountWriter;
+  readonly #writer: OperatorWriter;
 
-  constructor(
-    surroundings: Pick<Surroundings, "ledger" | "now">,
-    { seed, account }: { readonly seed: Uint8Array; readonly account?: Uint8Array },
-  ) {
-    const own = account ?? accountOf(ed25519KeyPairFromSeed(seed).publicKey);
+  constructor(surroundings: Pick<Surroundings, "ledger" | "now">, writer: OperatorWriter) {
     this.#surroundings = surroundings;
-    this.#writer = new AccountWriter(surroundings, { seed, account: own });
+    this.#writer = writer;
   }
 
   /** @returns with the proposal's id as its identifier. @throws ChartsealError `input-invalid`, `transaction-refused` */

@@ -59,8 +59,12 @@ export {
   type ConsortiumInfo,
   encodeProposed,
   Operator,
+  type OperatorWriter,
+  operatorActions,
+  operatorWriter,
   type ProposalInfo,
   readConsortium,
+  submitOperation,
   type ValidatorInfo,
 } from "./consortium.ts";
 export { checkRule, type Deposited, type DepositOptions, deposit } from "./deposit.ts";
@@ -158,6 +162,7 @@ export {
   namespaceExists,
   registerNamespace,
 } from "./namespace.ts";
+export { proposeNamespace, type Registration, registerProposed } from "./namespace-vote.ts";
 export type {
   AuthorityNode,
   ErasedCopySignature,

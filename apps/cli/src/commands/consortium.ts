@@ -1,12 +1,11 @@
 /** consortium: validators with their stake, and proposals: made, voted on, executed, every ballot on the ledger. */
 import { ChartsealError, equalBytes, fromHex, toHex } from "@chartseal/crypto";
 import type { Action, Submitted } from "@chartseal/ledger";
-import { type ConsortiumInfo, Operator, readConsortium, type ValidatorInfo } from "@chartseal/sharing";
+import { type ConsortiumInfo, type Operator, readConsortium, type ValidatorInfo } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { actionValue, proposedAction } from "../operations/proposed-action.ts";
 import { type Globals, globalsOf } from "../program-globals.ts";
 import { reading, writing } from "../run.ts";
-import { ownSession } from "../services/session.ts";
 import { addStakeCommands } from "./consortium-stake.ts";
 import { durationOf, example } from "./shared.ts";
 
@@ -92,10 +91,7 @@ async function operating(
   check: () => void,
   act: (operator: Operator) => Promise<Submitted>,
 ): Promise<Submitted> {
-  return await writing(globals, { check }, (session) => {
-    const { validatorSeed } = ownSession(session);
-    return act(new Operator(session, { seed: validatorSeed }));
-  });
+  return await writing(globals, { check }, ({ operator }) => act(operator));
 }
 
 /** @throws ChartsealError `input-invalid` */

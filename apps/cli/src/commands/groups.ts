@@ -19,6 +19,7 @@ import { addKeyCommands } from "./keys.ts";
 import { addLedgerCommands } from "./ledger.ts";
 import { addMemberCommands } from "./members.ts";
 import { addProviderCommands } from "./places.ts";
+import { addNetworkCommands } from "./network.ts";
 import { addPolicyCommands } from "./policy.ts";
 import { addPortableCommands } from "./portable.ts";
 import { addProxyCommands } from "./proxies.ts";
@@ -50,6 +51,7 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addPolicyCommands,
   addSettingsCommands,
   addConsortiumCommands,
+  addNetworkCommands,
   addLedgerCommands,
   addIntegrityCommands,
   addKeyCommands,

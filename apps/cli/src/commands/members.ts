@@ -25,7 +25,12 @@ function addNamespaceGroup(group: Command): void {
       const globals = globalsOf(add);
       const check = (session: ReadSession): Promise<void> => checkNewNamespace(session, name);
       const made = await writing(globals, { check }, (session) => addNamespace(session, name));
-      globals.output.value(made, `Namespace ${made.namespace} is registered.`);
+      const { namespace, proposalId } = made;
+      const text =
+        proposalId === undefined
+          ? `Namespace ${namespace} is registered.`
+          : `Proposed: ${proposalId}. Once the others have voted for it, run this again.`;
+      globals.output.value(proposalId === undefined ? made : { ...made, registered: false }, text);
     });
   example(add, "chartseal namespace add cedars");
   const list = group

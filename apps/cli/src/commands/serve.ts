@@ -1,7 +1,8 @@
 /** serve: the home's services over HTTP. */
-import { ChartsealError } from "@chartseal/crypto";
+import { ChartsealError, isFamily } from "@chartseal/crypto";
 import { type Command, Option } from "commander";
-import { homeFolder, openHome } from "../home/home.ts";
+import { homeFolder, isOfConsortium, openHome } from "../home/home.ts";
+import { readNetworkFile } from "../home/network-file.ts";
 import { readPassphrase } from "../home/passphrase.ts";
 import type { RotaOptions } from "../operations/audit-rota.ts";
 import { serveConfig, startServing, untilStopped } from "../operations/serve.ts";
@@ -45,7 +46,9 @@ export function addServeCommand(program: Command): void {
       const home = openHome(homeFolder(globals.home));
       const { port, listen, roles, config: file, logLevel } = options;
       const audits = auditsOf(options);
+      const network = isOfConsortium(home) ? readNetworkFile(home.paths) : undefined;
       const config = await serveConfig({
+        ...(network === undefined ? {} : { network }),
         ...(file === undefined ? {} : { file }),
         ...(listen === undefined ? {} : { host: listen }),
         ...(port === undefined ? {} : { port: wholeNumberOf("--port", port) }),
@@ -54,8 +57,14 @@ export function addServeCommand(program: Command): void {
       const passphrase = await readPassphrase(passphraseOption(globals));
       const stopped = untilStopped();
       const lock = await takeOwnHome(home.paths.root, globals.waitMs);
-      const session = await openSession(home, { passphrase, waitMs: 0, lock });
       const log = { write: (line: string) => void process.stderr.write(line) };
+      const broken = new AbortController();
+      const engineFailed = (error: unknown): void => {
+        log.write(engineLine(error));
+        // Damage does not mend by itself: nothing is answered from a ledger that its engine has stopped.
+        if (isFamily(error, "integrity") || isFamily(error, "defect")) broken.abort(error);
+      };
+      const session = await openSession(home, { passphrase, waitMs: 0, lock, engineFailed });
       const serving = await startServing(session, {
         config,
         version: programVersion(),
@@ -71,10 +80,24 @@ export function addServeCommand(program: Command): void {
         { address, port: listening, roles: played, pid: process.pid },
         `Serving ${played.join(", ")} at ${address}; stop with Ctrl-C.`,
       );
-      await stopped;
+      await Promise.race([stopped, aborted(broken.signal)]);
       await serving.stop();
+      if (broken.signal.aborted) throw broken.signal.reason;
     });
   example(command, "chartseal serve --port 8080");
+}
+
+function engineLine(error: unknown): string {
+  const known = error instanceof ChartsealError;
+  const line = { level: 50, time: Date.now(), msg: "the ledger's node", code: known ? error.code : "defect" };
+  return `${JSON.stringify({ ...line, detail: known ? error.message : "unexpected" })}\n`;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }
 
 /** @throws ChartsealError `input-invalid` */

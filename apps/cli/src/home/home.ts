@@ -17,6 +17,8 @@ export interface HomeConfig {
   readonly chainId: string;
   readonly nodes: number;
   readonly threshold: number;
+  /** The ledger's engine; absent for the embedded one. */
+  readonly engine?: "comet";
 }
 
 /** The public half of a member, `members/NAME/member.json`. Byte strings in hex. */
@@ -32,6 +34,11 @@ export interface Home {
   readonly paths: HomePaths;
   readonly config: HomeConfig;
   readonly genesis: Uint8Array;
+}
+
+/** Whether the home is one institution's of a consortium, whose ledger runs under CometBFT. */
+export function isOfConsortium({ config }: Pick<Home, "config">): boolean {
+  return config.engine === "comet";
 }
 
 /** The folder that a command works on: --home, else CHARTSEAL_HOME, else .chartseal. */
@@ -59,7 +66,8 @@ export function openHome(folder: string): Home {
     typeof config.consortium === "string" &&
     /^[0-9a-f]{64}$/.test(config.chainId) &&
     Number.isInteger(config.nodes) &&
-    Number.isInteger(config.threshold);
+    Number.isInteger(config.threshold) &&
+    (config.engine === undefined || config.engine === "comet");
   const genesis = readSmallFile(paths.genesis);
   if (!sound || genesis === undefined) {
     throw new ChartsealError("chain-altered", `the files of the home ${folder} are damaged`, {

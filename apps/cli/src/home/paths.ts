@@ -7,6 +7,9 @@ export interface HomePaths {
   readonly genesis: string;
   readonly run: string;
   readonly ledger: string;
+  /** Of a consortium's institution: who the others are, and the folder of its CometBFT node. */
+  readonly network: string;
+  readonly comet: string;
   readonly objects: string;
   readonly leaves: string;
   /** The provider's places, with their credentials; and where the shards of what is divided lie. */
@@ -41,6 +44,8 @@ export function homePaths(root: string): HomePaths {
     genesis: join(root, "genesis.cbor"),
     run: join(root, "run"),
     ledger: join(root, "ledger"),
+    network: join(root, "network.json"),
+    comet: join(root, "comet"),
     objects: join(provider, "objects"),
     leaves: join(provider, "leaves"),
     places: join(provider, "places.json"),

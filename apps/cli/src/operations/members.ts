@@ -41,11 +41,18 @@ export async function checkNewNamespace({ ledger }: ReadSession, name: string): 
   }
 }
 
+export interface NamespaceAdded {
+  readonly namespace: string;
+  /** In a consortium: the proposal that others must vote for first. */
+  readonly proposalId?: string;
+}
+
 /** Registers a hospital that vouches for attributes …@NAME. @throws ChartsealError `input-invalid` */
-export async function addNamespace(session: Session, name: string): Promise<{ readonly namespace: string }> {
+export async function addNamespace(session: Session, name: string): Promise<NamespaceAdded> {
   await checkNewNamespace(session, name);
-  await session.addNamespace(name);
-  return { namespace: name };
+  const registration = await session.addNamespace(name);
+  if (registration.registered) return { namespace: name };
+  return { namespace: name, proposalId: toHex(registration.proposalId) };
 }
 
 /** The name can be a member's and is nobody's yet. @throws ChartsealError `input-invalid` */

@@ -4,16 +4,21 @@
  */
 import { readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ChartsealError, ed25519KeyPairFromSeed, isFamily, randomBytes } from "@chartseal/crypto";
 import { signAdmission } from "@chartseal/ledger";
 import type { NamespaceIdentity } from "@chartseal/oidc";
 import type { HostConfig, HostConfigInput, Role, RoleName, Staging } from "@chartseal/server";
 import { type Hospital, listNamespaces, readAccount } from "@chartseal/sharing";
 import { openFilesystemStore } from "@chartseal/storage";
+import { isOfConsortium } from "../home/home.ts";
+import { institutionOf, type NetworkFile } from "../home/network-file.ts";
 import { payloadUploads } from "../services/asides.ts";
 import { openAuditJournal } from "../services/audit-journal.ts";
 import { hasIdentityProvider } from "../services/identity-store.ts";
 import { removeServerFile, writeServerFile } from "../services/server-file.ts";
+import { registerOwnProvider } from "../services/registering.ts";
+import { loadProvider } from "../services/service-keys.ts";
 import type { OwnSession } from "../services/session.ts";
 import { type RotaOptions, rotaDefaults, startRota } from "./audit-rota.ts";
 import { identityOf } from "./identity.ts";
@@ -52,19 +57,34 @@ export async function serveConfig(options: {
   readonly host?: string;
   readonly port?: number;
   readonly roles?: readonly string[];
+  /** The home's, where it is an institution's of a consortium. */
+  readonly network?: NetworkFile;
 }): Promise<HostConfig> {
   const { parseConfig } = await import("@chartseal/server");
-  const { file, host, port, roles } = options;
+  const { file, host, port, roles, network } = options;
   const given = file === undefined ? {} : readConfigFile(file);
-  const listen = { ...(given.listen as object), ...(host === undefined ? {} : { host }) };
+  const own = network === undefined ? {} : consortiumConfig(network);
+  const listen = { ...own.listen, ...(given.listen as object), ...(host === undefined ? {} : { host }) };
   const holds =
     parseConfig({ objects: given.objects as HostConfigInput["objects"] }).objects.peers.length > 0;
   return parseConfig({
-    roles: ["ledger", "provider", "namespace", ...(holds ? ["objects"] : [])],
+    ...own,
+    roles: ["ledger", "provider", "namespace", ...(own.roles ?? []), ...(holds ? ["objects"] : [])],
     ...given,
     listen: { ...listen, ...(port === undefined ? {} : { port }) },
     ...(roles === undefined ? {} : { roles: roles as HostConfigInput["roles"] }),
   } as HostConfigInput);
+}
+
+/** What network.json says of the server: where it listens, under which name the others know it, its node's role. */
+function consortiumConfig(network: NetworkFile): HostConfigInput {
+  const { listen: host, serverPort: port } = network;
+  const { url, authority } = institutionOf(network, network.name);
+  return {
+    listen: { host, port },
+    authorities: [new URL(url).host.toLowerCase()],
+    ...(authority === null ? {} : { roles: ["authority"] }),
+  };
 }
 
 function readConfigFile(file: string): Record<string, unknown> {
@@ -104,6 +124,7 @@ export async function startServing(session: OwnSession, options: ServeOptions): 
   writeServerFile(home.paths, server);
   const duties = lookAfter({ session, identities, stagings, log: logged(log, logLevel) });
   const nodes = await driveNodes(session, log);
+  const registering = isOfConsortium(home) ? register(session, log) : undefined;
   const journal = openAuditJournal(home.paths);
   const rota = startRota(session, options.audits ?? rotaDefaults, { journal, log: logged(log, logLevel) });
   return {
@@ -115,6 +136,7 @@ export async function startServing(session: OwnSession, options: ServeOptions): 
       removeServerFile(home.paths, server);
       await rota.stop();
       await duties.stop();
+      await registering?.stop();
       await nodes.stop();
       await host.close();
       await session.close();
@@ -140,12 +162,16 @@ async function rolesOf(
     readonly stagings: Stagings;
   },
 ): Promise<Partial<Record<RoleName, Role>> & { readonly home: Role }> {
-  const { homeRole, ledgerRole, namespaceRole, providerRole } = await import("@chartseal/server");
+  const { authorityRole, homeRole, ledgerRole, namespaceRole, providerRole } = await import(
+    "@chartseal/server"
+  );
   const { token, identities, config, stagings } = parts;
   const { home, ledger, provider, node, now, validatorSeed, addNamespace } = session;
+  const { engineHealth, ownNodes } = session;
   const namespace = hospitalsOf(session);
   return {
-    ledger: ledgerRole({ ledger }),
+    ledger: ledgerRole({ ledger, ...(engineHealth === undefined ? {} : { engineHealth }) }),
+    ...(ownNodes.length === 0 ? {} : { authority: authorityRole({ nodes: ownNodes }) }),
     provider: providerRole({
       provider,
       now,
@@ -168,6 +194,7 @@ async function rolesOf(
       addNamespace,
       admit: async (body) => signAdmission(validatorSeed, body),
       submitAudit: (body) => provider.submitAudit(body),
+      submitOperation: (body) => session.submitOperation(body),
     }),
   };
 }
@@ -325,6 +352,35 @@ async function driveNodes(
     async stop() {
       stopping.abort();
       await driving;
+    },
+  };
+}
+
+const registerMs = 2_000;
+
+/** Registers an institution's provider once the ledger takes it, which needs more than two thirds of the institutions. */
+function register(session: OwnSession, log: ServeOptions["log"]): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const attempts = async (): Promise<void> => {
+    const provider = await loadProvider(session.vault);
+    while (!signal.aborted) {
+      try {
+        await registerOwnProvider(session, provider);
+        return;
+      } catch (error) {
+        const code = error instanceof ChartsealError ? error.code : "defect";
+        const msg = "the provider is not registered yet";
+        if (!signal.aborted) log.write(`${JSON.stringify({ level: 40, time: Date.now(), msg, code })}\n`);
+        await sleep(registerMs, undefined, { signal }).catch(() => {});
+      }
+    }
+  };
+  const done = attempts();
+  return {
+    async stop() {
+      stopping.abort();
+      await done;
     },
   };
 }

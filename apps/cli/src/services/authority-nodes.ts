@@ -181,3 +181,11 @@ async function driverOf(surroundings: Surroundings, vault: KeyVault, own: number
   }
   return new NodeDriver(surroundings, { identity, store });
 }
+
+/** Nodes of the committee that an institution runs itself: they make their shares over the ledger, with the others. */
+export async function institutionNodes(place: Omit<Place, "asker">): Promise<NodeDriver[]> {
+  const { surroundings, home, vault } = place;
+  const numbers = decodeGenesis(home.genesis).nodes.map((key) => ownNumber(home, accountOf(key)));
+  const own = numbers.filter((number) => number > 0);
+  return await Promise.all(own.map((number) => driverOf(surroundings, vault, number)));
+}

@@ -3,13 +3,18 @@
  * with the machine's token; the members' keys stay in this process. The ledger's answers are checked against the home's
  * own genesis, as on any other machine.
  */
-import { ChartsealError, equalBytes, fromHex, loadPairing } from "@chartseal/crypto";
-import { type Action, accountOf, chainIdOf, decodeGenesis, ledgerRules } from "@chartseal/ledger";
+import { ChartsealError, fromHex, loadPairing } from "@chartseal/crypto";
+import { type Action, accountOf, decodeGenesis } from "@chartseal/ledger";
 import { HttpLedger, HttpProvider, homeClient } from "@chartseal/server/client";
-import { currentBody, readNodes } from "@chartseal/sharing";
-import type { Home } from "../home/home.ts";
+import { nodeTransport } from "@chartseal/server/client-node";
+import { currentBody, type Hospital, Operator, readNodes } from "@chartseal/sharing";
+import { type Home, isOfConsortium } from "../home/home.ts";
+import { institutionOf, readNetworkFile } from "../home/network-file.ts";
+import { hospitalElsewhere, providerElsewhere } from "./elsewhere.ts";
 import { takeMembers } from "./home-lock.ts";
+import { rulesOfHome } from "./home-ledger.ts";
 import type { LiveServer } from "./server-file.ts";
+import { loadProvider } from "./service-keys.ts";
 import { openMembers, openVaults, rememberHead, type Session, type SessionOptions } from "./session.ts";
 
 /** Vaults as `openVaults` gives them, the services' first. @throws ChartsealError `passphrase-wrong`, `chain-altered`, … */
@@ -27,33 +32,44 @@ export async function openServedSession(
   };
   try {
     const opened = options.vaults ?? openVaults(home, passphrase, names);
-    const [pairing, [, ...vaults]] = await Promise.all([loadPairing(), opened]);
+    const [pairing, [ownVault, ...vaults]] = await Promise.all([loadPairing(), opened]);
     held = await takeMembers(home.paths, names, options.waitMs);
-    const rules = ledgerRules(pairing, ownGenesis(home));
+    const rules = rulesOfHome(pairing, home);
     const ledger = new HttpLedger({ connection: connection.as("ledger-unreachable"), rules });
-    const provider = new HttpProvider({
+    const own = new HttpProvider({
       connection,
       account: providerOf(home),
       ledger,
       // On one machine nothing between the two breaks, and a payload need not be written twice.
       sending: { resumable: false },
     });
-    const { nodes, validator, namespace, addNamespace, submitAudit } = homeClient(connection, {
-      nodes: (await readNodes(ledger)).nodes.length,
-    });
+    const client = homeClient(connection, { nodes: (await readNodes(ledger)).nodes.length });
+    const { nodes, validator, addNamespace, submitAudit, submitOperation } = client;
     const members = await openMembers(home, { pairing, ledger, names, vaults });
+    const elsewhere = isOfConsortium(home)
+      ? { network: readNetworkFile(home.paths), transport: nodeTransport(), ledger, members, now }
+      : undefined;
+    const asker = elsewhere && (await loadProvider(ownVault!));
+    const provider = (elsewhere && providerElsewhere(elsewhere, asker!)) ?? own;
+    const namespace = async (name: string): Promise<Hospital | undefined> =>
+      (await client.namespace(name)) ?? (elsewhere && (await hospitalElsewhere(elsewhere, name)));
     const close = async (): Promise<void> => {
       try {
         // The head that was verified last: a server that went away meanwhile hides no other failure.
         rememberHead(home, ledger.verifiedHead, names);
       } finally {
         await ledger.close();
+        elsewhere?.transport.close();
         release();
       }
     };
     const submit = async (action: Action) => await submitAudit(await currentBody({ ledger, now }, action));
-    const auditor = { account: provider.account, writer: { submit } };
-    const services = { provider, auditor, nodes, namespace, addNamespace, validators: [validator] };
+    const auditor = { account: own.account, writer: { submit } };
+    const operations = {
+      submit: async (action: Action) => await submitOperation(await currentBody({ ledger, now }, action)),
+    };
+    const operator = new Operator({ ledger, now }, operations);
+    const services = { provider, auditor, operator, nodes, namespace, addNamespace, validators: [validator] };
     return { home, pairing, ledger, now, members, close, ...services };
   } catch (error) {
     release();
@@ -61,15 +77,13 @@ export async function openServedSession(
   }
 }
 
-/** The genesis that the home was made with. @throws ChartsealError `chain-altered` */
-function ownGenesis({ genesis, config }: Home): Uint8Array {
-  if (equalBytes(chainIdOf(genesis), fromHex(config.chainId, 32))) return genesis;
-  throw new ChartsealError("chain-altered", "the home's genesis is not that of its chain", {
-    hint: "Restore config.json and genesis.cbor from a backup.",
-  });
-}
-
-function providerOf({ genesis }: Home): Uint8Array {
+/** The home's own provider. */
+function providerOf(home: Home): Uint8Array {
+  const { genesis, paths } = home;
+  if (isOfConsortium(home)) {
+    const network = readNetworkFile(paths);
+    return accountOf(fromHex(institutionOf(network, network.name).provider, 32));
+  }
   const [publicKey] = decodeGenesis(genesis).providers;
   if (publicKey === undefined) throw new ChartsealError("chain-altered", "the genesis names no provider");
   return accountOf(publicKey);

@@ -15,31 +15,40 @@ import {
   type Pairing,
   toHex,
 } from "@chartseal/crypto";
-import { type Head, type Ledger, ledgerRules } from "@chartseal/ledger";
-import { type HomeLock, openEmbedded, openEmbeddedReader, takeHomeLock } from "@chartseal/ledger/embedded";
+import type { Head, Ledger, Submitted } from "@chartseal/ledger";
+import { type HomeLock, takeHomeLock } from "@chartseal/ledger/embedded";
 import {
   type Admitter,
   type Auditor,
   type AuthorityNode,
   type Hospital,
   HospitalNamespace,
-  identityOf,
   isKeyBehind,
   listNamespaces,
+  type NodeDriver,
   namespacesBehind,
-  newIdentitySeeds,
+  Operator,
+  operatorWriter,
   type Provider,
+  type Registration,
   refreshSigningKeys,
-  registerNamespace,
   renewTransformKey,
   StorageProvider,
   type Surroundings,
+  submitOperation,
 } from "@chartseal/sharing";
 import { readJson, writeJson } from "../home/files.ts";
-import { type Home, memberFolder, openHome } from "../home/home.ts";
+import { type Home, isOfConsortium, memberFolder, openHome } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
 import { quotasOf } from "../home/quotas-file.ts";
-import { committeeNodes, type OwnDriver, ownDrivers, presentNode } from "./authority-nodes.ts";
+import {
+  committeeNodes,
+  institutionNodes,
+  type OwnDriver,
+  ownDrivers,
+  presentNode,
+} from "./authority-nodes.ts";
+import { type HomeLedger, openHomeLedger, openLedgerForReading } from "./home-ledger.ts";
 import { handsOf, openLinks } from "./identity-store.ts";
 import {
   dropPendingKey,
@@ -50,7 +59,8 @@ import {
 } from "./member-keys.ts";
 import { recordPendingRepairs } from "./pending-repairs.ts";
 import { openProviderStores } from "./provider-stores.ts";
-import { loadNamespace, loadProvider, loadValidatorSeed, saveNamespace } from "./service-keys.ts";
+import { proposeHospital, registerHospital } from "./registering.ts";
+import { loadNamespace, loadProvider, loadValidatorSeed } from "./service-keys.ts";
 
 /** A home opened for reading: no key, no lock, no byte changed. */
 export interface ReadSession extends Surroundings {
@@ -77,7 +87,9 @@ export interface Session extends ReadSession {
   readonly members: readonly SessionMember[];
   namespace(name: string): Promise<Hospital | undefined>;
   /** Makes a hospital's keys and registers it. */
-  addNamespace(name: string): Promise<void>;
+  addNamespace(name: string): Promise<Registration>;
+  /** The home's validator as an operator: what it proposes, how it votes, what it does with its stake. */
+  readonly operator: Operator;
 }
 
 /** A home opened by its one writer, with the services' keys in this process. */
@@ -87,12 +99,18 @@ export interface OwnSession extends Session {
   readonly provider: StorageProvider;
   /** A hospital whose keys are in this home's vault. */
   hospital(name: string): Promise<HospitalNamespace | undefined>;
+  /** Signs and submits for the home's operator, on behalf of a command. */
+  submitOperation(body: Uint8Array): Promise<Submitted>;
   /** Opens the present quarter's signing periods of the home's hospitals, where they are behind. */
   rollPeriods(): Promise<void>;
   /** The present committee's node of that index, also of one that was not there when the session began. */
   node(index: number): AuthorityNode;
   /** The home's own authority nodes, for changes of the committee. */
   readonly drivers: readonly OwnDriver[];
+  /** An institution's own nodes of the committee, which it serves to the others. */
+  readonly ownNodes: readonly NodeDriver[];
+  /** Of a consortium's ledger: how its node is. */
+  readonly engineHealth?: HomeLedger["health"];
 }
 
 /** For what is done with the services' own keys alone. @throws ChartsealError `home-busy` where a server has them */
@@ -108,12 +126,8 @@ const now = (): number => Date.now();
 export async function openForReading(folder: string): Promise<ReadSession> {
   const home = openHome(folder);
   const pairing = await loadPairing();
-  const ledger = openEmbeddedReader({
-    directory: home.paths.root,
-    rulesOf: (genesis) => ledgerRules(pairing, genesis),
-    chainId: fromHex(home.config.chainId, 32),
-  });
-  return { home, pairing, ledger, now, close: () => ledger.close() };
+  const opened = await openLedgerForReading(home, pairing);
+  return { home, pairing, now, ...opened };
 }
 
 /** The service vault and the members', one key derivation each, side by side. @throws ChartsealError `passphrase-wrong` */
@@ -135,6 +149,8 @@ export interface SessionOptions {
   readonly waitMs: number;
   /** The home's lock, where the caller took it already; it is the session's from then on. */
   readonly lock?: HomeLock;
+  /** Told why a consortium's node ended, or was stopped. */
+  readonly engineFailed?: (error: unknown) => void;
 }
 
 /** @throws ChartsealError `passphrase-wrong`, `home-busy`, `chain-altered` */
@@ -144,7 +160,7 @@ export async function openSession(home: Home, options: SessionOptions): Promise<
   try {
     const opened = options.vaults ?? openVaults(home, passphrase, members);
     const [pairing, vaults] = await Promise.all([loadPairing(), opened]);
-    return await assemble(home, { pairing, lock, vaults, members });
+    return await assemble(home, { ...options, pairing, lock, vaults, members });
   } catch (error) {
     lock.release();
     throw error;
@@ -158,19 +174,17 @@ async function assemble(
     readonly lock: HomeLock;
     readonly vaults: readonly KeyVault[];
     readonly members: readonly string[];
+    readonly engineFailed?: (error: unknown) => void;
   },
 ): Promise<OwnSession> {
-  const { pairing, lock, vaults } = parts;
+  const { pairing, lock, vaults, engineFailed: failed } = parts;
   const [vault, ...memberVaults] = vaults as [KeyVault, ...KeyVault[]];
   const validatorSeed = await loadValidatorSeed(vault);
-  const ledger = await openEmbedded({
-    directory: home.paths.root,
-    rulesOf: (genesis) => ledgerRules(pairing, genesis),
-    chainId: fromHex(home.config.chainId, 32),
-    proposerSeed: validatorSeed,
-    now,
-    lock,
+  const opened = await openHomeLedger(home, {
+    ...{ pairing, validatorSeed, now, lock },
+    ...(failed === undefined ? {} : { failed }),
   });
+  const { ledger } = opened;
   const surroundings: Surroundings = { pairing, ledger, now };
   const stores = await openProviderStores(home.paths, { vault, pairing });
   const identity = await loadProvider(vault);
@@ -182,14 +196,14 @@ async function assemble(
     isFinished = await finishInterrupted(home, provider);
     await provider.dropEnded();
   } catch (error) {
-    await ledger.close();
+    await opened.close();
     throw error;
   }
   const close = async (): Promise<void> => {
     try {
       rememberHead(home, await ledger.head(), parts.members);
     } finally {
-      await ledger.close();
+      await opened.close();
       if (isFinished) rmSync(unfinishedMark(home), { force: true });
       lock.release();
     }
@@ -199,7 +213,12 @@ async function assemble(
     if (own === undefined) return undefined;
     return new HospitalNamespace(surroundings, own, handsOf(openLinks(vault, name)));
   };
-  const addNamespace = (name: string) => registerNew(surroundings, { vault, validatorSeed, name });
+  const operating = operatorWriter(surroundings, { seed: validatorSeed });
+  const operator = new Operator(surroundings, operating);
+  const addNamespace = (name: string): Promise<Registration> =>
+    isOfConsortium(home)
+      ? proposeHospital(surroundings, { vault, operator, name })
+      : registerHospital(surroundings, { vault, validatorSeed, name });
   const session = {
     ...surroundings,
     home,
@@ -210,7 +229,10 @@ async function assemble(
     members,
     namespace,
     hospital: namespace,
+    operator,
+    submitOperation: (body: Uint8Array) => submitOperation(operating, body),
     close,
+    ...(opened.health === undefined ? {} : { engineHealth: opened.health }),
   };
   const roll = () => rollPeriods(surroundings, namespace);
   try {
@@ -218,7 +240,7 @@ async function assemble(
   } catch (error) {
     // A hospital's damaged key file stops its own periods, and nobody here.
     if (!isFamily(error, "integrity")) {
-      await ledger.close();
+      await opened.close();
       throw error;
     }
   }
@@ -227,8 +249,10 @@ async function assemble(
   const place = { surroundings, home, vault, asker: identity };
   const nodes = await committeeNodes(place);
   const node = (index: number) => presentNode(place, index);
-  const drivers = ownDrivers({ surroundings, home, vault });
-  return { ...session, addNamespace, validators: [validatorSeed], nodes, node, drivers, rollPeriods: roll };
+  const ownNodes = isOfConsortium(home) ? await institutionNodes({ surroundings, home, vault }) : [];
+  const drivers = isOfConsortium(home) ? ownNodes : ownDrivers({ surroundings, home, vault });
+  const authority = { nodes, node, drivers, ownNodes };
+  return { ...session, ...authority, addNamespace, validators: [validatorSeed], rollPeriods: roll };
 }
 
 /** Members' keys from their vaults, for a ledger that extends what each has seen. @throws ChartsealError `chain-altered` */
@@ -250,21 +274,6 @@ export async function openMembers(
     members.push({ name, keys, vault, save: () => saveMemberKeys(vault, pairing, keys) });
   }
   return members;
-}
-
-/** A hospital's keys are in the vault before the ledger knows them. */
-async function registerNew(
-  surroundings: Surroundings,
-  own: { readonly vault: KeyVault; readonly validatorSeed: Uint8Array; readonly name: string },
-): Promise<void> {
-  const { vault, validatorSeed, name } = own;
-  const seeds = newIdentitySeeds();
-  await registerNamespace(surroundings, {
-    name,
-    identity: await identityOf(seeds),
-    admittedBy: [validatorSeed],
-    saved: (secret) => saveNamespace(vault, { name, seeds, secret }),
-  });
 }
 
 /** Signing periods go over into the next quarter with the first command of it; two reads a hospital where none does. */

@@ -1,7 +1,7 @@
 /** The services of a home whose server runs, as its commands reach them: with the machine's token, by HTTP. */
 import { ed25519KeyPairFromSeed, equalBytes, randomBytes, toHex } from "@chartseal/crypto";
 import type { Submitted } from "@chartseal/ledger";
-import type { Admitter, AuthorityNode, Hospital, SealedAnswer } from "@chartseal/sharing";
+import type { Admitter, AuthorityNode, Hospital, Registration, SealedAnswer } from "@chartseal/sharing";
 import { helloProof } from "../hello.ts";
 import type { RequestSigner } from "../signature/message.ts";
 import type { Connection } from "./connection.ts";
@@ -30,9 +30,11 @@ export interface HomeClient {
   readonly nodes: readonly AuthorityNode[];
   readonly validator: Admitter;
   namespace(name: string): Promise<Hospital | undefined>;
-  addNamespace(name: string): Promise<void>;
+  addNamespace(name: string): Promise<Registration>;
   /** The home's provider signs and submits this body of an audit. */
   submitAudit(body: Uint8Array): Promise<Submitted>;
+  /** The home's operator signs and submits this body of a proposal, a vote, or of what it does with its stake. */
+  submitOperation(body: Uint8Array): Promise<Submitted>;
 }
 
 /** `connection` signs with the token. */
@@ -53,9 +55,12 @@ export function homeClient(connection: Connection, options: { readonly nodes: nu
       return account === null ? undefined : hospitalOf(ask, name, bytesOf(account, "account", 20));
     },
     async addNamespace(name) {
-      await ask("namespaces", { name });
+      const { proposalId } = await ask("namespaces", { name });
+      if (proposalId === null) return { registered: true };
+      return { registered: false, proposalId: bytesOf(proposalId, "proposalId", 32) };
     },
     submitAudit: async (body) => submittedOf(await ask("audits", { body: toHex(body) })),
+    submitOperation: async (body) => submittedOf(await ask("operations", { body: toHex(body) })),
   };
 }
 

@@ -182,7 +182,7 @@ export class Application {
     const transaction = new Uint8Array(tx);
     try {
       if (isAttestation(transaction)) return this.#checkAttestation(transaction, type);
-      const { identifier } = this.#trialBlock().add(transaction);
+      const { identifier } = this.#store.chain.together(() => this.#trialBlock().add(transaction));
       this.#accepted.set(toHex(sha256(transaction)), transaction);
       return Response.fromPartial({ checkTx: { code: 0, data: identifier } });
     } catch (error) {
@@ -250,7 +250,7 @@ export class Application {
     const txs: Uint8Array[] = [];
     let size = 0;
     const waiting = this.#offered(asked.txs);
-    if (waiting.length > 0) {
+    const select = (): void => {
       const builder = this.#begin(asked);
       for (const transaction of waiting) {
         const more = sizeInBlock(transaction);
@@ -265,7 +265,8 @@ export class Application {
         size += more;
       }
       if (txs.length > 0) this.#keep({ ...asked, txs }, builder.finish());
-    }
+    };
+    if (waiting.length > 0) this.#store.chain.together(select);
     return Response.fromPartial({ prepareProposal: { txs } });
   }
 
@@ -301,14 +302,16 @@ export class Application {
     const kept = this.#executed.get(this.#keyOf(proposed));
     if (kept !== undefined) return kept;
     const transactions = proposed.txs.map((tx) => new Uint8Array(tx));
-    const executed = executeBlock({
+    const input = {
       nodes: this.#store.chain.tree(this.#head.height),
       previous: this.#head,
       rules: this.#rules,
       timestampMs: milliseconds(proposed.time),
       proposer: this.#proposerOf(proposed.proposerAddress),
       transactions,
-    });
+    };
+    // Thousands of nodes are read here, each under a lock of its own otherwise.
+    const executed = this.#store.chain.together(() => executeBlock(input));
     this.#keep(proposed, executed);
     return executed;
   }

@@ -10,17 +10,20 @@ import Database from "better-sqlite3";
 import type { Block } from "../block.ts";
 import { type CometCommit, decodeCommit, encodeCommit } from "../commit.ts";
 import { type ExecutedBlock, genesisHead, type Rules } from "../machine.ts";
+import { type Connection, ledgerFile } from "../store/connection.ts";
 import { checkSchema, configure, createSchema, isBlank, type StoreKind } from "../store/schema.ts";
 import { run, Store } from "../store/store.ts";
 
 /** "CSLC". */
-const cometStore: StoreKind = {
+export const cometStore: StoreKind = {
+  file: "comet.sqlite",
   applicationId: 0x43534c43,
   tables: [
     "CREATE TABLE comet (name TEXT PRIMARY KEY, height INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE made (height INTEGER PRIMARY KEY, comet INTEGER NOT NULL, seal BLOB)",
     "CREATE TABLE proposers (address BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID",
   ],
+  seals: "made",
 };
 
 /** Stands in a block's row until its commit is there; the commit itself has a row of its own. */
@@ -30,25 +33,38 @@ export class CometStore {
   readonly chain: Store;
   readonly #database: Database.Database;
 
-  /** Makes the file where there is none. @throws ChartsealError `chain-altered`, `home-outdated`, `ledger-unreachable` */
-  constructor(directory: string, rules: Rules) {
-    this.#database = run(() => {
+  private constructor(database: Database.Database) {
+    this.#database = database;
+    this.chain = new Store(database);
+  }
+
+  /**
+   * For the one process that holds the folder's lock; makes the file where there is none.
+   * @throws ChartsealError `chain-altered`, `home-outdated`, `ledger-unreachable`
+   */
+  static open(directory: string, rules: Rules): CometStore {
+    const database = run(() => {
       mkdirSync(join(directory, "ledger"), { recursive: true, mode: 0o700 });
-      return new Database(join(directory, "ledger", "comet.sqlite"), { timeout: 10_000 });
+      return new Database(ledgerFile(directory, cometStore), { timeout: 10_000 });
     });
-    this.chain = new Store(this.#database);
-    run(() => {
+    const store = new CometStore(database);
+    return run(() => {
       try {
-        const fresh = isBlank(this.#database);
-        if (!fresh) checkSchema(this.#database, cometStore);
-        configure(this.#database, true);
-        this.#database.pragma("locking_mode = EXCLUSIVE");
-        if (fresh) this.#create(rules);
+        const fresh = isBlank(database);
+        if (!fresh) checkSchema(database, cometStore);
+        configure(database, true);
+        if (fresh) store.#create(rules);
+        return store;
       } catch (error) {
-        this.#database.close();
+        database.close();
         throw error;
       }
     });
+  }
+
+  /** Over a reader's connection. */
+  static over({ database }: Connection): CometStore {
+    return new CometStore(database);
   }
 
   #create(rules: Rules): void {
@@ -115,6 +131,12 @@ export class CometStore {
     const row = run(() => this.#database.prepare(sql).get());
     const { height, comet } = (row ?? {}) as Record<string, unknown>;
     return row === undefined ? undefined : { height: integerOf(height), comet: integerOf(comet) };
+  }
+
+  /** Height of the last block that has its commit; 0 before the first. */
+  sealedHeight(): number {
+    const unsealed = this.firstUnsealed();
+    return unsealed === undefined ? this.chain.height() : unsealed.height - 1;
   }
 
   seal(height: number, commit: CometCommit): void {

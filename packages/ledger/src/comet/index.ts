@@ -12,3 +12,4 @@ export {
 export { type CometNode, startNode } from "./node-process.ts";
 export { type CometOptions, type OpenedComet, openComet } from "./open.ts";
 export { CometRpc } from "./rpc.ts";
+export { type CometReaderOptions, openCometReader, openCometSalvage, verifyComet } from "./reader.ts";

@@ -49,8 +49,7 @@ export class CometLedger extends ChainReads {
     const { store, rules } = parts;
     super({ store: store.chain, rules, block: (height) => store.block(height) });
     this.#parts = parts;
-    const unsealed = store.firstUnsealed();
-    const height = unsealed === undefined ? store.chain.height() : unsealed.height - 1;
+    const height = store.sealedHeight();
     this.#head = height === 0 ? genesisHead(rules).head : headOf(this.storedBlock(height));
     void this.#seal();
   }

@@ -2,7 +2,9 @@
  * Opens the ledger of a validator's folder: the application listens for its CometBFT node, and the ledger is answered as
  * soon as the node is there. The node is another process, begun after this (node-process.ts).
  */
+import { ChartsealError } from "@chartseal/crypto";
 import { type Rules, stateAt } from "../machine.ts";
+import { type HomeLock, tryHomeLock } from "../store/lock.ts";
 import { serveAbci } from "./abci-server.ts";
 import { Application } from "./application.ts";
 import { CometStore } from "./comet-store.ts";
@@ -23,6 +25,8 @@ export interface CometOptions {
   readonly now: () => number;
   /** Learns why the node was stopped, where it was. */
   readonly failed: (error: unknown) => void;
+  /** The lock of `directory`, where the caller holds it and keeps it afterwards. */
+  readonly lock?: HomeLock;
   /** How long a submit waits for its block: default 60 s. */
   readonly waitMs?: number;
   /** Given for a ledger with the rules of stake: this process does a validator's duties (duties.ts). */
@@ -38,8 +42,21 @@ export interface OpenedComet {
 
 /** @throws ChartsealError `chain-altered`, `home-busy`, `ledger-unreachable` */
 export async function openComet(options: CometOptions): Promise<OpenedComet> {
+  const own = options.lock === undefined ? tryHomeLock(options.directory) : undefined;
+  if (options.lock === undefined && own === undefined) {
+    throw new ChartsealError("home-busy", "another process runs this ledger");
+  }
+  try {
+    return await openLocked(options, () => own?.release());
+  } catch (error) {
+    own?.release();
+    throw error;
+  }
+}
+
+async function openLocked(options: CometOptions, release: () => void): Promise<OpenedComet> {
   const { directory, rules, now, failed } = options;
-  const store = new CometStore(directory, rules);
+  const store = CometStore.open(directory, rules);
   try {
     // The application speaks only once its node connects, which is after all of this.
     const rpc = new CometRpc(options.rpcUrl);
@@ -76,9 +93,10 @@ export async function openComet(options: CometOptions): Promise<OpenedComet> {
       application,
       rpc,
       waitMs: options.waitMs ?? 60_000,
-      release: () => {
+      release: async () => {
         duties?.close();
-        return server.close();
+        await server.close();
+        release();
       },
     });
     return { ledger, abciPort: server.port, cometHeight: () => store.cometHeight() };

@@ -4,11 +4,19 @@
  */
 import { ChartsealError, equalBytes } from "@chartseal/crypto";
 import { genesisHead, type Rules } from "../machine.ts";
-import { createSchema } from "../store/schema.ts";
+import type { ChainReport } from "../chain-check.ts";
+import { verifyStore } from "../store/check.ts";
+import {
+  needsRollback,
+  openForReading,
+  openForWriting,
+  openInPlace,
+  requireFile,
+} from "../store/connection.ts";
+import { type HomeLock, takeHomeLock } from "../store/lock.ts";
+import { createSchema, plainStore } from "../store/schema.ts";
 import { type CommitStage, Store } from "../store/store.ts";
-import { needsRollback, openForReading, openForWriting, openInPlace, requireFile } from "./connection.ts";
 import { EmbeddedLedger } from "./engine.ts";
-import { type HomeLock, takeHomeLock } from "./lock.ts";
 
 export interface EmbeddedOptions {
   /** The home, DIR. */
@@ -81,6 +89,18 @@ export function openEmbeddedReader(options: EmbeddedOptions & { readonly pollMs?
     connection.close();
     throw error;
   }
+}
+
+/**
+ * Checks the whole ledger of a home, beside a live writer too, and changes no byte. Damage is in the report.
+ * @throws ChartsealError `home-missing`, `home-busy`, `ledger-unreachable`
+ */
+export async function verifyEmbedded(options: EmbeddedOptions): Promise<ChainReport> {
+  return await verifyStore(options.directory, plainStore, ({ database }) => {
+    const store = new Store(database);
+    const rules = rulesFrom(store, options);
+    return { store, rules, block: (height) => store.block(height), last: store.height() };
+  });
 }
 
 function isStuck(store: Store): boolean {

@@ -1,6 +1,6 @@
 /**
- * The tables of a ledger's SQLite file, format 2: DIR/ledger/ledger.sqlite, and what else an engine keeps beside the chain. A rollback journal and not a write-ahead log, so that a reader
- * changes no byte (docs/decisions/embedded-store.md). Rows are written once and never changed.
+ * The tables of a ledger's SQLite file below DIR/ledger, format 2, and what else an engine keeps beside the chain. A
+ * rollback journal and not a write-ahead log, so that a reader changes no byte (docs/decisions/embedded-store.md). Rows are written once and never changed.
  *
  * State nodes lie in the order in which they were made, children first, and know the rows of their children; a block
  * knows the row of its root. Format 1 kept them under their hashes; `migrate.ts` makes a format 2 of it.
@@ -8,14 +8,24 @@
 import { ChartsealError } from "@chartseal/crypto";
 import type Database from "better-sqlite3";
 
-/** What else a kind of store holds beside the chain; its number tells its file from any other SQLite database. */
+/** What an engine's store is, and what else it holds beside the chain. */
 export interface StoreKind {
+  /** Its file in DIR/ledger. */
+  readonly file: string;
+  /** Tells its file from any other SQLite database. */
   readonly applicationId: number;
   readonly tables: readonly string[];
+  /** The table with each block's commit, in a column `seal`. */
+  readonly seals: "blocks" | "made";
 }
 
 /** "CSLG": the chain alone, an embedded ledger. */
-const plainStore: StoreKind = { applicationId: 0x43534c47, tables: [] };
+export const plainStore: StoreKind = {
+  file: "ledger.sqlite",
+  applicationId: 0x43534c47,
+  tables: [],
+  seals: "blocks",
+};
 
 export const formatVersion = 2;
 

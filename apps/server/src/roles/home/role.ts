@@ -4,7 +4,7 @@
  */
 import { ChartsealError, fromHex, toHex } from "@chartseal/crypto";
 import { type Admission, type Submitted, transactionBytesMax } from "@chartseal/ledger";
-import type { AuthorityNode, Hospital } from "@chartseal/sharing";
+import type { AuthorityNode, Hospital, Registration } from "@chartseal/sharing";
 import { z } from "zod";
 import { helloProof } from "../../hello.ts";
 import type { Role, RoleApp } from "../../host/role.ts";
@@ -18,11 +18,13 @@ export interface HomeServices {
   /** The node of the present committee that has that index: 1 to 64. */
   node(index: number): AuthorityNode;
   namespace(name: string): Promise<Hospital | undefined>;
-  addNamespace(name: string): Promise<void>;
+  addNamespace(name: string): Promise<Registration>;
   /** The validator's vote for what a body asks. */
   admit(body: Uint8Array): Promise<Admission>;
   /** The provider says what an audit in its name says. */
   submitAudit(body: Uint8Array): Promise<Submitted>;
+  /** The home's operator says what it proposes, votes and does with its stake. */
+  submitOperation(body: Uint8Array): Promise<Submitted>;
 }
 
 const access = { access: "local" } as const;
@@ -46,6 +48,7 @@ export function homeRole(services: HomeServices): Role {
       addVouching(app, services);
       addAdmissions(app, services);
       addAudits(app, services);
+      addOperations(app, services);
     },
     health: async () => ({}),
   };
@@ -97,14 +100,15 @@ async function requireHospital(services: HomeServices, wanted: string): Promise<
 function addNamespaces(app: RoleApp, services: HomeServices): void {
   const params = z.strictObject({ name });
   const add = {
-    summary: "Makes a hospital's keys and registers it",
+    summary: "Makes a hospital's keys and registers it, or proposes it where others must vote",
     body: z.strictObject({ name }),
-    response: { 201: z.strictObject({ namespace: name }) },
+    response: { 201: z.strictObject({ namespace: name, proposalId: hexOf(32).nullable() }) },
   };
   app.post("/namespaces", { config: access, schema: add }, async (request, reply) => {
-    await services.addNamespace(request.body.name);
+    const registration = await services.addNamespace(request.body.name);
+    const proposalId = registration.registered ? null : toHex(registration.proposalId);
     reply.code(201);
-    return { namespace: request.body.name };
+    return { namespace: request.body.name, proposalId };
   });
   const find = {
     summary: "The account of a hospital of this home, or null",
@@ -181,5 +185,16 @@ function addAudits(app: RoleApp, services: HomeServices): void {
   };
   app.post("/audits", { config: access, schema }, async (request) =>
     plain(await services.submitAudit(fromHex(request.body.body))),
+  );
+}
+
+function addOperations(app: RoleApp, services: HomeServices): void {
+  const schema = {
+    summary: "The operator of the home's validator signs and submits a proposal, a vote or what it does with its stake",
+    body: z.strictObject({ body: hexUpTo(transactionBytesMax) }),
+    response: { 200: submitted },
+  };
+  app.post("/operations", { config: access, schema }, async (request) =>
+    plain(await services.submitOperation(fromHex(request.body.body))),
   );
 }

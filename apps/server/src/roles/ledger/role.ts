@@ -15,6 +15,8 @@ export interface LedgerRoleOptions {
   readonly ledger: Ledger;
   /** The state kind whose keys are the identifiers of all transactions; default: the ledger's own. */
   readonly transactionKind?: StateKind;
+  /** What GET /health says of the engine beside the ledger's own; what it throws is shown by its code. */
+  readonly engineHealth?: () => Promise<Readonly<Record<string, string | number | boolean>>>;
 }
 
 /** Transactions in one request, and the longest wait for a block. */
@@ -26,7 +28,8 @@ const waitersMax = 256;
 const height = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const seen = height.default(0).describe("the height that the client has verified");
 
-export function ledgerRole({ ledger, transactionKind = entries.transaction.kind }: LedgerRoleOptions): Role {
+export function ledgerRole(options: LedgerRoleOptions): Role {
+  const { ledger, transactionKind = entries.transaction.kind, engineHealth } = options;
   const stopping = new AbortController();
   return {
     name: "ledger",
@@ -39,7 +42,8 @@ export function ledgerRole({ ledger, transactionKind = entries.transaction.kind 
     },
     async health() {
       const head = await ledger.head();
-      return { chainId: toHex(ledger.chainId), height: head.height, hash: toHex(head.hash) };
+      const own = { chainId: toHex(ledger.chainId), height: head.height, hash: toHex(head.hash) };
+      return { ...own, ...(await engineHealth?.()) };
     },
     measures: async () => {
       const { height, timestampMs } = await ledger.head();

@@ -1,5 +1,5 @@
 /**
- * Opening DIR/ledger/ledger.sqlite, for its one writer or for a reader that changes no byte below DIR.
+ * Opening an engine's file in DIR/ledger, for its one writer or for a reader that changes no byte below DIR.
  *
  * A writer killed inside a commit leaves a journal that must be rolled back, which a reader may not do there: it works
  * on a private copy outside DIR then, made under the writers' lock, and goes back to the file once a writer has
@@ -10,14 +10,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ChartsealError } from "@chartseal/crypto";
 import Database from "better-sqlite3";
-import { checkSchema, configure, isBlank } from "../store/schema.ts";
-import { hasSqliteCode } from "../store/sqlite-errors.ts";
-import { run } from "../store/store.ts";
 import { tryHomeLock } from "./lock.ts";
+import { checkSchema, configure, isBlank, plainStore, type StoreKind } from "./schema.ts";
+import { hasSqliteCode } from "./sqlite-errors.ts";
+import { run } from "./store.ts";
 
 /** How long a statement waits for the moment in which another process writes a commit to the disk. */
 const statementWaitMs = 10_000;
-const file = "ledger.sqlite";
 
 export interface Connection {
   readonly database: Database.Database;
@@ -26,7 +25,7 @@ export interface Connection {
   close(): void;
 }
 
-export function ledgerFile(directory: string): string {
+export function ledgerFile(directory: string, { file }: StoreKind = plainStore): string {
   return join(directory, "ledger", file);
 }
 
@@ -53,10 +52,10 @@ export function openForWriting(directory: string, create: boolean): Connection {
 }
 
 /** A reader's connection. @throws ChartsealError `home-missing`, `chain-altered`, `home-busy`, `home-outdated` */
-export function openForReading(directory: string): Connection {
-  requireFile(directory);
+export function openForReading(directory: string, kind: StoreKind = plainStore): Connection {
+  requireFile(directory, kind);
   for (let attempts = 0; attempts < 100; attempts++) {
-    const connection = openInPlace(directory) ?? openCopy(directory);
+    const connection = openInPlace(directory, kind) ?? openCopy(directory, kind);
     if (connection !== undefined) return connection;
     pause(50);
   }
@@ -64,13 +63,13 @@ export function openForReading(directory: string): Connection {
 }
 
 /** The file itself, or undefined where a journal must be rolled back first. */
-export function openInPlace(directory: string): Connection | undefined {
+export function openInPlace(directory: string, kind: StoreKind = plainStore): Connection | undefined {
   return run(() => {
     const options = { readonly: true, fileMustExist: true, timeout: statementWaitMs };
-    const database = new Database(ledgerFile(directory), options);
+    const database = new Database(ledgerFile(directory, kind), options);
     try {
       configure(database, false);
-      checkSchema(database);
+      checkSchema(database, kind);
     } catch (error) {
       database.close();
       if (needsRollback(error)) return undefined;
@@ -87,19 +86,19 @@ export function needsRollback(error: unknown): boolean {
 }
 
 /** A repaired copy, or undefined while a writer holds the home, who repairs the file itself. */
-function openCopy(directory: string): Connection | undefined {
+function openCopy(directory: string, kind: StoreKind): Connection | undefined {
   const lock = existsSync(join(directory, "run", "lock.sqlite")) ? tryHomeLock(directory) : noLock;
   if (lock === undefined) return undefined;
   return run(() => {
     const folder = mkdtempSync(join(tmpdir(), "chartseal-read-"));
+    const original = ledgerFile(directory, kind);
     const remove = () => rmSync(folder, { recursive: true, force: true });
     try {
-      copyFileSync(ledgerFile(directory), join(folder, file));
-      const journal = `${ledgerFile(directory)}-journal`;
-      if (existsSync(journal)) copyFileSync(journal, join(folder, `${file}-journal`));
+      copyFileSync(original, join(folder, kind.file));
+      if (existsSync(`${original}-journal`)) copyFileSync(`${original}-journal`, join(folder, `${kind.file}-journal`));
       lock.release();
-      const database = new Database(join(folder, file), { fileMustExist: true });
-      checkSchema(database);
+      const database = new Database(join(folder, kind.file), { fileMustExist: true });
+      checkSchema(database, kind);
       configure(database, false);
       const close = () => {
         database.close();
@@ -117,9 +116,9 @@ function openCopy(directory: string): Connection | undefined {
 const noLock = { release() {} };
 
 /** That DIR has a ledger's file. @throws ChartsealError `home-missing` (no DIR), `chain-altered` (no file) */
-export function requireFile(directory: string): void {
+export function requireFile(directory: string, kind: StoreKind = plainStore): void {
   if (!existsSync(directory)) throw new ChartsealError("home-missing", "there is no such home");
-  const stats = statSync(ledgerFile(directory), { throwIfNoEntry: false });
+  const stats = statSync(ledgerFile(directory, kind), { throwIfNoEntry: false });
   if (stats?.isFile() !== true) throw new ChartsealError("chain-altered", "the ledger's store is missing");
 }
 

@@ -1,30 +1,44 @@
 /**
- * The embedded engine's own check: the whole chain by replay, and that the store holds every node of every state root,
+ * An engine's own check of its store: the whole chain by replay, and that the store holds every node of every state root,
  * finds every transaction where it is, and is sound as a database. Memory does not grow with the chain.
  */
 import { setImmediate as breathe } from "node:timers/promises";
 import { ChartsealError, equalBytes, isFamily } from "@chartseal/crypto";
+import type { Block } from "../block.ts";
 import { ChainCheck, type ChainReport, type ReplayNodes } from "../chain-check.ts";
 import { type AppliedTransaction, genesisHead, type Rules } from "../machine.ts";
 import { byteText } from "../state.ts";
 import { isEmptyHash, type StateNode, type StateUpdate } from "../state-tree.ts";
-import { Store } from "../store/store.ts";
 import { type Connection, openForReading } from "./connection.ts";
-import { type EmbeddedOptions, rulesFrom } from "./open.ts";
+import type { StoreKind } from "./schema.ts";
+import type { Store } from "./store.ts";
 
 /** Between two looks at the event loop. */
 const blocksAtOnce = 32;
+
+/** A store as an engine shows it. */
+export interface CheckedStore {
+  readonly store: Store;
+  readonly rules: Rules;
+  /** A block with its commit. */
+  readonly block: (height: number) => Block | undefined;
+  /** The last block that has its commit. */
+  readonly last: number;
+}
 
 /**
  * Checks the ledger of a home, beside a live writer too, and changes no byte. Damage is in the report.
  * @throws ChartsealError `home-missing`, `home-busy`, `ledger-unreachable`
  */
-export async function verifyEmbedded(options: EmbeddedOptions): Promise<ChainReport> {
+export async function verifyStore(
+  directory: string,
+  kind: StoreKind,
+  open: (connection: Connection) => CheckedStore,
+): Promise<ChainReport> {
   let connection: Connection | undefined;
   try {
-    connection = openForReading(options.directory);
-    const store = new Store(connection.database);
-    return await checkStore(store, rulesFrom(store, options));
+    connection = openForReading(directory, kind);
+    return await checkStore(open(connection));
   } catch (error) {
     if (!isFamily(error, "integrity")) throw error;
     const findings = [{ height: 0, field: "store", detail: error.message }];
@@ -35,16 +49,15 @@ export async function verifyEmbedded(options: EmbeddedOptions): Promise<ChainRep
   }
 }
 
-async function checkStore(store: Store, rules: Rules): Promise<ChainReport> {
+async function checkStore({ store, rules, block, last }: CheckedStore): Promise<ChainReport> {
   const nodes = new StoredReplay(store);
   const check = new ChainCheck(rules, nodes);
   if (!equalBytes(store.genesis().stateRoot, genesisHead(rules).head.stateRoot)) {
     check.find(0, "stateRoot", "the stored root of the genesis is not what the chain began with");
   }
-  const last = store.height();
   for (let height = 1; height <= last; height++) {
     nodes.height = height;
-    checkHeight(store, check, height);
+    checkHeight(store, check, { height, block: () => block(height) });
     if (height % blocksAtOnce === 0) await breathe();
   }
   checkWhole(store, check, last);
@@ -98,9 +111,14 @@ function checkWhole(store: Store, check: ChainCheck, last: number): void {
   }
 }
 
-function checkHeight(store: Store, check: ChainCheck, height: number): void {
+function checkHeight(
+  store: Store,
+  check: ChainCheck,
+  at: { readonly height: number; readonly block: () => Block | undefined },
+): void {
+  const { height } = at;
   try {
-    const block = store.block(height);
+    const block = at.block();
     if (block === undefined) {
       throw new ChartsealError("chain-altered", `block ${height} is missing`, { data: { height } });
     }

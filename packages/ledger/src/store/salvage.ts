@@ -4,9 +4,10 @@
  */
 import { type CborValue, ChartsealError, decode, isFamily } from "@chartseal/crypto";
 import { type BlockHeader, decodeHeader } from "../block.ts";
-import type { Commit } from "../commit.ts";
-import { run } from "../store/store.ts";
+import { type Commit, decodeCommit } from "../commit.ts";
 import { type Connection, openForReading } from "./connection.ts";
+import { plainStore, type StoreKind } from "./schema.ts";
+import { run } from "./store.ts";
 
 const blockColumns = ["header", "hash", "transactions", "commit"] as const;
 export type BlockColumn = (typeof blockColumns)[number];
@@ -41,9 +42,9 @@ export interface Salvage {
  * Opens a home's ledger for salvage and changes no byte below DIR; undefined where there is no database to read.
  * @throws ChartsealError `home-missing`, `home-busy`, `ledger-unreachable`
  */
-export function openSalvage(directory: string): Salvage | undefined {
+export function openSalvage(directory: string, kind: StoreKind = plainStore): Salvage | undefined {
   try {
-    return new DamagedStore(openForReading(directory));
+    return new DamagedStore(openForReading(directory, kind), kind);
   } catch (error) {
     if (isFamily(error, "integrity")) return undefined;
     throw error;
@@ -52,9 +53,11 @@ export function openSalvage(directory: string): Salvage | undefined {
 
 class DamagedStore implements Salvage {
   readonly #connection: Connection;
+  readonly #kind: StoreKind;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, kind: StoreKind) {
     this.#connection = connection;
+    this.#kind = kind;
   }
 
   /** Rows of a query, none where the database is too damaged to answer it. */
@@ -87,8 +90,8 @@ class DamagedStore implements Salvage {
     let rows = 0;
     for (const column of blockColumns) {
       // Each by itself: the database may be able to give one column of a row and not another.
-      const name = column === "commit" ? "seal" : column;
-      const found = this.#rows(`SELECT ${name} AS value FROM blocks WHERE height = ?`, height);
+      const [name, table] = column === "commit" ? ["seal", this.#kind.seals] : [column, "blocks"];
+      const found = this.#rows(`SELECT ${name} AS value FROM ${table} WHERE height = ?`, height);
       rows += found.length;
       const bytes = bytesOrNothing(found[0]?.value);
       if (bytes !== undefined) columns[column] = bytes;
@@ -128,7 +131,7 @@ function readColumns(columns: Partial<Record<BlockColumn, Uint8Array>>): Read {
   const header = attempt(columns.header, decodeHeader);
   const hash = columns.hash?.length === 32 ? columns.hash : undefined;
   const transactions = attempt(columns.transactions, readTransactions);
-  const commit = attempt(columns.commit, readCommit);
+  const commit = attempt(columns.commit, decodeCommit);
   const read = {
     ...(header === undefined ? {} : { header }),
     ...(hash === undefined ? {} : { hash }),
@@ -152,13 +155,6 @@ const columnBytesMax = 64 * 1024 * 1024;
 
 function readTransactions(bytes: Uint8Array): Uint8Array[] {
   return listOf(decode(bytes, { sizeMax: columnBytesMax })).map((item) => bytesOf(item));
-}
-
-function readCommit(bytes: Uint8Array): Commit {
-  return listOf(decode(bytes, { sizeMax: columnBytesMax })).map((item) => {
-    const [publicKey, signature] = listOf(item);
-    return { publicKey: bytesOf(publicKey, 32), signature: bytesOf(signature, 64) };
-  });
 }
 
 function listOf(value: CborValue | undefined): readonly CborValue[] {

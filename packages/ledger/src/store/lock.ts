@@ -10,7 +10,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ChartsealError } from "@chartseal/crypto";
 import Database from "better-sqlite3";
-import { hasSqliteCode, storeError } from "../store/sqlite-errors.ts";
+import { hasSqliteCode, storeError } from "./sqlite-errors.ts";
 
 export const defaultWaitMs = 30_000;
 const stepMs = 25;

@@ -1,0 +1,165 @@
+/** network: a consortium of institutions under CometBFT: made, started, looked at, stopped. */
+import { resolve } from "node:path";
+import { ChartsealError } from "@chartseal/crypto";
+import type { Command } from "commander";
+import { readPassphrase } from "../home/passphrase.ts";
+import { checkNewHome } from "../operations/init.ts";
+import { basePortDefault, checkNetworkInit, initNetwork, institutionsIn } from "../operations/network.ts";
+import { type InstitutionStatus, networkDown, networkStatus, networkUp } from "../operations/network-run.ts";
+import { globalsOf } from "../program-globals.ts";
+import { passphraseOption } from "../run.ts";
+import { commaList, durationOf, example, wholeNumberOf } from "./shared.ts";
+
+const folderDefault = "chartseal-network";
+const stakeDefault = 10;
+
+export function addNetworkCommands(program: Command): void {
+  const group = program
+    .command("network")
+    .description("institutions that run one ledger together: init, up, status, down");
+  addInit(group);
+  addUp(group);
+  addStatus(group);
+  addDown(group);
+}
+
+interface InitOptions {
+  readonly validators: string;
+  readonly out: string;
+  readonly name: string;
+  readonly stakes?: string;
+  readonly authorityNodes?: string;
+  readonly threshold?: string;
+  readonly hosts?: string;
+  readonly basePort: string;
+}
+
+function addInit(group: Command): void {
+  const init = group
+    .command("init")
+    .description("make a consortium: for each institution a home with its keys, genesis and configuration")
+    .requiredOption("--validators <n>", "how many institutions, each with a validator; four bear one that fails")
+    .option("--out <dir>", "the folder of the institutions' homes", folderDefault)
+    .option("--name <name>", "the consortium's name", "chartseal")
+    .option("--stakes <list>", `each validator's stake, comma-separated; default: ${stakeDefault} each`)
+    .option("--authority-nodes <n>", "how many of them run a node of the authority; default: all")
+    .option("--threshold <t>", "how many nodes issue a key together; default: more than half")
+    .option("--hosts <list>", "each institution's host, comma-separated; default: all on this machine")
+    .option("--base-port <p>", "the first port where all are on this machine", String(basePortDefault))
+    .action(async (options: InitOptions) => {
+      const globals = globalsOf(init);
+      const folder = resolve(options.out);
+      checkNewHome(folder);
+      const wanted = wantedNetwork(options);
+      checkNetworkInit(wanted);
+      const passphrase = await readPassphrase(passphraseOption(globals));
+      const made = await initNetwork(folder, { ...wanted, passphrase, now: Date.now });
+      globals.output.value(
+        { ...made, folder },
+        [
+          `Consortium ${made.consortium} in ${folder}, chain ${made.chainId.slice(0, 16)}…`,
+          ...made.institutions.map(({ name, url }) => `  ${name}  ${url}`),
+        ].join("\n"),
+      );
+    });
+  example(init, "chartseal network init --validators 4 --out metro");
+}
+
+function wantedNetwork(options: InitOptions) {
+  const count = wholeNumberOf("--validators", options.validators);
+  if (count < 1 || count > 64) throw new ChartsealError("input-invalid", "a network has 1 to 64 validators");
+  const given = options.stakes === undefined ? undefined : commaList(options.stakes);
+  const stakes =
+    given?.map((stake) => wholeNumberOf("--stakes", stake)) ?? Array.from({ length: count }, () => stakeDefault);
+  if (stakes.length !== count) {
+    throw new ChartsealError("input-invalid", "--stakes takes one stake for each validator");
+  }
+  const nodes =
+    options.authorityNodes === undefined ? count : wholeNumberOf("--authority-nodes", options.authorityNodes);
+  const threshold =
+    options.threshold === undefined ? Math.floor(nodes / 2) + 1 : wholeNumberOf("--threshold", options.threshold);
+  return {
+    name: options.name,
+    stakes,
+    nodes,
+    threshold,
+    basePort: wholeNumberOf("--base-port", options.basePort),
+    ...(options.hosts === undefined ? {} : { hosts: commaList(options.hosts) }),
+  };
+}
+
+interface RunOptions {
+  readonly dir: string;
+  readonly only?: string;
+  readonly timeout: string;
+}
+
+const dirOption = ["--dir <dir>", "the network's folder", folderDefault] as const;
+const onlyOption = ["--only <list>", "institutions by name, comma-separated; default: all"] as const;
+
+function addUp(group: Command): void {
+  const up = group
+    .command("up")
+    .description("start every institution's server and node on this machine, and wait until they work together")
+    .option(...dirOption)
+    .option(...onlyOption)
+    .option("--timeout <time>", "how long they are waited for, such as 2m", "3m")
+    .action(async (options: RunOptions) => {
+      const globals = globalsOf(up);
+      const folder = resolve(options.dir);
+      institutionsIn(folder);
+      const timeoutMs = durationOf("--timeout", options.timeout);
+      const passphrase = await readPassphrase(passphraseOption(globals));
+      const statuses = await networkUp(folder, {
+        passphrase,
+        timeoutMs,
+        note: (text) => globals.output.note(text),
+        ...(options.only === undefined ? {} : { only: commaList(options.only) }),
+      });
+      globals.output.value({ institutions: statuses }, statusText(statuses));
+    });
+  example(up, "chartseal network up --dir metro");
+}
+
+function addStatus(group: Command): void {
+  const status = group
+    .command("status")
+    .description("each institution: whether it runs, its height, its peers")
+    .option(...dirOption)
+    .action(async ({ dir }: RunOptions) => {
+      const globals = globalsOf(status);
+      const statuses = await networkStatus(resolve(dir));
+      globals.output.value({ institutions: statuses }, statusText(statuses));
+    });
+  example(status, "chartseal network status --dir metro");
+}
+
+function statusText(statuses: readonly InstitutionStatus[]): string {
+  const width = Math.max(...statuses.map(({ name }) => name.length));
+  return statuses
+    .map(({ name, url, pid, height, hash, peers, catchingUp }) => {
+      const state = pid === null ? "down" : catchingUp === true ? "catching up" : "up";
+      const chain =
+        height === null ? "" : `  height ${height}  ${hash?.slice(0, 16) ?? ""}…  ${peers ?? 0} peers`;
+      return `${name.padEnd(width)}  ${state}  ${url}${pid === null ? "" : `  process ${pid}`}${chain}`;
+    })
+    .join("\n");
+}
+
+function addDown(group: Command): void {
+  const down = group
+    .command("down")
+    .description("stop every institution's server and node on this machine, each after what is under way")
+    .option(...dirOption)
+    .option(...onlyOption)
+    .option("--timeout <time>", "how long they are waited for", "1m")
+    .action(async (options: RunOptions) => {
+      const globals = globalsOf(down);
+      const stopped = await networkDown(resolve(options.dir), {
+        timeoutMs: durationOf("--timeout", options.timeout),
+        ...(options.only === undefined ? {} : { only: commaList(options.only) }),
+      });
+      globals.output.value({ stopped }, stopped.length === 0 ? "None ran." : `Stopped: ${stopped.join(", ")}.`);
+    });
+  example(down, "chartseal network down --dir metro");
+}
