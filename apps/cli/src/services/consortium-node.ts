@@ -32,6 +32,8 @@ export interface ConsortiumNodeOptions {
   readonly home: Home;
   readonly rules: Rules;
   readonly now: () => number;
+  /** The validator's key, which its duties are signed with: evidence of two votes, long absences. */
+  readonly validatorSeed: Uint8Array;
   /** Of the home; the caller's. */
   readonly lock: HomeLock;
   /** Told why a node ended, or why its application stopped it. */
@@ -53,6 +55,7 @@ export async function startConsortiumNode(options: ConsortiumNodeOptions): Promi
     abciPort: 0,
     now,
     lock,
+    duties: { seed: options.validatorSeed },
     failed: (error) => {
       broken = error;
       failed(error);

@@ -26,13 +26,13 @@ export interface WriterParts {
 
 /** For the home's one writer. @throws ChartsealError `home-busy`, `chain-altered`, `ledger-unreachable`, `tool-missing` */
 export async function openHomeLedger(home: Home, parts: WriterParts): Promise<HomeLedger> {
-  const { pairing, validatorSeed: proposerSeed, now, lock, failed = () => {} } = parts;
+  const { pairing, validatorSeed, now, lock, failed = () => {} } = parts;
   if (!isOfConsortium(home)) {
     const ledger = await openEmbedded({
       directory: home.paths.root,
       rulesOf: (genesis) => ledgerRules(pairing, genesis),
       chainId: fromHex(home.config.chainId, 32),
-      proposerSeed,
+      proposerSeed: validatorSeed,
       now,
       lock,
     });
@@ -40,7 +40,7 @@ export async function openHomeLedger(home: Home, parts: WriterParts): Promise<Ho
   }
   const { startConsortiumNode } = await import("./consortium-node.ts");
   const rules = rulesOfHome(pairing, home);
-  const { ledger, health, stop } = await startConsortiumNode({ home, rules, now, lock, failed });
+  const { ledger, health, stop } = await startConsortiumNode({ home, rules, validatorSeed, now, lock, failed });
   return { ledger, health, close: stop };
 }
 
