@@ -79,7 +79,11 @@ const tasks = {
   build,
   demo: () => {
     build();
-    const env = rest.includes("--clouds") ? withTools("versitygw", "ftps") : process.env;
+    const env = rest.includes("--clouds") ? withTools("versitygw", "ftps") : { ...process.env };
+    if (rest.some((one) => one.endsWith("comet")) && env.CHARTSEAL_COMETBFT === undefined) {
+      const found = withTools("cometbft").CHARTSEAL_TOOL_COMETBFT;
+      if (found !== undefined) env.CHARTSEAL_COMETBFT = found;
+    }
     run(process.execPath, [chartseal, "demo", ...rest], { env });
   },
   // Transcripts and acceptance tests run the command line as users do, from its build.

@@ -38,7 +38,10 @@ function addInit(group: Command): void {
   const init = group
     .command("init")
     .description("make a consortium: for each institution a home with its keys, genesis and configuration")
-    .requiredOption("--validators <n>", "how many institutions, each with a validator; four bear one that fails")
+    .requiredOption(
+      "--validators <n>",
+      "how many institutions, each with a validator; four bear one that fails",
+    )
     .option("--out <dir>", "the folder of the institutions' homes", folderDefault)
     .option("--name <name>", "the consortium's name", "chartseal")
     .option("--stakes <list>", `each validator's stake, comma-separated; default: ${stakeDefault} each`)
@@ -70,14 +73,17 @@ function wantedNetwork(options: InitOptions) {
   if (count < 1 || count > 64) throw new ChartsealError("input-invalid", "a network has 1 to 64 validators");
   const given = options.stakes === undefined ? undefined : commaList(options.stakes);
   const stakes =
-    given?.map((stake) => wholeNumberOf("--stakes", stake)) ?? Array.from({ length: count }, () => stakeDefault);
+    given?.map((stake) => wholeNumberOf("--stakes", stake)) ??
+    Array.from({ length: count }, () => stakeDefault);
   if (stakes.length !== count) {
     throw new ChartsealError("input-invalid", "--stakes takes one stake for each validator");
   }
   const nodes =
     options.authorityNodes === undefined ? count : wholeNumberOf("--authority-nodes", options.authorityNodes);
   const threshold =
-    options.threshold === undefined ? Math.floor(nodes / 2) + 1 : wholeNumberOf("--threshold", options.threshold);
+    options.threshold === undefined
+      ? Math.floor(nodes / 2) + 1
+      : wholeNumberOf("--threshold", options.threshold);
   return {
     name: options.name,
     stakes,
@@ -100,7 +106,9 @@ const onlyOption = ["--only <list>", "institutions by name, comma-separated; def
 function addUp(group: Command): void {
   const up = group
     .command("up")
-    .description("start every institution's server and node on this machine, and wait until they work together")
+    .description(
+      "start every institution's server and node on this machine, and wait until they work together",
+    )
     .option(...dirOption)
     .option(...onlyOption)
     .option("--timeout <time>", "how long they are waited for, such as 2m", "3m")
@@ -159,7 +167,10 @@ function addDown(group: Command): void {
         timeoutMs: durationOf("--timeout", options.timeout),
         ...(options.only === undefined ? {} : { only: commaList(options.only) }),
       });
-      globals.output.value({ stopped }, stopped.length === 0 ? "None ran." : `Stopped: ${stopped.join(", ")}.`);
+      globals.output.value(
+        { stopped },
+        stopped.length === 0 ? "None ran." : `Stopped: ${stopped.join(", ")}.`,
+      );
     });
   example(down, "chartseal network down --dir metro");
 }

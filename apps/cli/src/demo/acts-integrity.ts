@@ -8,6 +8,7 @@ import { fromHex } from "@chartseal/crypto";
 import { type Finding, requireRecord } from "@chartseal/sharing";
 import { type ForensicsOutcome, runForensics } from "../operations/forensics.ts";
 import { verifyHome } from "../operations/verify.ts";
+import { ledgerFileOf } from "../services/ledger-files.ts";
 import type { Records } from "./acts-sharing.ts";
 import { holds, type Stage } from "./stage.ts";
 import type { World } from "./world.ts";
@@ -54,7 +55,7 @@ function copyOf(world: World, address: string): string {
 
 export async function tampering(stage: Stage, world: World, records: Records): Promise<void> {
   const { paths } = world.home;
-  const ledgerFile = join(paths.ledger, "ledger.sqlite");
+  const ledgerFile = ledgerFileOf(paths);
   const { address } = records.get("clara")!;
   const place = await placeInLedger(world, ledgerFile, records.get("noor")!.recordId);
   await world.close();

@@ -14,6 +14,7 @@ import { addMember, addNamespace, grantAttributes } from "../operations/members.
 import { deliver } from "../operations/output-file.ts";
 import { refreshKeys } from "../services/session.ts";
 import { consortium, nodeDies, nodeReturns } from "./acts-authority.ts";
+import { hospitalsByVote, institutionDies, institutionReturns, network } from "./acts-consortium.ts";
 import { clinicians, hospitals, newcomer, type Patient, patients, recordBytes } from "./cast.ts";
 import { holds, type Stage } from "./stage.ts";
 import { demoPassphrase, type Sealed, sha256Hex, type World } from "./world.ts";
@@ -24,14 +25,8 @@ export type Records = Map<string, Sealed>;
 const list = (items: readonly string[]): string => items.join(", ");
 
 export async function prologue(stage: Stage, world: World): Promise<void> {
-  await consortium(stage, world);
-  await stage.step({
-    told: `three hospitals, each with keys of its own: ${list(hospitals)}`,
-    command: "chartseal namespace add cedars",
-    work: async () => {
-      for (const hospital of hospitals) await addNamespace(world.session, hospital);
-    },
-  });
+  await (world.institutions === undefined ? consortium(stage, world) : network(stage, world));
+  await (world.institutions === undefined ? hospitalsAtOnce(stage, world) : hospitalsByVote(stage, world));
   await stage.step({
     told: `five patients: ${list(patients.map(({ name }) => name))}`,
     command: "chartseal member add clara",
@@ -55,6 +50,16 @@ export async function prologue(stage: Stage, world: World): Promise<void> {
     },
   });
   stage.details(clinicians.map(({ name, attributes }) => [name, list(attributes)]));
+}
+
+function hospitalsAtOnce(stage: Stage, world: World): Promise<void> {
+  return stage.step({
+    told: `three hospitals, each with keys of its own: ${list(hospitals)}`,
+    command: "chartseal namespace add cedars",
+    work: async () => {
+      for (const hospital of hospitals) await addNamespace(world.session, hospital);
+    },
+  });
 }
 
 async function enrolAll(world: World, names: readonly string[]): Promise<void> {
@@ -120,8 +125,10 @@ export async function grant(stage: Stage, world: World): Promise<void> {
     work: () => enrolAll(world, [name]),
   });
   await nodeDies(stage, world);
+  await institutionDies(stage, world);
+  const nodes = world.institutions === undefined ? "two of three" : "three of four";
   const granted = await stage.step({
-    told: "cedars vouches on the ledger; two of three nodes issue, and nobody holds a whole key",
+    told: `cedars vouches on the ledger; ${nodes} nodes issue, and nobody holds a whole key`,
     command: `chartseal attributes grant ${name} ${attributes.join(" ")}`,
     work: () => grantAttributes(world.session, world.member(name), attributes),
   });
@@ -132,6 +139,7 @@ export async function grant(stage: Stage, world: World): Promise<void> {
     ["his recovery key", "with him, useless alone"],
   ]);
   await nodeReturns(stage, world);
+  await institutionReturns(stage, world);
 }
 
 export async function denied(stage: Stage, world: World, records: Records): Promise<void> {

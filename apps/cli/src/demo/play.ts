@@ -11,6 +11,7 @@ import { denied, deposit, grant, outsourcedOpen, prologue, type Records } from "
 import { Authorities } from "./authorities.ts";
 import { hospitals } from "./cast.ts";
 import { Clouds, lostCloud } from "./clouds.ts";
+import { fallenInstitution, Institutions, institutions as names } from "./institutions.ts";
 import { type ActTold, duration, Stage } from "./stage.ts";
 import { demoPassphrase, World } from "./world.ts";
 
@@ -27,6 +28,8 @@ export interface DemoSummary {
   readonly records: readonly string[];
   /** Where the authority's nodes ran in processes of their own: whose they were, and which was killed. */
   readonly authority?: { readonly processes: readonly string[]; readonly killed: string };
+  /** Where four institutions ran the ledger: their folder, and which was killed. */
+  readonly consortium?: { readonly folder: string; readonly institutions: readonly string[]; readonly killed: string };
   /** Where the records lay on servers: which was destroyed, and the report of what it took. */
   readonly clouds?: {
     readonly places: readonly string[];
@@ -40,6 +43,8 @@ export interface DemoOptions {
   readonly processes?: boolean;
   /** Records lie two of three over an S3 server, an FTPS server and a disk, one of which is destroyed in the middle. */
   readonly clouds?: boolean;
+  /** Four institutions run the ledger under CometBFT, each its own node; one is killed in the middle. */
+  readonly engine?: "embedded" | "comet";
 }
 
 /** Plays everything. @throws ChartsealError `defect` where the story does not hold */
@@ -48,15 +53,20 @@ export async function playDemo(stream: NodeJS.WriteStream, options: DemoOptions 
   const stage = new Stage(stream);
   const folder = mkdtempSync(join(tmpdir(), "chartseal-demo-"));
   const apart = options.processes === true;
+  const institutions = options.engine === "comet" ? new Institutions(folder) : undefined;
   const clouds = options.clouds === true ? await Clouds.start(folder) : undefined;
   const world = new World(folder, {
     ...(apart ? { authorities: await Authorities.make(folder, hospitals) } : {}),
     ...(clouds === undefined ? {} : { clouds }),
+    ...(institutions === undefined ? {} : { institutions }),
   });
   const places = clouds?.places.map(({ name }) => name) ?? [];
-  const processes = apart
-    ? "The authority in three processes, the rest in one"
-    : "One process on this machine";
+  const processes =
+    institutions !== undefined
+      ? "Four institutions on this machine, a CometBFT node and an application each"
+      : apart
+        ? "The authority in three processes, the rest in one"
+        : "One process on this machine";
   const stored = clouds === undefined ? "" : "; records on an S3 server, an FTPS server and a disk";
   stage.line();
   stage.line(`${stage.bold("Chartseal")}  three hospitals, five patients, eight acts`);
@@ -104,6 +114,9 @@ export async function playDemo(stream: NodeJS.WriteStream, options: DemoOptions 
     report: join(world.folder, "report.html"),
     records: [...records.values()].map(({ recordId }) => recordId),
     ...(apart ? { authority: { processes: hospitals, killed: fallen } } : {}),
+    ...(institutions === undefined
+      ? {}
+      : { consortium: { folder: institutions.folder, institutions: names, killed: fallenInstitution } }),
     ...(clouds === undefined
       ? {}
       : { clouds: { places, destroyed: lostCloud, report: join(folder, "clouds", "report.html") } }),
@@ -114,7 +127,8 @@ export async function playDemo(stream: NodeJS.WriteStream, options: DemoOptions 
 
 const plural = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
 
-function ending(stage: Stage, { folder, home, ms, acts, records, authority, clouds }: DemoSummary): void {
+function ending(stage: Stage, summary: DemoSummary): void {
+  const { folder, home, ms, acts, records, authority, clouds, consortium } = summary;
   const steps = acts.flatMap((act) => act.steps);
   const refused = steps.filter((step) => step.refused !== undefined).length;
 
@@ -137,7 +151,9 @@ function ending(stage: Stage, { folder, home, ms, acts, records, authority, clou
   stage.line();
   stage.line(`${stage.bold("Where it is")}  ${stage.dim(folder)}`);
   stage.details([
-    ["home/", "the consortium: ledger, provider, keys"],
+    consortium === undefined
+      ? ["home/", "the consortium: ledger, provider, keys"]
+      : ["network/institution-1 … 4", "the institutions: ledger, node, provider, keys"],
     ...(authority === undefined ? [] : [["node-*/, node-*.log", "the hospitals' authority nodes"]]),
     ...(clouds === undefined
       ? []
@@ -152,6 +168,7 @@ function ending(stage: Stage, { folder, home, ms, acts, records, authority, clou
   stage.line();
   stage.line(`${stage.bold("Go on")}  ${stage.dim("with node_modules/.bin first on your PATH")}`);
   stage.line(`      export CHARTSEAL_HOME=${home} CHARTSEAL_PASSPHRASE=${demoPassphrase}`);
+  if (consortium !== undefined) stage.line(`      chartseal network up --dir ${consortium.folder}`);
   stage.line("      chartseal records && chartseal verify");
   stage.line();
 }

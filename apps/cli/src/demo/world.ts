@@ -16,6 +16,7 @@ import { memberOf, openSession, refreshKeys, type Session, type SessionMember } 
 import type { Authorities } from "./authorities.ts";
 import { recordPath } from "./cast.ts";
 import type { Clouds } from "./clouds.ts";
+import type { Institutions } from "./institutions.ts";
 
 export const demoPassphrase = "demo";
 
@@ -34,19 +35,31 @@ export class World {
   readonly authorities: Authorities | undefined;
   /** Servers for what is stored, where it does not lie in the home. */
   readonly clouds: Clouds | undefined;
+  /** A consortium of institutions under CometBFT, where the ledger is not embedded. */
+  readonly institutions: Institutions | undefined;
+  /** What waits for its votes. */
+  proposals: readonly Uint8Array[] = [];
   readonly members: SessionMember[] = [];
   #session:
     | (Session & { readonly counters: { readonly reader: Counter; readonly provider: Counter } })
     | undefined;
 
-  constructor(folder: string, apart: { readonly authorities?: Authorities; readonly clouds?: Clouds } = {}) {
+  constructor(
+    folder: string,
+    apart: {
+      readonly authorities?: Authorities;
+      readonly clouds?: Clouds;
+      readonly institutions?: Institutions;
+    } = {},
+  ) {
     this.folder = folder;
+    this.institutions = apart.institutions;
     this.authorities = apart.authorities;
     this.clouds = apart.clouds;
   }
 
   get homeFolder(): string {
-    return join(this.folder, "home");
+    return this.institutions?.homeOf("institution-1") ?? join(this.folder, "home");
   }
 
   get home(): Home {
@@ -71,6 +84,7 @@ export class World {
     const opened = await openSession(this.home, { passphrase: demoPassphrase, waitMs: 0 });
     const counters = { reader: countingPairing(opened.pairing), provider: countingPairing(opened.pairing) };
     await this.authorities?.serve(opened.ledger);
+    await this.institutions?.work(opened);
     const provider = new StorageProvider({
       surroundings: { ...opened, pairing: counters.provider.pairing },
       identity: await loadProvider(opened.vault),
@@ -88,6 +102,7 @@ export class World {
 
   async close(): Promise<void> {
     await this.authorities?.unserve();
+    await this.institutions?.rest();
     await this.#session?.close();
     this.#session = undefined;
   }
@@ -98,6 +113,7 @@ export class World {
     closePlaces();
     await this.clouds?.end();
     await this.authorities?.stop();
+    await this.institutions?.stop();
   }
 
   member(name: string): SessionMember {

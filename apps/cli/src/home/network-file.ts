@@ -47,21 +47,25 @@ const textForms: Readonly<Record<string, RegExp>> = {
 };
 const portFields = ["serverPort", "p2pPort", "rpcPort", "metricsPort"] as const;
 
-const isPort = (value: unknown): boolean => Number.isInteger(value) && Number(value) > 0 && Number(value) < 65_536;
+const isPort = (value: unknown): boolean =>
+  Number.isInteger(value) && Number(value) > 0 && Number(value) < 65_536;
 
 function isInstitution(value: unknown): value is Institution {
   if (typeof value !== "object" || value === null) return false;
   const fields = value as Readonly<Record<string, unknown>>;
   const texts = Object.entries(textForms).every(([name, form]) => form.test(String(fields[name])));
   const { authority } = fields;
-  return texts && isPort(fields.p2pPort) && (authority === null || textForms.validator!.test(String(authority)));
+  return (
+    texts && isPort(fields.p2pPort) && (authority === null || textForms.validator!.test(String(authority)))
+  );
 }
 
 function isSound(value: unknown): value is NetworkFile {
   if (typeof value !== "object" || value === null) return false;
   const fields = value as Readonly<Record<string, unknown>>;
   const { institutions } = fields;
-  if (fields.version !== 1 || !Array.isArray(institutions) || !institutions.every(isInstitution)) return false;
+  if (fields.version !== 1 || !Array.isArray(institutions) || !institutions.every(isInstitution))
+    return false;
   const names = institutions.map(({ name }) => name);
   return (
     new Set(names).size === names.length &&
@@ -85,7 +89,10 @@ export function writeNetworkFile({ network }: Pick<HomePaths, "network">, file: 
 }
 
 /** The institution of that name. @throws ChartsealError `chain-altered` */
-export function institutionOf({ institutions }: Pick<NetworkFile, "institutions">, name: string): Institution {
+export function institutionOf(
+  { institutions }: Pick<NetworkFile, "institutions">,
+  name: string,
+): Institution {
   const found = institutions.find((one) => one.name === name);
   if (found !== undefined) return found;
   throw new ChartsealError("chain-altered", `network.json names no institution ${name}`);

@@ -8,8 +8,8 @@ import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { ChartsealError, equalBytes, fromHex, loadPairing, toHex, utf8 } from "@chartseal/crypto";
-import { accountOf, decodeGenesis, ledgerRules } from "@chartseal/ledger";
-import { type HomeLock, openEmbeddedReader } from "@chartseal/ledger/embedded";
+import { accountOf, decodeGenesis } from "@chartseal/ledger";
+import type { HomeLock } from "@chartseal/ledger/embedded";
 import {
   type CaseEvidence,
   type Finding,
@@ -31,7 +31,9 @@ import { KeyVault } from "../home/key-vault.ts";
 import type { HomePaths } from "../home/paths.ts";
 import { quarantineFolder } from "../services/asides.ts";
 import { openAuditJournal } from "../services/audit-journal.ts";
+import { rulesOfHome } from "../services/home-ledger.ts";
 import { takeOwnHome } from "../services/home-lock.ts";
+import { ledgerFiles } from "../services/ledger-files.ts";
 import { addPendingRepair, pendingRepairs } from "../services/pending-repairs.ts";
 import { openObjectStores } from "../services/provider-stores.ts";
 import { openSession } from "../services/session.ts";
@@ -246,11 +248,7 @@ async function repairAll(check: HomeCheck, now: () => number): Promise<Repaired[
   const shards = mayRepairShards(check);
   if (soundLedger(check) && (erased || shards) && chainId !== undefined) {
     const pairing = await loadPairing();
-    const ledger = openEmbeddedReader({
-      directory: paths.root,
-      rulesOf: (genesis) => ledgerRules(pairing, genesis),
-      chainId,
-    });
+    const ledger = (await ledgerFiles(paths)).reader(rulesOfHome(pairing, openHome(paths.root)));
     try {
       done.push(...(await repairErased({ surroundings: { ledger, now }, stores }, findings)));
       const { placed } = stores;

@@ -179,9 +179,13 @@ async function consortiumReady(folder: string, untilMs: number): Promise<void> {
       const account = await readAccount(ledger, accountOf(fromHex(key, 32)));
       if (account !== undefined && account.hpkeKey !== null && (await hasKeys(ledger, pairing))) return;
       if (performance.now() > untilMs) {
-        throw new ChartsealError("ledger-unreachable", "the authority's nodes have not made their keys in time", {
-          hint: "They go on; see chartseal network status, and each institution's run/server.log.",
-        });
+        throw new ChartsealError(
+          "ledger-unreachable",
+          "the authority's nodes have not made their keys in time",
+          {
+            hint: "They go on; see chartseal network status, and each institution's run/server.log.",
+          },
+        );
       }
       await sleep(pollMs);
     }

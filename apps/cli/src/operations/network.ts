@@ -62,9 +62,11 @@ export function checkNetworkInit(wanted: Omit<NetworkInit, "passphrase" | "now">
   }
   if (hosts !== undefined) {
     if (hosts.length !== stakes.length) refuse("--hosts takes one host for each validator");
-    if (!hosts.every((host) => /^[A-Za-z0-9.:[\]-]{1,253}$/.test(host))) refuse("--hosts takes names or addresses");
+    if (!hosts.every((host) => /^[A-Za-z0-9.:[\]-]{1,253}$/.test(host)))
+      refuse("--hosts takes names or addresses");
   }
-  if (basePort < 1 || basePort + portsEach * stakes.length > 65_536) refuse("--base-port leaves no room for all ports");
+  if (basePort < 1 || basePort + portsEach * stakes.length > 65_536)
+    refuse("--base-port leaves no room for all ports");
 }
 
 interface Draft {
@@ -112,13 +114,20 @@ async function build(folder: string, options: NetworkInit): Promise<NetworkMade>
     parameters: defaultParameters,
     validators: drafts.map(({ validatorSeed, stake }) => ({ publicKey: publicKeyOf(validatorSeed), stake })),
     providers: drafts.map(({ providerSeeds }) => publicKeyOf(providerSeeds.seed)),
-    nodes: drafts.flatMap(({ authoritySeed }) => (authoritySeed === undefined ? [] : [publicKeyOf(authoritySeed)])),
+    nodes: drafts.flatMap(({ authoritySeed }) =>
+      authoritySeed === undefined ? [] : [publicKeyOf(authoritySeed)],
+    ),
     threshold,
   });
   const institutions = drafts.map(({ institution }) => institution);
   writeSmallFile(join(folder, "genesis.cbor"), genesis);
   for (const draft of drafts) {
-    await writeInstitution(join(folder, draft.institution.name), draft, { ...options, genesis, institutions, createdMs });
+    await writeInstitution(join(folder, draft.institution.name), draft, {
+      ...options,
+      genesis,
+      institutions,
+      createdMs,
+    });
   }
   return {
     consortium: name,
@@ -207,7 +216,14 @@ async function writeInstitution(
   await openObjectStores(paths);
   writeSmallFile(paths.genesis, genesis);
   const chainId = toHex(chainIdOf(genesis));
-  writeJson(paths.config, { version: 1, consortium, chainId, nodes, threshold, engine: "comet" } satisfies HomeConfig);
+  writeJson(paths.config, {
+    version: 1,
+    consortium,
+    chainId,
+    nodes,
+    threshold,
+    engine: "comet",
+  } satisfies HomeConfig);
 }
 
 const fromHexKey = (hex: string): Uint8Array => fromHex(hex, 32);

@@ -23,7 +23,7 @@ import {
   ledgerRules,
   type Rules,
 } from "@chartseal/ledger";
-import { openEmbeddedReader, openSalvage, type Salvage, verifyEmbedded } from "@chartseal/ledger/embedded";
+import type { Salvage } from "@chartseal/ledger/embedded";
 import {
   type AcceptedLoss,
   checkHeads,
@@ -47,6 +47,7 @@ import {
 import { readJson, readSmallFile } from "../home/files.ts";
 import type { HomeConfig } from "../home/home.ts";
 import { type HomePaths, homePaths } from "../home/paths.ts";
+import { type LedgerFiles, ledgerFiles } from "../services/ledger-files.ts";
 import { type OpenedObjects, openStoredObjects } from "../services/stored-objects.ts";
 
 /** What `verify` prints. */
@@ -109,9 +110,10 @@ export async function checkHome(folder: string, progress: VerifyProgress = {}): 
       hint: "Run chartseal init, or give --home.",
     });
   }
-  const salvage = openSalvage(folder);
+  const files = await ledgerFiles(paths);
+  const salvage = files.salvage();
   try {
-    return await checkOpened(paths, salvage, progress);
+    return await checkOpened(paths, { files, salvage }, progress);
   } catch (error) {
     salvage?.close();
     throw error;
@@ -120,19 +122,19 @@ export async function checkHome(folder: string, progress: VerifyProgress = {}): 
 
 async function checkOpened(
   paths: HomePaths,
-  salvage: Salvage | undefined,
+  { files, salvage }: { readonly files: LedgerFiles; readonly salvage: Salvage | undefined },
   progress: VerifyProgress,
 ): Promise<HomeCheck> {
   const origin = originOf(paths, salvage);
   const pairing = await loadPairing();
-  const chain = await checkChain(paths, pairing, origin.genesis);
+  const chain = await checkChain(files, pairing, origin.genesis);
   const { chainId } = origin;
   const explained =
     chainId === undefined
       ? []
       : explainChain({ chainId, genesis: origin.genesis, findings: chain.findings, rows: salvage });
   const objects = await openStoredObjects(paths);
-  const source = new RecordSource(paths, pairing, { genesis: origin.genesis, salvage });
+  const source = new RecordSource(files, pairing, { genesis: origin.genesis, salvage });
   try {
     const loss = await source.acceptedLoss();
     let records: readonly StoredRecord[] | undefined;
@@ -217,12 +219,12 @@ export function configuredChain(paths: HomePaths, odd: (detail: string) => void)
 const noHead = { height: 0, hash: new Uint8Array(32), stateRoot: new Uint8Array(32), timestampMs: 0 };
 
 async function checkChain(
-  paths: HomePaths,
+  files: LedgerFiles,
   pairing: Pairing,
   genesis: Uint8Array | undefined,
 ): Promise<ChainReport> {
   const rules = rulesFor(pairing, genesis);
-  if (rules !== undefined) return await verifyEmbedded({ directory: paths.root, rulesOf: () => rules });
+  if (rules !== undefined) return await files.verify(rules);
   const detail = "no genesis can be read: nothing of the chain can be checked";
   const findings = [{ height: 0, field: "genesis", detail }];
   return { ok: false, blocks: 0, transactions: 0, head: noHead, stateCheckedTo: 0, findings };
@@ -244,14 +246,14 @@ class RecordSource {
   readonly #salvage: Salvage | undefined;
 
   constructor(
-    paths: HomePaths,
+    files: LedgerFiles,
     pairing: Pairing,
     origin: { readonly genesis: Uint8Array | undefined; readonly salvage: Salvage | undefined },
   ) {
     this.#salvage = origin.salvage;
     const rules = rulesFor(pairing, origin.genesis);
     if (rules === undefined) return;
-    this.#ledger = readable(() => openEmbeddedReader({ directory: paths.root, rulesOf: () => rules }));
+    this.#ledger = readable(() => files.reader(rules));
   }
 
   async #ofState<T>(read: (ledger: Ledger) => Promise<T>): Promise<T | undefined> {
@@ -327,11 +329,12 @@ async function checkWitnesses(
  * @throws ChartsealError `chain-altered`
  */
 export async function demandWitnessed(paths: HomePaths): Promise<void> {
-  const salvage = openSalvage(paths.root);
+  const files = await ledgerFiles(paths);
+  const salvage = files.salvage();
   if (salvage === undefined) throw new ChartsealError("chain-altered", "the ledger's store cannot be read");
   try {
     const genesis = salvage.genesis();
-    const source = new RecordSource(paths, await loadPairing(), { genesis, salvage });
+    const source = new RecordSource(files, await loadPairing(), { genesis, salvage });
     const loss = await source.acceptedLoss().finally(() => source.close());
     const [first] = await checkWitnesses(paths, await openStoredObjects(paths), salvage, loss);
     if (first === undefined) return;

@@ -121,7 +121,11 @@ async function healthOf(
 ): Promise<Record<string, number | boolean | string>> {
   const stopped = broken();
   if (stopped !== undefined) throw stopped;
-  const [{ catchingUp }, peers, { timestampMs }] = await Promise.all([rpc.status(), rpc.peers(), ledger.head()]);
+  const [{ catchingUp }, peers, { timestampMs }] = await Promise.all([
+    rpc.status(),
+    rpc.peers(),
+    ledger.head(),
+  ]);
   return { engine: "comet", cometHeight: cometHeight(), peers, catchingUp, timestampMs };
 }
 

@@ -40,7 +40,14 @@ export async function openHomeLedger(home: Home, parts: WriterParts): Promise<Ho
   }
   const { startConsortiumNode } = await import("./consortium-node.ts");
   const rules = rulesOfHome(pairing, home);
-  const { ledger, health, stop } = await startConsortiumNode({ home, rules, validatorSeed, now, lock, failed });
+  const { ledger, health, stop } = await startConsortiumNode({
+    home,
+    rules,
+    validatorSeed,
+    now,
+    lock,
+    failed,
+  });
   return { ledger, health, close: stop };
 }
 

@@ -11,8 +11,8 @@ import { currentBody, type Hospital, Operator, readNodes } from "@chartseal/shar
 import { type Home, isOfConsortium } from "../home/home.ts";
 import { institutionOf, readNetworkFile } from "../home/network-file.ts";
 import { hospitalElsewhere, providerElsewhere } from "./elsewhere.ts";
-import { takeMembers } from "./home-lock.ts";
 import { rulesOfHome } from "./home-ledger.ts";
+import { takeMembers } from "./home-lock.ts";
 import type { LiveServer } from "./server-file.ts";
 import { loadProvider } from "./service-keys.ts";
 import { openMembers, openVaults, rememberHead, type Session, type SessionOptions } from "./session.ts";

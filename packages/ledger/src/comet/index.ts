@@ -11,5 +11,5 @@ export {
 } from "./node-files.ts";
 export { type CometNode, startNode } from "./node-process.ts";
 export { type CometOptions, type OpenedComet, openComet } from "./open.ts";
-export { CometRpc } from "./rpc.ts";
 export { type CometReaderOptions, openCometReader, openCometSalvage, verifyComet } from "./reader.ts";
+export { CometRpc } from "./rpc.ts";

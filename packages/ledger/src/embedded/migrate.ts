@@ -20,10 +20,10 @@ import { ChartsealError, equalBytes } from "@chartseal/crypto";
 import Database from "better-sqlite3";
 import { type Block, checkBlock, type Head, headOf } from "../block.ts";
 import { type ExecutedBlock, executeBlock, genesisHead, type Rules } from "../machine.ts";
-import { configure, createSchema, formatOf, formatVersion } from "../store/schema.ts";
-import { run, Store } from "../store/store.ts";
 import { ledgerFile, requireFile } from "../store/connection.ts";
 import { type HomeLock, takeHomeLock } from "../store/lock.ts";
+import { configure, createSchema, formatOf, formatVersion } from "../store/schema.ts";
+import { run, Store } from "../store/store.ts";
 import { type EmbeddedOptions, rulesFrom } from "./open.ts";
 
 /** Instants at which a test can end a migration as a kill would. */

@@ -3,8 +3,8 @@
  * docs/decisions/embedded-store.md says what holds while a writer and readers share a home.
  */
 import { ChartsealError, equalBytes } from "@chartseal/crypto";
-import { genesisHead, type Rules } from "../machine.ts";
 import type { ChainReport } from "../chain-check.ts";
+import { genesisHead, type Rules } from "../machine.ts";
 import { verifyStore } from "../store/check.ts";
 import {
   needsRollback,

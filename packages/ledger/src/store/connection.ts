@@ -95,7 +95,8 @@ function openCopy(directory: string, kind: StoreKind): Connection | undefined {
     const remove = () => rmSync(folder, { recursive: true, force: true });
     try {
       copyFileSync(original, join(folder, kind.file));
-      if (existsSync(`${original}-journal`)) copyFileSync(`${original}-journal`, join(folder, `${kind.file}-journal`));
+      if (existsSync(`${original}-journal`))
+        copyFileSync(`${original}-journal`, join(folder, `${kind.file}-journal`));
       lock.release();
       const database = new Database(join(folder, kind.file), { fileMustExist: true });
       checkSchema(database, kind);

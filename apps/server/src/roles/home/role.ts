@@ -190,7 +190,8 @@ function addAudits(app: RoleApp, services: HomeServices): void {
 
 function addOperations(app: RoleApp, services: HomeServices): void {
   const schema = {
-    summary: "The operator of the home's validator signs and submits a proposal, a vote or what it does with its stake",
+    summary:
+      "The operator of the home's validator signs and submits a proposal, a vote or what it does with its stake",
     body: z.strictObject({ body: hexUpTo(transactionBytesMax) }),
     response: { 200: submitted },
   };
