@@ -214,3 +214,50 @@ describeTool("versitygw", "the demo over an S3 server, an FTPS server and a disk
     });
   });
 });
+
+describeTool("cometbft", "the demo on four institutions", (cometbft) => {
+  it("loses one to kill -9 in the middle and nothing with it, and leaves no process behind", () => {
+    const { stdout, stderr, status } = spawnSync(
+      process.execPath,
+      [join(root, "node_modules/.bin/chartseal"), "demo", "--engine", "comet", "--json"],
+      { encoding: "utf8", cwd: root, env: { ...process.env, CHARTSEAL_COMETBFT: cometbft } },
+    );
+    expect(`${status}\n${status === 0 ? "" : stderr}`).toBe("0\n");
+    const made = JSON.parse(stdout) as Summary & {
+      readonly consortium: { readonly institutions: readonly string[]; readonly killed: string };
+    };
+    try {
+      expect(made.ok && made.acts.every(({ ok }) => ok)).toBe(true);
+      expect(made.consortium).toMatchObject({ killed: "institution-3" });
+      expect(made.consortium.institutions).toHaveLength(4);
+      const steps = made.acts[1]!.steps.map(({ command }) => command);
+      const killed = steps.findIndex((command) => /^kill -9 -- -\d+$/.test(command));
+      const granted = steps.findIndex((command) => command.startsWith("chartseal attributes grant bob"));
+      const returned = steps.findIndex((command) => command.startsWith("chartseal network up"));
+      expect(killed).toBeGreaterThanOrEqual(0);
+      expect([granted > killed, returned > granted]).toEqual([true, true]);
+      const report = JSON.parse(readFileSync(join(made.folder, "report.json"), "utf8")) as {
+        findings: { kind: string }[];
+      };
+      expect(report.findings.map(({ kind }) => kind).sort()).toEqual(["chain-transaction", "object-altered"]);
+      const running = spawnSync("pgrep", ["-f", made.folder], { encoding: "utf8" });
+      expect(running.stdout).toBe("");
+      // Every institution's own ledger holds together, and all of them hold the same blocks.
+      const exports = made.consortium.institutions.map((name) => {
+        const environment = { CHARTSEAL_HOME: join(made.folder, "network", name) };
+        const verified = runShell("chartseal verify --json", made.folder, environment);
+        expect(JSON.parse(verified.output)).toMatchObject({ ok: true, findings: [] });
+        runShell(`chartseal ledger export --out ${name}.jsonl`, made.folder, environment);
+        const lines = readFileSync(join(made.folder, `${name}.jsonl`), "utf8")
+          .trimEnd()
+          .split("\n");
+        return lines.map((line) => (JSON.parse(line) as { hash: string }).hash);
+      });
+      const common = Math.min(...exports.map(({ length }) => length));
+      expect(common).toBeGreaterThan(50);
+      for (const chain of exports) expect(chain.slice(0, common)).toEqual(exports[0]!.slice(0, common));
+    } finally {
+      rmSync(made.folder, { recursive: true, force: true });
+    }
+  });
+});

@@ -93,6 +93,8 @@ export function runShell(
   shell: string,
   folder: string,
   environment: Readonly<Record<string, string>> = {},
+  /** How long the command may take. */
+  timeoutMs = 60_000,
 ): Ran {
   const path = [join(root, "node_modules", ".bin"), process.env.PATH ?? ""].join(delimiter);
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith("CHARTSEAL_"));
@@ -108,7 +110,7 @@ export function runShell(
     },
     input: "",
     maxBuffer: 64 * 1024 * 1024,
-    timeout: 60_000,
+    timeout: timeoutMs,
   });
   return { output: stdout, errors: stderr, exitCode: status };
 }

@@ -157,7 +157,7 @@ describe("together the pages", () => {
   const shown = texts.flatMap((text) => parseTranscript(text).flatMap(({ shell }) => chartsealLines(shell)));
 
   it("show every command but those that have tests of their own", () => {
-    const elsewhere = ["bench", "completion", "demo"];
+    const elsewhere = ["bench", "completion", "demo", "network"];
     const ways = leaves(createProgram()).map(({ way }) => way);
     const words = shown.map((line) => shellWords(line).filter((word) => !word.startsWith("--")));
     const missing = ways.filter((way) => !words.some((each) => ` ${each.join(" ")} `.includes(` ${way} `)));

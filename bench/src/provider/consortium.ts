@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import {
+  columnsDefault,
   ed25519KeyPairFromSeed,
   loadPairing,
   type Pairing,
@@ -81,6 +82,8 @@ export async function providerWorld(
     saved: async () => {},
   });
   const hospitalService = new HospitalNamespace(surroundings, { identity: hospital, secret });
+  // A policy of n attributes, all of them needed, has n columns; a namespace begins with fewer than the largest here.
+  if (options.attributes > columnsDefault) await hospitalService.extend(options.attributes);
   const provider = new StorageProvider({
     surroundings,
     identity: service,

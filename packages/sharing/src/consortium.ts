@@ -20,7 +20,7 @@ import {
   type Submitted,
   stakeParametersOf,
 } from "@chartseal/ledger";
-import type { Surroundings } from "./parties.ts";
+import type { Identity, Surroundings } from "./parties.ts";
 import { type Reader, readEntry, readList } from "./state.ts";
 import { AccountWriter } from "./submit.ts";
 
@@ -128,22 +128,39 @@ export const operatorActions: readonly ActionKind[] = [
   ...(["bond", "delegate", "unbond", "withdraw-weight", "unjail"] as const),
 ];
 
-/** Signs and submits for an operator: with its key, or through the service that holds it. */
+/** Signs and submits for an account: with its key, or through the service that holds it. */
 export interface OperatorWriter {
+  /** 20 bytes. */
+  readonly account: Uint8Array;
   submit(action: Action): Promise<Submitted>;
 }
 
-/** With the operator's own key: of a validator of the genesis the consensus key and its account. */
+/** With the key of an operator, or of whoever holds weight. */
+export function accountWriter(
+  surroundings: Pick<Surroundings, "ledger" | "now">,
+  identity: Pick<Identity, "account" | "seed">,
+): OperatorWriter & Pick<AccountWriter, "submitBody"> {
+  const writer = new AccountWriter(surroundings, identity);
+  return {
+    account: identity.account,
+    submit: (action) => writer.submit(action),
+    submitBody: (body) => writer.submitBody(body),
+  };
+}
+
+/** Of a validator of the genesis: its operator is the consensus key's own account. `seed`: 32 bytes. */
 export function operatorWriter(
   surroundings: Pick<Surroundings, "ledger" | "now">,
-  { seed, account }: { readonly seed: Uint8Array; readonly account?: Uint8Array },
-): AccountWriter {
-  const own = account ?? accountOf(ed25519KeyPairFromSeed(seed).publicKey);
-  return new AccountWriter(surroundings, { seed, account: own });
+  seed: Uint8Array,
+): ReturnType<typeof accountWriter> {
+  return accountWriter(surroundings, { seed, account: accountOf(ed25519KeyPairFromSeed(seed).publicKey) });
 }
 
 /** Signs and submits for an operator what another process asks, and nothing but its own actions. @throws ChartsealError `input-invalid` */
-export async function submitOperation(writer: AccountWriter, body: Uint8Array): Promise<Submitted> {
+export async function submitOperation(
+  writer: Pick<AccountWriter, "submitBody">,
+  body: Uint8Array,
+): Promise<Submitted> {
   if (operatorActions.includes(decodeBody(body).action.kind)) return await writer.submitBody(body);
   throw new ChartsealError("input-invalid", "this is nothing that an operator does");
 }

@@ -56,6 +56,7 @@ export {
   readNodes,
 } from "./committee.ts";
 export {
+  accountWriter,
   type ConsortiumInfo,
   encodeProposed,
   Operator,

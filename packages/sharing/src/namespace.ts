@@ -13,6 +13,7 @@ import {
   hpkeSeal,
   type NamespaceSecret,
   namespaceKeys,
+  namespaceLists,
   namespaceOf,
   signingAttribute,
   sortAttributes,
@@ -152,6 +153,28 @@ export class HospitalNamespace implements Hospital {
   /** Opens the present quarter's signing periods where they are behind. @returns the attributes that it did this for */
   async rollPeriods(): Promise<string[]> {
     return await rollPeriods(this.#surroundings, { name: this.name, writer: this.#writer });
+  }
+
+  /**
+   * Lengthens the namespace's public lists, which bound the columns of policies over its attributes (CRYPTO §3).
+   * @throws ChartsealError `policy-limit` for no number of columns; `input-invalid` where they are as long already
+   */
+  async extend(columns: number): Promise<Submitted> {
+    const { pairing, ledger } = this.#surroundings;
+    const present = await readEntry(ledger, entries.namespace, utf8(this.name));
+    if (present !== undefined && present.columns >= columns) {
+      throw new ChartsealError("input-invalid", `the lists of ${this.name} have ${present.columns} columns`, {
+        data: { namespace: this.name, columns: present.columns },
+      });
+    }
+    const place = { chainId: ledger.chainId, namespace: this.name, account: this.account };
+    const made = namespaceLists(pairing, place, this.#secret, columns);
+    return await this.#writer.submit({
+      kind: "extend-namespace",
+      name: this.name,
+      lists: encodeNamespaceLists(pairing, made.lists),
+      proof: encodeNamespaceProof(made.proof),
+    });
   }
 
   /** Vouches for one issue in mode full, named by its d: whoever holds such a key reads without a provider. */

@@ -153,6 +153,8 @@ export interface Hospital extends NamespaceService {
   readonly account: Uint8Array;
   vouch(account: Uint8Array, attributes: readonly string[]): Promise<Submitted>;
   vouchFull(account: Uint8Array, attributes: readonly string[], digest: Uint8Array): Promise<Submitted>;
+  /** Longer public lists: policies over its attributes may have so many columns. */
+  extend(columns: number): Promise<Submitted>;
   /** No attributes: all of this namespace. */
   revoke(account: Uint8Array, attributes: readonly string[]): Promise<Submitted>;
 }

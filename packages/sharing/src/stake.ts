@@ -4,10 +4,10 @@
  */
 import { equalBytes } from "@chartseal/crypto";
 import { type Action, entries, type Submitted } from "@chartseal/ledger";
+import type { OperatorWriter } from "./consortium.ts";
 import { readConsortium, type ValidatorInfo } from "./consortium.ts";
-import type { Identity, Surroundings } from "./parties.ts";
+import type { Surroundings } from "./parties.ts";
 import { type Reader, readEntry } from "./state.ts";
-import { AccountWriter } from "./submit.ts";
 
 /** What an account has, altogether and behind one validator. */
 export interface Held {
@@ -32,16 +32,11 @@ export interface Weight {
 
 export class StakeHolder {
   readonly #surroundings: Pick<Surroundings, "ledger" | "now">;
-  readonly #account: Uint8Array;
-  readonly #writer: AccountWriter;
+  readonly #writer: OperatorWriter;
 
-  constructor(
-    surroundings: Pick<Surroundings, "ledger" | "now">,
-    identity: Pick<Identity, "account" | "seed">,
-  ) {
+  constructor(surroundings: Pick<Surroundings, "ledger" | "now">, writer: OperatorWriter) {
     this.#surroundings = surroundings;
-    this.#account = identity.account;
-    this.#writer = new AccountWriter(surroundings, identity);
+    this.#writer = writer;
   }
 
   /** By the validator's operator. @throws ChartsealError `input-invalid`, `transaction-refused` */
@@ -72,7 +67,7 @@ export class StakeHolder {
   async #move(action: Extract<Action, { readonly validator: Uint8Array }>): Promise<Moved> {
     const submitted = await this.#writer.submit(action);
     const { ledger } = this.#surroundings;
-    const held = await readHeld(ledger, { validator: action.validator, account: this.#account });
+    const held = await readHeld(ledger, { validator: action.validator, account: this.#writer.account });
     return { submitted, held };
   }
 }

@@ -15,7 +15,14 @@ import {
 } from "@chartseal/ledger";
 import { openEmbedded } from "@chartseal/ledger/embedded";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { admissionsOf, currentBody, readConsortium, StakeHolder, validatorsOf } from "../src/index.ts";
+import {
+  accountWriter,
+  admissionsOf,
+  currentBody,
+  readConsortium,
+  StakeHolder,
+  validatorsOf,
+} from "../src/index.ts";
 
 const seeds = ["one", "two", "three", "four", "five"].map((name) => sha256(utf8(`validator ${name}`)));
 const keys = seeds.map((seed) => ed25519KeyPairFromSeed(seed).publicKey);
@@ -56,7 +63,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const holder = (who: (typeof operators)[0]): StakeHolder => new StakeHolder(surroundings(), who);
+const holder = (who: (typeof operators)[0]): StakeHolder =>
+  new StakeHolder(surroundings(), accountWriter(surroundings(), who));
 const refused = (code: string, refusalName: string) =>
   expect.objectContaining({ code, data: expect.objectContaining({ refusalName }) });
 const sharesOf = async () => (await readConsortium(surroundings())).validators;

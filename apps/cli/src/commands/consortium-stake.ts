@@ -1,11 +1,17 @@
 /** consortium bond, delegate, unbond, withdraw, unjail: weight on its way to a validator and back, and the end of a jail. */
-import { ChartsealError, ed25519KeyPairFromSeed, fromHex, toHex } from "@chartseal/crypto";
-import { accountOf } from "@chartseal/ledger";
-import { type Held, type Identity, type Moved, StakeHolder, validatorsOf } from "@chartseal/sharing";
+import { ChartsealError, fromHex, toHex } from "@chartseal/crypto";
+import {
+  accountWriter,
+  type Held,
+  type Moved,
+  type OperatorWriter,
+  StakeHolder,
+  validatorsOf,
+} from "@chartseal/sharing";
 import type { Command } from "commander";
 import { type Globals, globalsOf } from "../program-globals.ts";
 import { writing } from "../run.ts";
-import { memberOf, ownSession, type Session } from "../services/session.ts";
+import { memberOf, type Session } from "../services/session.ts";
 import { example } from "./shared.ts";
 
 interface StakeOptions {
@@ -129,11 +135,9 @@ async function moving(
   globals.output.value(value, `${what}: validator ${value.validator}, ${heldText(done.held)}.`);
 }
 
-/** The home's own validator, or a member. @throws ChartsealError `home-busy` where a server has the validator's key */
-function holderOf(session: Session, as: string | undefined): Pick<Identity, "account" | "seed"> {
-  if (as !== undefined) return memberOf(session, as).keys;
-  const { validatorSeed: seed } = ownSession(session);
-  return { seed, account: accountOf(ed25519KeyPairFromSeed(seed).publicKey) };
+/** The home's own validator, or a member. */
+function holderOf(session: Session, as: string | undefined): OperatorWriter {
+  return as === undefined ? session.operating : accountWriter(session, memberOf(session, as).keys);
 }
 
 /** @throws ChartsealError `input-invalid` */

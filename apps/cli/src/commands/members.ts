@@ -4,13 +4,19 @@ import { attributesInForce, listNamespaces, readAccount } from "@chartseal/shari
 import type { Command } from "commander";
 import { listMembers, requireMember } from "../home/home.ts";
 import { readPassphrase } from "../home/passphrase.ts";
-import { addMember, addNamespace, checkNewMember, checkNewNamespace } from "../operations/members.ts";
+import {
+  addMember,
+  addNamespace,
+  checkNewMember,
+  checkNewNamespace,
+  extendNamespace,
+} from "../operations/members.ts";
 import { appointGuardian, type Guardian } from "../operations/minors.ts";
 import { makePaperKit, waysWarning } from "../operations/recovery.ts";
 import { globalsOf } from "../program-globals.ts";
 import { passphraseOption, reading, writing } from "../run.ts";
 import type { ReadSession } from "../services/session.ts";
-import { endOf, example } from "./shared.ts";
+import { endOf, example, wholeNumberOf } from "./shared.ts";
 
 export function addMemberCommands(program: Command): void {
   addNamespaceGroup(program.command("namespace").description("hospitals that vouch for attributes"));
@@ -33,6 +39,19 @@ function addNamespaceGroup(group: Command): void {
       globals.output.value(proposalId === undefined ? made : { ...made, registered: false }, text);
     });
   example(add, "chartseal namespace add cedars");
+  const extend = group
+    .command("extend <name>")
+    .description("lengthen a hospital's public lists: policies over its attributes may have so many columns")
+    .requiredOption("--columns <n>", "how many, up to 256; 64 from the start")
+    .action(async (name: string, options: { readonly columns: string }) => {
+      const globals = globalsOf(extend);
+      const check = (): void => void columnsOf(options.columns);
+      const columns = await writing(globals, { check }, (session) =>
+        extendNamespace(session, { name, columns: columnsOf(options.columns) }),
+      );
+      globals.output.value({ namespace: name, columns }, `The lists of ${name} have ${columns} columns.`);
+    });
+  example(extend, "chartseal namespace extend cedars --columns 128");
   const list = group
     .command("list")
     .description("the registered namespaces")
@@ -43,6 +62,13 @@ function addNamespaceGroup(group: Command): void {
       globals.output.value(value, names.join("\n") || "No namespaces yet.");
     });
   example(list, "chartseal namespace list --json");
+}
+
+/** @throws ChartsealError `input-invalid` */
+function columnsOf(text: string): number {
+  const columns = wholeNumberOf("--columns", text);
+  if (columns >= 1 && columns <= 256) return columns;
+  throw new ChartsealError("input-invalid", "--columns takes 1 to 256");
 }
 
 /** @throws ChartsealError `input-invalid`, `member-unknown` */

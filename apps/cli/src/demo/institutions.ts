@@ -2,15 +2,16 @@
  * The demo's consortium of four institutions under CometBFT: the first one's services run in the demo's own process, the
  * others' in processes of their own, one of which is killed in the middle and comes back.
  */
-import { createServer, type Server } from "node:net";
+
 import { once } from "node:events";
+import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { ChartsealError, equalBytes, hasCode } from "@chartseal/crypto";
 import { readCommittee } from "@chartseal/sharing";
 import { openHome } from "../home/home.ts";
+import { homePaths } from "../home/paths.ts";
 import { initNetwork } from "../operations/network.ts";
 import { networkDown, networkUp } from "../operations/network-run.ts";
-import { homePaths } from "../home/paths.ts";
 import { registerOwnProvider } from "../services/registering.ts";
 import { readServerFile } from "../services/server-file.ts";
 import { loadProvider } from "../services/service-keys.ts";
@@ -67,7 +68,8 @@ export class Institutions {
     const stop = new AbortController();
     const { ledger, drivers } = session;
     const failed = (): void => {};
-    const drive = (driver: (typeof drivers)[number]) => driveNode({ driver, ledger, signal: stop.signal, failed });
+    const drive = (driver: (typeof drivers)[number]) =>
+      driveNode({ driver, ledger, signal: stop.signal, failed });
     this.#driving = { stop, done: Promise.all(drivers.map(drive)) };
     await registerOwnProvider(session, await loadProvider(session.vault));
   }
@@ -171,7 +173,8 @@ function isAlive(pid: number): boolean {
 /** The first of as many ports in a row that nothing listens on; another program may take one meanwhile. */
 async function freePorts(count: number): Promise<number> {
   for (let tries = 0; tries < 100; tries++) {
-    const first = 20_000 + Math.floor(performance.now() * 7919 + process.pid * 104_729) % 10_000 + tries * count;
+    const first =
+      20_000 + (Math.floor(performance.now() * 7919 + process.pid * 104_729) % 10_000) + tries * count;
     const servers = await Promise.all(Array.from({ length: count }, (_, at) => listening(first + at)));
     await Promise.all(servers.map(async (server) => server && (await once(server.close(), "close"))));
     if (servers.every((server) => server !== undefined)) return first;

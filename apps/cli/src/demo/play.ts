@@ -29,7 +29,11 @@ export interface DemoSummary {
   /** Where the authority's nodes ran in processes of their own: whose they were, and which was killed. */
   readonly authority?: { readonly processes: readonly string[]; readonly killed: string };
   /** Where four institutions ran the ledger: their folder, and which was killed. */
-  readonly consortium?: { readonly folder: string; readonly institutions: readonly string[]; readonly killed: string };
+  readonly consortium?: {
+    readonly folder: string;
+    readonly institutions: readonly string[];
+    readonly killed: string;
+  };
   /** Where the records lay on servers: which was destroyed, and the report of what it took. */
   readonly clouds?: {
     readonly places: readonly string[];

@@ -55,6 +55,21 @@ export async function addNamespace(session: Session, name: string): Promise<Name
   return { namespace: name, proposalId: toHex(registration.proposalId) };
 }
 
+/** @returns the columns. @throws ChartsealError `attribute-unknown` for a namespace that is not of this home; `input-invalid` */
+export async function extendNamespace(
+  session: Session,
+  { name, columns }: { readonly name: string; readonly columns: number },
+): Promise<number> {
+  const hospital = await session.namespace(name);
+  if (hospital === undefined) {
+    throw new ChartsealError("attribute-unknown", `there is no namespace ${JSON.stringify(name)} in this home`, {
+      data: { namespace: name },
+    });
+  }
+  await hospital.extend(columns);
+  return columns;
+}
+
 /** The name can be a member's and is nobody's yet. @throws ChartsealError `input-invalid` */
 export function checkNewMember({ home }: ReadSession, name: string): void {
   checkNewMemberName(name);

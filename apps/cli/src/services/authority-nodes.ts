@@ -3,7 +3,7 @@
  * by HTTP at the addresses that the home's operator was given. Which node has which index says the ledger.
  */
 import { ChartsealError, equalBytes, fromHex, hpkeKeyPairFromSeed, toHex } from "@chartseal/crypto";
-import { accountOf, decodeGenesis, emptyKey, entries } from "@chartseal/ledger";
+import { accountOf, decodeGenesis, emptyKey, entries, type Ledger } from "@chartseal/ledger";
 import type { Transport } from "@chartseal/server/client";
 import {
   type AuthorityNode,
@@ -17,7 +17,7 @@ import {
   type Surroundings,
 } from "@chartseal/sharing";
 import { readJson, writeJson } from "../home/files.ts";
-import type { Home } from "../home/home.ts";
+import { type Home, isOfConsortium } from "../home/home.ts";
 import type { KeyVault } from "../home/key-vault.ts";
 import { VaultNodeStore } from "./node-store.ts";
 import { dropFirstShares, loadNode } from "./service-keys.ts";
@@ -100,7 +100,10 @@ class PresentNode implements AuthorityNode {
     const account = (await readNodes(surroundings.ledger)).nodes[this.index - 1];
     const address = account === undefined ? undefined : addressOf(home, account);
     if (account !== undefined && address !== undefined) {
-      return await nodeAt(address, { index: this.index, asker, now: surroundings.now });
+      const { ledger, now } = surroundings;
+      // In a consortium the node's server has a ledger of its own, which may lag behind this one.
+      const level = isOfConsortium(home) ? { ledger } : {};
+      return await nodeAt(address, { index: this.index, asker, now, ...level });
     }
     const own = account === undefined ? 0 : ownNumber(home, account);
     if (own > 0) return await ownNode(surroundings, vault, { own, index: this.index });
@@ -116,7 +119,13 @@ let transport: Transport | undefined;
 /** Another institution's node. The client is loaded where there is one: most homes have none. */
 export async function nodeAt(
   { publicKey, url }: AuthorityAddress,
-  options: { readonly index: number; readonly asker?: Identity; readonly now: () => number },
+  options: {
+    readonly index: number;
+    readonly asker?: Identity;
+    readonly now: () => number;
+    /** What the node's server must know first. */
+    readonly ledger?: Ledger;
+  },
 ) {
   const [{ Connection, HttpAuthorityNode }, { nodeTransport }] = await Promise.all([
     import("@chartseal/server/client"),
@@ -126,6 +135,10 @@ export async function nodeAt(
   const signs = asker === undefined ? {} : { signer: { keyId: toHex(asker.account), seed: asker.seed } };
   transport ??= nodeTransport();
   const connection = new Connection({ url, transport, now, unreachable: "ledger-unreachable", ...signs });
+  if (options.ledger !== undefined) {
+    const { untilTheyKnow } = await import("./level.ts");
+    await untilTheyKnow(connection, options.ledger);
+  }
   return new HttpAuthorityNode({ connection, account: accountOf(publicKey), index });
 }
 

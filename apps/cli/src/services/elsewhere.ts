@@ -7,6 +7,7 @@ import { accountOf, entries, type Ledger } from "@chartseal/ledger";
 import { Connection, HttpNamespace, HttpProvider, type Transport } from "@chartseal/server/client";
 import { type Hospital, type Identity, type Provider, readEntry } from "@chartseal/sharing";
 import { institutionOf, type NetworkFile } from "../home/network-file.ts";
+import { levelled, untilTheyKnow } from "./level.ts";
 import type { SessionMember } from "./session.ts";
 
 interface Place {
@@ -27,7 +28,8 @@ export function providerElsewhere(place: Place, asker: Identity): Provider | und
   const { url, provider } = institutionOf(network, network.provider);
   const signer = { keyId: toHex(asker.account), seed: asker.seed };
   const connection = new Connection({ url, transport, now, unreachable: "provider-unreachable", signer });
-  return new HttpProvider({ connection, account: accountOf(fromHex(provider, 32)), ledger });
+  const asked = new HttpProvider({ connection, account: accountOf(fromHex(provider, 32)), ledger });
+  return levelled(asked, connection, ledger);
 }
 
 const signerOf = ({ keys }: SessionMember) => ({ keyId: toHex(keys.account), seed: keys.seed });
@@ -49,6 +51,7 @@ export async function hospitalElsewhere(place: Place, name: string): Promise<Hos
     account: found.account,
     vouch: refuse,
     vouchFull: refuse,
+    extend: refuse,
     revoke: refuse,
     async signingKeys(input) {
       let unreachable: unknown;
@@ -63,6 +66,7 @@ export async function hospitalElsewhere(place: Place, name: string): Promise<Hos
           },
         });
         try {
+          await untilTheyKnow(connection, ledger);
           return await service.signingKeys(input);
         } catch (error) {
           if (isFamily(error, "unavailable")) unreachable = error;

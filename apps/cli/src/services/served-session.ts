@@ -65,11 +65,21 @@ export async function openServedSession(
     };
     const submit = async (action: Action) => await submitAudit(await currentBody({ ledger, now }, action));
     const auditor = { account: own.account, writer: { submit } };
-    const operations = {
+    const operating = {
+      account: accountOf(validatorOf(home)),
       submit: async (action: Action) => await submitOperation(await currentBody({ ledger, now }, action)),
     };
-    const operator = new Operator({ ledger, now }, operations);
-    const services = { provider, auditor, operator, nodes, namespace, addNamespace, validators: [validator] };
+    const operator = new Operator({ ledger, now }, operating);
+    const services = {
+      provider,
+      auditor,
+      operator,
+      operating,
+      nodes,
+      namespace,
+      addNamespace,
+      validators: [validator],
+    };
     return { home, pairing, ledger, now, members, close, ...services };
   } catch (error) {
     release();
@@ -87,4 +97,15 @@ function providerOf(home: Home): Uint8Array {
   const [publicKey] = decodeGenesis(genesis).providers;
   if (publicKey === undefined) throw new ChartsealError("chain-altered", "the genesis names no provider");
   return accountOf(publicKey);
+}
+
+/** The home's own validator: the only one of an embedded ledger. */
+function validatorOf(home: Home): Uint8Array {
+  if (isOfConsortium(home)) {
+    const network = readNetworkFile(home.paths);
+    return fromHex(institutionOf(network, network.name).validator, 32);
+  }
+  const [validator] = decodeGenesis(home.genesis).validators;
+  if (validator === undefined) throw new ChartsealError("chain-altered", "the genesis names no validator");
+  return validator.publicKey;
 }

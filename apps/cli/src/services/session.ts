@@ -28,6 +28,7 @@ import {
   type NodeDriver,
   namespacesBehind,
   Operator,
+  type OperatorWriter,
   operatorWriter,
   type Provider,
   type Registration,
@@ -90,6 +91,7 @@ export interface Session extends ReadSession {
   addNamespace(name: string): Promise<Registration>;
   /** The home's validator as an operator: what it proposes, how it votes, what it does with its stake. */
   readonly operator: Operator;
+  readonly operating: OperatorWriter;
 }
 
 /** A home opened by its one writer, with the services' keys in this process. */
@@ -213,7 +215,7 @@ async function assemble(
     if (own === undefined) return undefined;
     return new HospitalNamespace(surroundings, own, handsOf(openLinks(vault, name)));
   };
-  const operating = operatorWriter(surroundings, { seed: validatorSeed });
+  const operating = operatorWriter(surroundings, validatorSeed);
   const operator = new Operator(surroundings, operating);
   const addNamespace = (name: string): Promise<Registration> =>
     isOfConsortium(home)
@@ -230,6 +232,7 @@ async function assemble(
     namespace,
     hospital: namespace,
     operator,
+    operating,
     submitOperation: (body: Uint8Array) => submitOperation(operating, body),
     close,
     ...(opened.health === undefined ? {} : { engineHealth: opened.health }),

@@ -93,6 +93,7 @@ function hospitalOf(ask: Ask, name: string, account: Uint8Array): Hospital {
       submittedOf(await ask(`${path}/vouches`, { account: toHex(of), attributes, digest: null })),
     vouchFull: async (of, attributes, digest) =>
       submittedOf(await ask(`${path}/vouches`, { account: toHex(of), attributes, digest: toHex(digest) })),
+    extend: async (columns) => submittedOf(await ask(`${path}/columns`, { columns })),
     revoke: async (of, attributes) =>
       submittedOf(await ask(`${path}/revocations`, { account: toHex(of), attributes })),
   };

@@ -100,7 +100,7 @@ function listsOf(
   if (lists.A.length < columns || lists.B.length < columns) {
     throw new ChartsealError("policy-limit", "the namespace's list is too short for this policy", {
       data: { namespace, columns, length: Math.min(lists.A.length, lists.B.length) },
-      hint: "The namespace extends its list, up to 256 columns.",
+      hint: "Its hospital lengthens it, up to 256 columns: chartseal namespace extend NAME --columns N.",
     });
   }
   return lists;

@@ -119,6 +119,16 @@ function addNamespaces(app: RoleApp, services: HomeServices): void {
     const hospital = await services.namespace(request.params.name);
     return { account: hospital === undefined ? null : toHex(hospital.account) };
   });
+  const extend = {
+    summary: "A hospital lengthens its public lists, so that policies may have so many columns",
+    params,
+    body: z.strictObject({ columns: z.int().min(1).max(256) }),
+    response: { 200: submitted },
+  };
+  app.post("/namespaces/:name/columns", { config: access, schema: extend }, async (request) => {
+    const hospital = await requireHospital(services, request.params.name);
+    return plain(await hospital.extend(request.body.columns));
+  });
   const keys = {
     summary: "An account's signing keys, sealed to it",
     params,
