@@ -62,9 +62,13 @@ export async function extendNamespace(
 ): Promise<number> {
   const hospital = await session.namespace(name);
   if (hospital === undefined) {
-    throw new ChartsealError("attribute-unknown", `there is no namespace ${JSON.stringify(name)} in this home`, {
-      data: { namespace: name },
-    });
+    throw new ChartsealError(
+      "attribute-unknown",
+      `there is no namespace ${JSON.stringify(name)} in this home`,
+      {
+        data: { namespace: name },
+      },
+    );
   }
   await hospital.extend(columns);
   return columns;
