@@ -26,7 +26,7 @@ export class BentApplication {
   /** As `openComet`. */
   readonly open = async (options: CometOptions): Promise<OpenedComet> => {
     const { directory, rules, now, failed, rpcUrl, abciPort: port } = options;
-    const store = new CometStore(directory, rules);
+    const store = CometStore.open(directory, rules);
     const application: Application = new Application(store, rules, now, {
       committed: (_, made) => ledger.committed(made),
       refused: (key, reason) => ledger.refused(key, reason),
