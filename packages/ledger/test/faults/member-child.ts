@@ -29,6 +29,7 @@ const answers: { [K in keyof Questions]: (asked: never) => Promise<Questions[K][
     return { height, cometHeight: opened.cometHeight(), ready };
   },
   failures: async () => failures,
+  pid: async () => node.pid,
   end: async () => {
     await node.stop();
     return null;

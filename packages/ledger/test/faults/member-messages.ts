@@ -17,6 +17,8 @@ export interface Questions {
   /** Height of our last block with its commit, CometBFT's on the disk, and whether the node is part of the consensus. */
   where: { asked: null; answer: { height: number; cometHeight: number; ready: boolean } };
   failures: { asked: null; answer: string[] };
+  /** The node's process. */
+  pid: { asked: null; answer: number };
   /** Ends the process and its node. */
   end: { asked: null; answer: null };
 }

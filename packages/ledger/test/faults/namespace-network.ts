@@ -1,6 +1,6 @@
 /** Four members in four network namespaces, each application and node in processes of their own (member-child.ts). */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -58,6 +58,16 @@ class ChildMember implements Taker {
     return this.ask("submit", transaction);
   }
 
+  /** Ends application and node at once, as a power cut would. */
+  async kill(): Promise<void> {
+    const pid = await this.ask("pid", null);
+    this.#process.kill("SIGKILL");
+    process.kill(pid, "SIGKILL");
+    await this.#ended;
+    // Its ports and its lock are free when it is gone, which nobody waits for but its parent.
+    while (existsSync(`/proc/${pid}`)) await sleep(10);
+  }
+
   async end(): Promise<void> {
     const timer = setTimeout(() => this.#process.kill("SIGKILL"), endMsMax);
     await this.ask("end", null).catch(() => this.#process.kill("SIGKILL"));
@@ -71,18 +81,20 @@ export class NamespaceNetwork implements Network {
   readonly members: ChildMember[] = [];
   readonly #root = mkdtempSync(join(tmpdir(), "chartseal-faults-"));
 
-  private constructor(spaces: Namespaces) {
+  readonly #settings: Pick<ChildSettings, "program" | "waitMs">;
+
+  private constructor(spaces: Namespaces, settings: Pick<ChildSettings, "program" | "waitMs">) {
     this.spaces = spaces;
+    this.#settings = settings;
   }
 
   static async make(program: string, waitMs: number): Promise<NamespaceNetwork> {
     const { validators } = faultRules();
-    const network = new NamespaceNetwork(new Namespaces(validators.length));
+    const network = new NamespaceNetwork(new Namespaces(validators.length), { program, waitMs });
     try {
       for (const at of validators.keys()) {
-        const directory = network.#writeFiles(at);
-        const settings = { directory, program, rpcPort: ports.rpcPort, waitMs };
-        network.members.push(new ChildMember(network.spaces.name(at), settings));
+        network.#writeFiles(at);
+        network.begin(at);
       }
       await network.until("all are up", ({ ready }) => ready);
       return network;
@@ -92,23 +104,31 @@ export class NamespaceNetwork implements Network {
     }
   }
 
-  #writeFiles(at: number): string {
+  #directory(at: number): string {
+    return join(this.#root, `node-${at}`);
+  }
+
+  /** A member's processes, with the folder that is there. */
+  begin(at: number): void {
+    const settings = { ...this.#settings, directory: this.#directory(at), rpcPort: ports.rpcPort };
+    this.members[at] = new ChildMember(this.spaces.name(at), settings);
+  }
+
+  #writeFiles(at: number): void {
     const { validators, rules } = faultRules();
     const { chainId, genesis, createdMs } = rules;
-    const directory = join(this.#root, `node-${at}`);
     const nodeSeed = (one: number) => sha256(utf8(`node ${one}`));
     const others = [...validators.keys()].filter((other) => other !== at);
     const peers = others.map(
       (other) => `${nodeIdOf(nodeSeed(other))}@${this.spaces.address(other)}:${ports.p2pPort}`,
     );
     const p2pHost = this.spaces.address(at);
-    writeNodeFiles(directory, {
+    writeNodeFiles(this.#directory(at), {
       genesis: { chainId, genesis, createdMs, validators },
       settings: { moniker: `node-${at}`, ...ports, p2pHost, peers, commitMs: 20, emptyBlocksMs: 0 },
       validatorSeed: validators[at]!.seed,
       nodeSeed: nodeSeed(at),
     });
-    return directory;
   }
 
   /** Until that holds of every member. */
