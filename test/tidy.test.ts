@@ -92,7 +92,7 @@ function longFunctions(...paths: readonly string[]): string {
 
 describe("functions have at most 70 lines", () => {
   it("in every source", () => {
-    expect(longFunctions("packages", "apps", "bench", "scripts")).toBe("");
+    expect(longFunctions("packages", "apps", "bench", "lab", "scripts")).toBe("");
   });
 
   it("and one of 71 is caught, one of 70 is not", () => {

@@ -35,6 +35,10 @@ export interface ProxyTwin {
 }
 
 export class FaultyProxy {
+  /** Where new connections go: a server that was started again may have another port. */
+  target: ProxyTarget;
+  /** Nothing passes while this is set, on open connections neither. */
+  isSilent = false;
   readonly #servers: readonly Server[];
   readonly #sockets = new Set<Socket>();
   #faults: Faults = { plan: () => undefined };
@@ -42,22 +46,26 @@ export class FaultyProxy {
   /** Connections that a plan has broken off or silenced. */
   struck = 0;
 
-  private constructor(servers: readonly Server[]) {
+  private constructor(target: ProxyTarget, servers: readonly Server[]) {
+    this.target = target;
     this.#servers = servers;
   }
 
   /** On a free port; with a `twin` on the target's own ports at that address. */
-  static async start({ host, port }: ProxyTarget, twin?: ProxyTwin): Promise<FaultyProxy> {
-    const ports = twin === undefined ? [port] : [port, ...twin.furtherPorts];
-    const servers = ports.map(() => createServer());
-    const proxy = new FaultyProxy(servers);
-    for (const [at, server] of servers.entries()) {
-      const to = ports[at] ?? port;
-      server.on("connection", (client) =>
-        proxy.#serve(client, { port: to, ...(host !== undefined && { host }) }),
-      );
-      server.listen(twin === undefined ? 0 : to, twin?.host ?? "127.0.0.1");
+  static async start(target: ProxyTarget, twin?: ProxyTwin): Promise<FaultyProxy> {
+    const further = twin?.furtherPorts ?? [];
+    const [first, ...others] = [createServer(), ...further.map(() => createServer())] as const;
+    const proxy = new FaultyProxy(target, [first, ...others]);
+    const listen = async (server: Server, port: number): Promise<void> => {
+      server.listen(port, twin?.host ?? "127.0.0.1");
       await once(server, "listening");
+    };
+    first.on("connection", (client) => proxy.#serve(client, proxy.target));
+    await listen(first, twin === undefined ? 0 : target.port);
+    for (const [at, server] of others.entries()) {
+      const port = further[at]!;
+      server.on("connection", (client) => proxy.#serve(client, { ...proxy.target, port }));
+      await listen(server, port);
     }
     return proxy;
   }
@@ -65,6 +73,11 @@ export class FaultyProxy {
   get port(): number {
     const [server] = this.#servers as readonly [Server];
     return (server.address() as AddressInfo).port;
+  }
+
+  /** Host and port, as a URL on loopback has them. */
+  get authority(): string {
+    return `127.0.0.1:${this.port}`;
   }
 
   /** From the next connection on; connections that are open keep the plan they began with. */
@@ -112,12 +125,13 @@ export class FaultyProxy {
     const pass = (from: Socket, to: Socket, bytesMax: number | undefined): void => {
       let bytes = 0;
       from.on("data", (data: Buffer) => {
-        if (isSilent) return;
+        if (isSilent || this.isSilent) return;
         const room = (bytesMax ?? Number.POSITIVE_INFINITY) - bytes;
         bytes += data.length;
         passed += data.length;
         if (data.length > room) {
           this.struck++;
+          from.pause();
           // What lies before the cut still arrives.
           if (room > 0) to.write(data.subarray(0, room), end);
           else end();

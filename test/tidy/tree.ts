@@ -38,6 +38,6 @@ export function select(tree: Tree, pattern: RegExp): [path: string, text: string
   return [...tree].filter(([path]) => pattern.test(path));
 }
 
-export const sources = /^(?:(?:packages|apps)\/[^/]+|bench)\/src\/.*\.tsx?$/;
+export const sources = /^(?:(?:packages|apps)\/[^/]+|bench|lab)\/src\/.*\.tsx?$/;
 export const tests = /(?:^|\/)test\/.*\.tsx?$/;
 export const code = /\.(?:ts|tsx|mjs|js)$/;

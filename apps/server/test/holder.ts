@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ed25519KeyPairFromSeed, fromHex, toHex } from "@chartseal/crypto";
+import { FaultyProxy } from "@chartseal/lab";
 import { accountOf } from "@chartseal/ledger";
 import { openFilesystemStore } from "@chartseal/storage";
 import { HttpObjectStore, type HttpObjectStoreOptions } from "../src/client/http-object-store.ts";
@@ -16,7 +17,6 @@ import {
   Staging,
   startHost,
 } from "../src/index.ts";
-import { CuttingProxy } from "./cutting-proxy.ts";
 import { noLimits } from "./ledger-server.ts";
 
 export function peerSigner(seedByte: number): RequestSigner {
@@ -31,13 +31,13 @@ export const stranger = peerSigner(13);
 export class Holder {
   readonly folder = mkdtempSync(join(tmpdir(), "chartseal-holder-"));
   readonly transport = nodeTransport();
-  readonly proxy: CuttingProxy;
+  readonly proxy: FaultyProxy;
   readonly quotaBytes: number;
   readonly clock = { nowMs: Date.now() };
   host!: Host;
   staging!: Staging;
 
-  private constructor(proxy: CuttingProxy, quotaBytes: number) {
+  private constructor(proxy: FaultyProxy, quotaBytes: number) {
     this.proxy = proxy;
     this.quotaBytes = quotaBytes;
   }
@@ -45,7 +45,7 @@ export class Holder {
   static async create(
     options: { readonly quotaBytes?: number; readonly attest?: ObjectsRoleOptions["attest"] } = {},
   ): Promise<Holder> {
-    const holder = new Holder(await CuttingProxy.open(), options.quotaBytes ?? 2 ** 30);
+    const holder = new Holder(await FaultyProxy.start({ port: 0 }), options.quotaBytes ?? 2 ** 30);
     await holder.start(options.attest);
     return holder;
   }
@@ -79,7 +79,7 @@ export class Holder {
       accountKey: async (account) => keys.get(toHex(account)),
       now: Date.now,
     });
-    this.proxy.target = this.host.port;
+    this.proxy.target = { port: this.host.port };
   }
 
   connection(signer: RequestSigner, through: "proxy" | "directly" = "directly"): Connection {
@@ -98,7 +98,7 @@ export class Holder {
 
   async close(): Promise<void> {
     this.transport.close();
-    await this.proxy.close();
+    await this.proxy.stop();
     await this.host.close();
     rmSync(this.folder, { recursive: true, force: true });
   }

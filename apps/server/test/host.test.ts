@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { ChartsealError, ed25519KeyPairFromSeed, fromHex, toHex, utf8 } from "@chartseal/crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { seeded, wholeBetween } from "../../../test/seeded.ts";
 import {
   type Access,
   type Host,
@@ -423,11 +424,8 @@ describe("malformed input on a raw socket", () => {
       limits: { headersTimeoutMs: 100, requestTimeoutMs: 100, anonymous: { perSecond: 1e6, burst: 1e6 } },
     });
     const text = good(host.port);
-    let state = 12_345;
-    const random = (below: number) => {
-      state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
-      return state % below;
-    };
+    const chance = seeded(12_345);
+    const random = (below: number) => wholeBetween(chance, 0, below);
     const tries = Array.from({ length: 120 }, () => {
       const bytes = Buffer.from(text, "latin1");
       const at = random(bytes.length);

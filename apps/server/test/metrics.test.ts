@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => served.close());
 afterEach(() => {
-  Object.assign(served.proxy.cuts, { up: undefined, down: undefined });
+  served.proxy.faults = undefined;
 });
 
 const own = () =>

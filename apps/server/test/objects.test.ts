@@ -6,8 +6,8 @@ import { deposit, erase } from "@chartseal/sharing";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { failure, source as textSource, World } from "../../../packages/sharing/test/world.ts";
 import { collect, names, patternBytes, source } from "../../../packages/storage/test/conformance.ts";
+import { seeded, wholeBetween } from "../../../test/seeded.ts";
 import { signRequest } from "../src/client/index.ts";
-import { seeded } from "./cutting-proxy.ts";
 import { Holder, peers, stranger } from "./holder.ts";
 
 const ends: (() => Promise<void>)[] = [];
@@ -152,12 +152,18 @@ describe("a quota", () => {
 describe("connections that break", () => {
   it.each([1, 2, 3])(
     "after any number of bytes, either way (seed %i): whole objects, and nothing else",
+    // Hundreds of parts, each on the disk before the next.
+    { timeout: 600_000 },
     async (seed) => {
       const holder = await holding();
       const store = holder.store(peers[0], { through: "proxy", partBytes: 256 * 1024 });
-      const up = seeded(seed, 20_000, 400_000);
-      const down = seeded(seed + 100, 500, 900_000);
-      holder.proxy.cuts = { up, down };
+      const random = seeded(seed);
+      holder.proxy.faults = {
+        plan: () => ({
+          upBytes: wholeBetween(random, 20_000, 400_000),
+          downBytes: wholeBetween(random, 500, 900_000),
+        }),
+      };
       const [large, small] = [patternBytes(3_000_000, seed), patternBytes(300_000, seed + 1)];
       await store.put("large", source(large));
       await store.put("small", source(small));
@@ -174,8 +180,8 @@ describe("connections that break", () => {
       expect(
         Buffer.compare(await collect(store.get("large", range)), large.subarray(1_234_567, 2_345_679)),
       ).toBe(0);
-      expect(holder.proxy.cutCount).toBeGreaterThan(8);
-      holder.proxy.cuts = {};
+      expect(holder.proxy.struck).toBeGreaterThan(8);
+      holder.proxy.faults = undefined;
       expect(await names(store.list())).toEqual(["begun", "large", "small"]);
     },
   );
@@ -184,7 +190,7 @@ describe("connections that break", () => {
     const holder = await holding();
     const store = holder.store(peers[0], { through: "proxy" });
     await store.put("a", source(patternBytes(8_000_000, 1)));
-    holder.proxy.cuts = { down: () => 2_000_000 };
+    holder.proxy.faults = { plan: () => ({ downBytes: 2_000_000 }) };
     const reader = store.get("a")[Symbol.asyncIterator]();
     await reader.next();
     await holder.store(peers[0]).put("a", source(patternBytes(8_000_000, 2)));
@@ -212,12 +218,12 @@ describe("connections that break", () => {
     const holder = await holding();
     const store = holder.store(peers[0], { through: "proxy", stallMs: 100 });
     await store.put("a", source(patternBytes(500_000)));
-    holder.proxy.cuts.stalled = true;
+    holder.proxy.isSilent = true;
     const begun = Date.now();
     await expect(collect(store.get("a"))).rejects.toEqual(coded("store-unreachable"));
     await expect(store.put("b", source(patternBytes(10)))).rejects.toEqual(coded("store-unreachable"));
     expect(Date.now() - begun).toBeLessThan(15_000);
-    holder.proxy.cuts = {};
+    holder.proxy.isSilent = false;
     expect(await names(holder.store(peers[0]).list())).toEqual(["a"]);
   });
 

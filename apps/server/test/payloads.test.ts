@@ -6,7 +6,7 @@ import { deposit, retrieve } from "@chartseal/sharing";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { failure, type Member, readOut } from "../../../packages/sharing/test/world.ts";
 import { collect, patternBytes, source } from "../../../packages/storage/test/conformance.ts";
-import { seeded } from "./cutting-proxy.ts";
+import { seeded, wholeBetween } from "../../../test/seeded.ts";
 import { ServedWorld } from "./served-world.ts";
 
 let served: ServedWorld;
@@ -16,7 +16,7 @@ beforeAll(async () => {
   ana = await served.world.member();
 });
 afterEach(() => {
-  served.proxy.cuts = {};
+  served.proxy.faults = undefined;
 });
 afterAll(() => served.close());
 
@@ -42,12 +42,18 @@ async function objects(): Promise<string[]> {
 describe("over a connection that breaks after any number of bytes", () => {
   it.each([1, 2, 3])("a record is deposited and read, whole (seed %i)", async (seed) => {
     const bytes = patternBytes(3_000_000, seed);
-    served.proxy.cuts = { up: seeded(seed, 60_000, 500_000), down: seeded(seed + 9, 400_000, 900_000) };
-    const before = served.proxy.cutCount;
+    const random = seeded(seed);
+    served.proxy.faults = {
+      plan: () => ({
+        upBytes: wholeBetween(random, 60_000, 500_000),
+        downBytes: wholeBetween(random, 400_000, 900_000),
+      }),
+    };
+    const before = served.proxy.struck;
     const { recordId } = await sealed(bytes);
     const opened = await retrieve(client(), { member: ana, recordId });
     expect(Buffer.compare(await collect(opened.read()), bytes)).toBe(0);
-    expect(served.proxy.cutCount - before).toBeGreaterThan(8);
+    expect(served.proxy.struck - before).toBeGreaterThan(8);
     expect(served.staging.count).toBe(0);
   });
 });
@@ -84,12 +90,11 @@ describe("an upload", () => {
       throw new Error("the scanner was switched off");
     })();
     await expect(sealed(new Uint8Array(0), broken)).rejects.toThrow("the scanner was switched off");
-    for (let left = 50; served.staging.count > 0 && left > 0; left--)
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    expect(readdirSync(join(served.folder, "uploads")).filter((name) => name.endsWith("bytes"))).toHaveLength(
-      // Results of uploads that were taken are kept for whoever asks again.
-      readdirSync(join(served.folder, "uploads")).filter((name) => name.endsWith("json")).length,
-    );
+    const left = (ending: string): number =>
+      readdirSync(join(served.folder, "uploads")).filter((name) => name.endsWith(ending)).length;
+    // Results of uploads that were taken are kept for whoever asks again.
+    await expect.poll(() => left("bytes") - left("json"), { timeout: 30_000 }).toBe(0);
+    await expect.poll(() => served.staging.count, { timeout: 30_000 }).toBe(0);
     expect(served.staging.bytes()).toBe(0);
     expect(await objects()).toEqual(before);
   });
@@ -165,12 +170,17 @@ describe("an upload", () => {
   });
 });
 
+/** Every connection after a number of bytes from the server. */
+function cutDown(random: () => number, from: number, to: number): void {
+  served.proxy.faults = { plan: () => ({ downBytes: wholeBetween(random, from, to) }) };
+}
+
 describe("a download", () => {
   it("goes on with a new ticket when the server forgot the one it gave", async () => {
     const bytes = patternBytes(2_000_000, 7);
     const { recordId } = await sealed(bytes);
     const opened = await retrieve(client(), { member: ana, recordId });
-    served.proxy.cuts = { down: seeded(5, 300_000, 500_000) };
+    cutDown(seeded(5), 300_000, 500_000);
     let restarted = false;
     const read: Uint8Array[] = [];
     for await (const piece of opened.read()) {
@@ -186,7 +196,7 @@ describe("a download", () => {
   it("of ranges over cut connections gives exactly these bytes", async () => {
     const bytes = patternBytes(1_500_000, 8);
     const { recordId } = await sealed(bytes);
-    served.proxy.cuts = { down: seeded(6, 300_000, 400_000) };
+    cutDown(seeded(6), 300_000, 400_000);
     const opened = await retrieve(client(), { member: ana, recordId });
     const part = await collect(opened.read({ from: 123_456, to: 1_234_567 }));
     expect(Buffer.compare(part, bytes.subarray(123_456, 1_234_568))).toBe(0);

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { toHex } from "@chartseal/crypto";
+import { FaultyProxy } from "@chartseal/lab";
 import { ledgerRules } from "@chartseal/ledger";
 import { type Identity, type ProviderStores, readAccount, type Surroundings } from "@chartseal/sharing";
 import { type Member, World } from "../../../packages/sharing/test/world.ts";
@@ -28,7 +29,6 @@ import {
   Staging,
   startHost,
 } from "../src/index.ts";
-import { CuttingProxy } from "./cutting-proxy.ts";
 import { noLimits } from "./ledger-server.ts";
 
 export interface ServedOptions {
@@ -46,13 +46,13 @@ export class ServedWorld {
   readonly world: World;
   readonly transport: Transport = nodeTransport();
 
-  readonly proxy: CuttingProxy;
+  readonly proxy: FaultyProxy;
   readonly folder: string;
   readonly #options: ServedOptions;
   #host: Host | undefined;
   #staging!: Staging;
 
-  private constructor(world: World, proxy: CuttingProxy, options: ServedOptions) {
+  private constructor(world: World, proxy: FaultyProxy, options: ServedOptions) {
     this.world = world;
     this.proxy = proxy;
     this.#options = options;
@@ -71,7 +71,7 @@ export class ServedWorld {
   static async create(options: ServedOptions = {}): Promise<ServedWorld> {
     const world = await World.create();
     if (options.stores !== undefined) world.provider = world.newProvider(options.stores(world));
-    const served = new ServedWorld(world, await CuttingProxy.open(), options);
+    const served = new ServedWorld(world, await FaultyProxy.start({ port: 0 }), options);
     await served.start();
     return served;
   }
@@ -117,12 +117,12 @@ export class ServedWorld {
       now,
       ...(localKey === undefined ? {} : { localKey }),
     });
-    proxy.target = this.#host.port;
+    proxy.target = { port: this.#host.port };
   }
 
   async close(): Promise<void> {
     this.transport.close();
-    await this.proxy.close();
+    await this.proxy.stop();
     await this.host.close();
     await this.world.close();
     rmSync(this.folder, { recursive: true, force: true });

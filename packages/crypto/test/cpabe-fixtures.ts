@@ -3,6 +3,7 @@
  * sealer whose every safeguard can be taken out, for the weakened copies on which an attack must succeed.
  */
 
+import { seeded, wholeBetween } from "../../../test/seeded.ts";
 import { transformKeyPair } from "../src/cpabe/blind.ts";
 import type { Encapsulation } from "../src/cpabe/cpabe.ts";
 import {
@@ -90,15 +91,10 @@ export function seal(
   return { policy, context, encapsulation: { ...ciphertext, mask, proof }, message, shared, shape };
 }
 
-/** Choices of an attacker, the same in every run (mulberry32); never a source of keys. */
+/** Choices of an attacker, the same in every run. */
 export function choices(seed: number): { below(limit: number): number; pick<T>(list: readonly T[]): T } {
-  let state = seed >>> 0;
-  const below = (limit: number): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
-  };
+  const random = seeded(seed);
+  const below = (limit: number): number => wholeBetween(random, 0, limit);
   return { below, pick: (list) => list[below(list.length)]! };
 }
 

@@ -7,6 +7,7 @@
 import { fromHex, toHex } from "@chartseal/crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fuzzRounds, fuzzTimeoutMs } from "../../../test/fuzz-rounds.ts";
+import { seeded } from "../../../test/seeded.ts";
 import {
   type CommitStage,
   type EmbeddedLedger,
@@ -19,7 +20,6 @@ import { ChainWorld } from "./chain-world.ts";
 import { makeHome } from "./embedded-home.ts";
 import { naiveRoot } from "./naive-tree.ts";
 import { RandomActions } from "./random-actions.ts";
-import { seeded } from "./seeded.ts";
 import { service } from "./world.ts";
 
 const count = fuzzRounds(10_000, 1 / 10);

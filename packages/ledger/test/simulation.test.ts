@@ -7,9 +7,9 @@
 import { sha256 } from "@chartseal/crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fuzzRounds } from "../../../test/fuzz-rounds.ts";
+import { seeded } from "../../../test/seeded.ts";
 import { type CommitStage, type EmbeddedLedger, verifyEmbedded } from "../src/embedded/index.ts";
 import { createToy, makeHome, openToy } from "./embedded-home.ts";
-import { seeded } from "./seeded.ts";
 import {
   accountKey,
   balanceKind,

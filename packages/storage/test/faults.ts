@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CutPlan, FaultyProxy } from "@chartseal/lab";
 import { beforeEach, describe, expect, it } from "vitest";
+import { seeded } from "../../../test/seeded.ts";
 import type { ObjectStore } from "../src/index.ts";
 import { collect, names, patternBytes, source } from "./conformance.ts";
 
@@ -30,23 +31,12 @@ export interface FaultySizes {
 
 const coded = (code: string) => expect.objectContaining({ name: "StorageError", code });
 
-/** Numbers from 0 to below 1, the same for each seed (mulberry32). */
-export function chance(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Cuts of `share` of the connections, up or down or by silence, each after a number of bytes of any magnitude. */
 function cuts(
   seed: number,
   { share, bytesMax, stalls }: { share: number; bytesMax: number; stalls: boolean },
 ) {
-  const random = chance(seed);
+  const random = seeded(seed);
   const bytes = (): number => Math.floor(bytesMax ** random());
   return {
     plan: (connection: number): CutPlan | undefined => {

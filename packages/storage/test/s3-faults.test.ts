@@ -1,11 +1,12 @@
 /** The S3 store where the network or the server fails: by connections, and by answers of HTTP. */
 import { FaultyProxy, type S3Server, startVersitygw } from "@chartseal/lab";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { seeded } from "../../../test/seeded.ts";
 import { describeTool } from "../../../test/tools.ts";
 import type { ByteRange } from "../src/index.ts";
 import { openS3Store, type S3Options, type S3Store } from "../src/s3/index.ts";
 import { collect, names, patternBytes, source } from "./conformance.ts";
-import { chance, faults } from "./faults.ts";
+import { faults } from "./faults.ts";
 import { type HttpAsked, HttpFaults } from "./http-faults.ts";
 
 const partBytes = 5 << 20;
@@ -61,7 +62,7 @@ describeTool("versitygw", "the S3 store over versitygw", (program) => {
       "a server that often answers %i is asked again, whatever the request",
       async (status) => {
         const { store, beside } = both({ attemptsMax: 8 });
-        const random = chance(status);
+        const random = seeded(status);
         http.plan = () => (random() < 0.3 ? { status } : undefined);
         const bytes = patternBytes(12_000_000);
         await store.put("a", source(bytes));
