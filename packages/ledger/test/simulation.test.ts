@@ -6,7 +6,7 @@
 
 import { sha256 } from "@chartseal/crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { fuzzRounds } from "../../../test/fuzz-rounds.ts";
+import { fuzzRounds, fuzzTimeoutMs } from "../../../test/fuzz-rounds.ts";
 import { seeded } from "../../../test/seeded.ts";
 import { type CommitStage, type EmbeddedLedger, verifyEmbedded } from "../src/embedded/index.ts";
 import { createToy, makeHome, openToy } from "./embedded-home.ts";
@@ -105,7 +105,9 @@ beforeEach(() => {
 afterEach(() => remove());
 
 describe("a simulation", () => {
-  it(`of ${count} random transactions with crashes ends in the state that a model has`, async () => {
+  it(`of ${count} random transactions with crashes ends in the state that a model has`, {
+    timeout: fuzzTimeoutMs(count),
+  }, async () => {
     const simulation = new Simulation(20_260_923, directory);
     simulation.ledger = await createToy(directory, { stage: simulation.stage });
     for (let done = 0; done < count; ) {
