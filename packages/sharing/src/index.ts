@@ -230,6 +230,7 @@ export {
   repairEntryOf,
 } from "./provider/placing.ts";
 export { StorageProvider } from "./provider/provider.ts";
+export type { RepairNote, RepairNotes } from "./provider/repair-notes.ts";
 export type { ProviderSelf } from "./provider/self.ts";
 export {
   type AnsweredStore,

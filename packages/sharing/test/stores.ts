@@ -124,13 +124,17 @@ export class Fate {
   }
 
   async write<T>(act: () => Promise<T>): Promise<T> {
+    this.writeNow();
+    return await act();
+  }
+
+  /** Before a write that is over when its call is. */
+  writeNow(): void {
     this.read();
     this.#left--;
-    if (this.#left === 0) {
-      this.#dead = true;
-      throw new Crash("the process died here");
-    }
-    return await act();
+    if (this.#left > 0) return;
+    this.#dead = true;
+    throw new Crash("the process died here");
   }
 
   read(): void {

@@ -36,6 +36,7 @@ export {
 } from "./split/inspect.ts";
 export { withPatience } from "./split/place-health.ts";
 export { type EarlierStore, PlacedStore, type Whereabouts } from "./split/placed-store.ts";
+export { outcomeOf, type PlannedRepair, type RepairDone } from "./split/planned-repair.ts";
 export { type Code, ReedSolomon } from "./split/reed-solomon.ts";
 export { type RepairedObject, type RepairOptions, repairAll, repairObject } from "./split/repair.ts";
 export type { SplitKeys } from "./split/shard-seal.ts";

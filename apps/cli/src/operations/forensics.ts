@@ -17,7 +17,6 @@ import {
   type GoodAudit,
   History,
   makeReport,
-  type RepairEntry,
   type Repaired,
   repairErased,
   repairShards,
@@ -34,7 +33,7 @@ import { openAuditJournal } from "../services/audit-journal.ts";
 import { rulesOfHome } from "../services/home-ledger.ts";
 import { takeOwnHome } from "../services/home-lock.ts";
 import { ledgerFiles } from "../services/ledger-files.ts";
-import { addPendingRepair, pendingRepairs } from "../services/pending-repairs.ts";
+import { openRepairNotes, pendingRepairs } from "../services/pending-repairs.ts";
 import { openObjectStores } from "../services/provider-stores.ts";
 import { openSession } from "../services/session.ts";
 import { checkHome, configuredChain, type HomeCheck, type VerifyProgress } from "./verify.ts";
@@ -252,9 +251,9 @@ async function repairAll(check: HomeCheck, now: () => number): Promise<Repaired[
     try {
       done.push(...(await repairErased({ surroundings: { ledger, now }, stores }, findings)));
       const { placed } = stores;
-      const toRecord = (entry: RepairEntry): void => addPendingRepair(paths, entry);
+      const notes = openRepairNotes(paths);
       if (shards && placed !== undefined)
-        done.push(...(await repairShards({ ledger, placed, findings, toRecord })));
+        done.push(...(await repairShards({ ledger, placed, findings, notes })));
     } finally {
       await ledger.close();
     }

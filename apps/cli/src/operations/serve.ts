@@ -306,6 +306,7 @@ function lookAfter(looked: {
     () => session.rollPeriods(),
     () => session.provider.follow(),
     () => session.provider.eraseDue(),
+    () => session.provider.sayRepairs(),
     ...Object.values(stagings).map((staging) => () => staging.sweep()),
     collectDue,
   ];

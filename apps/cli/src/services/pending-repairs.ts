@@ -1,42 +1,60 @@
 /**
- * Repairs that were made without the provider's key and are not on the ledger yet: DIR/provider/repairs.json. `forensics
- * --repair` adds to it under the home's lock; whoever opens the home with the passphrase next says them on the ledger.
+ * Repairs that are not on the ledger yet, under way or done: DIR/provider/repairs.json, written under the home's lock.
+ * Whoever opens the home with the passphrase next says them there.
  */
 import { fromHex, isFamily, toHex } from "@chartseal/crypto";
-import type { RepairEntry, StorageProvider } from "@chartseal/sharing";
+import type { RepairEntry, RepairNote, RepairNotes, StorageProvider } from "@chartseal/sharing";
 import { readJson, removeSmallFile, writeJson } from "../home/files.ts";
 import type { HomePaths } from "../home/paths.ts";
 
 type Paths = Pick<HomePaths, "repairs">;
-type Waiting = Omit<RepairEntry, "recordId"> & { readonly recordId: string };
+type Line = Omit<RepairEntry, "recordId">;
+/** Of before: a line alone, of what was done and not said. */
+type Written = { readonly recordId: string } & (
+  | (Omit<RepairNote, "recordId" | "entry"> & { readonly entry: Line | null })
+  | Line
+);
 
-function read(paths: Paths): readonly Waiting[] {
-  return (readJson(paths.repairs) ?? []) as readonly Waiting[];
+export function openRepairNotes(paths: Paths): RepairNotes {
+  return {
+    load: () => ((readJson(paths.repairs) ?? []) as readonly Written[]).map(noteOf),
+    save: (notes) => {
+      if (notes.length > 0) writeJson(paths.repairs, notes.map(writtenOf));
+      else removeSmallFile(paths.repairs);
+    },
+  };
 }
 
-function write(paths: Paths, waiting: readonly Waiting[]): void {
-  if (waiting.length > 0) writeJson(paths.repairs, waiting);
-  else removeSmallFile(paths.repairs);
+function noteOf(written: Written, at: number): RepairNote {
+  const recordId = fromHex(written.recordId, 32);
+  if ("planned" in written) {
+    return { ...written, recordId, entry: written.entry && { ...written.entry, recordId } };
+  }
+  const entry = { ...written, recordId };
+  return { id: `earlier-${at}`, recordId, sinceHeight: Number.MAX_SAFE_INTEGER, planned: [], entry };
 }
 
-/** Durable when it returns. */
-export function addPendingRepair(paths: Paths, entry: RepairEntry): void {
-  write(paths, [...read(paths), { ...entry, recordId: toHex(entry.recordId) }]);
+function writtenOf({ recordId, entry, ...note }: RepairNote): Written {
+  return { recordId: toHex(recordId), ...note, entry: entry && withoutRecord(entry) };
+}
+
+function withoutRecord({ recordId: _, ...line }: RepairEntry): Line {
+  return line;
 }
 
 /** Ids of the records of which a repair is not on the ledger yet. */
 export function pendingRepairs(paths: Paths): ReadonlySet<string> {
-  return new Set(read(paths).map(({ recordId }) => recordId));
+  return new Set(
+    openRepairNotes(paths)
+      .load()
+      .map(({ recordId }) => toHex(recordId)),
+  );
 }
 
-/** One after the other, each struck out when the ledger has it. What cannot be said now waits for the next time. */
-export async function recordPendingRepairs(paths: Paths, provider: StorageProvider): Promise<void> {
+/** What cannot be said now waits for the next time. */
+export async function recordPendingRepairs(provider: StorageProvider): Promise<void> {
   try {
-    const waiting = [...read(paths)];
-    for (let first = waiting.shift(); first !== undefined; first = waiting.shift()) {
-      await provider.recordRepair({ ...first, recordId: fromHex(first.recordId, 32) });
-      write(paths, waiting);
-    }
+    await provider.sayRepairs();
   } catch (error) {
     if (!isFamily(error, "unavailable") && !isFamily(error, "integrity")) throw error;
   }

@@ -36,6 +36,7 @@ import { openFilesystemStore } from "@chartseal/storage";
 import type { KeyVault } from "../home/key-vault.ts";
 import type { HomePaths } from "../home/paths.ts";
 import { openAsides } from "./asides.ts";
+import { openRepairNotes } from "./pending-repairs.ts";
 import { openPlaced } from "./places.ts";
 
 /** Lines of JSON in one file: appended with fsync; a last line that a crash cut short does not count. */
@@ -187,6 +188,7 @@ export async function openObjectStores(
     leaves: await openFilesystemStore(paths.leaves),
     pending: await openFilesystemStore(pending),
     asides: openAsides(paths),
+    repairs: openRepairNotes(paths),
     journal: openJournal(paths),
     tombstones: openTombstones(paths),
   };

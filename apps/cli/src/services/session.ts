@@ -248,7 +248,7 @@ async function assemble(
     }
   }
   await eraseWhatIsDue(provider);
-  await recordPendingRepairs(home.paths, provider);
+  await recordPendingRepairs(provider);
   const place = { surroundings, home, vault, asker: identity };
   const nodes = await committeeNodes(place);
   const node = (index: number) => presentNode(place, index);

@@ -1,11 +1,18 @@
 /**
  * Shards that are lost or wrong, made again from the good ones without a key of the provider's account: the places' own
- * secrets are enough. What is to be said about it on the ledger is handed back, for whoever has that key.
+ * secrets are enough. What is to be said about it on the ledger is noted, for whoever has that key.
  */
 import { fromHex } from "@chartseal/crypto";
 import type { Ledger } from "@chartseal/ledger";
-import { type PlacedStore, type RepairedObject, repairObject, StorageError } from "@chartseal/storage";
-import { type RepairEntry, repairEntryOf } from "../provider/placing.ts";
+import {
+  type PlacedStore,
+  type PlannedRepair,
+  type RepairedObject,
+  repairObject,
+  StorageError,
+} from "@chartseal/storage";
+import { repairEntryOf } from "../provider/placing.ts";
+import { NotedRepair, type RepairNotes } from "../provider/repair-notes.ts";
 import { headerName } from "../provider/stores.ts";
 import { readResidency } from "../residency.ts";
 import { requireRecord } from "../state.ts";
@@ -16,8 +23,8 @@ export interface RepairShardsInput {
   readonly ledger: Ledger;
   readonly placed: Pick<PlacedStore, "split">;
   readonly findings: readonly Finding[];
-  /** Durable when it resolves; called as soon as a record's shards are there. */
-  readonly toRecord: (entry: RepairEntry) => Promise<void> | void;
+  /** Where it waits to be said on the ledger. */
+  readonly notes: RepairNotes;
 }
 
 /**
@@ -36,7 +43,7 @@ export async function repairShards(input: RepairShardsInput): Promise<Repaired[]
 }
 
 async function repairOne(
-  { ledger, placed, toRecord }: RepairShardsInput,
+  { ledger, placed, notes }: RepairShardsInput,
   recordId: string,
 ): Promise<Repaired[]> {
   const id = fromHex(recordId, 32);
@@ -44,16 +51,21 @@ async function repairOne(
   if (erasedHeight !== null) return [];
   const within = await readResidency(ledger, owner);
   const objects: RepairedObject[] = [];
-  for (const name of [address, headerName(address)]) {
-    try {
-      objects.push(await repairObject(placed.split, name, { within }));
-    } catch (error) {
-      // The other of the two may be repaired all the same.
-      if (!(error instanceof StorageError)) throw error;
+  await NotedRepair.during({ notes, recordId: id, ledger, split: placed.split }, async (noted) => {
+    let failed = false;
+    for (const name of [address, headerName(address)]) {
+      try {
+        const onPlan = (planned: PlannedRepair): void => noted.plan(planned);
+        objects.push(await repairObject(placed.split, name, { within, onPlan }));
+      } catch (error) {
+        // The other of the two may be repaired all the same.
+        if (!(error instanceof StorageError)) throw error;
+        failed = true;
+      }
     }
-  }
-  const entry = repairEntryOf(id, objects);
-  if (entry !== undefined) await toRecord(entry);
+    if (failed) await noted.lookedAt(placed.split);
+    else noted.done(repairEntryOf(id, objects));
+  });
   return objects.flatMap((object) => lines(recordId, object, object.name === address ? "payload" : "header"));
 }
 

@@ -6,8 +6,11 @@ import { ChartsealError, equalBytes, hasCode, isFamily, toHex } from "@chartseal
 import { type Action, liesWithin } from "@chartseal/ledger";
 import {
   defaultPlacement,
+  type PlacedStore,
   type Placement,
+  type PlannedRepair,
   type PutOptions,
+  type RepairDone,
   type RepairedObject,
   repairObject,
   type Whereabouts,
@@ -16,6 +19,7 @@ import type { TakeOptions } from "../parties.ts";
 import { outside, readPlacement, readResidency } from "../residency.ts";
 import { requireRecord } from "../state.ts";
 import { storageFailure } from "../streams.ts";
+import { NotedRepair } from "./repair-notes.ts";
 import type { ProviderAtWork } from "./self.ts";
 import { headerName, type ProviderStores } from "./stores.ts";
 
@@ -154,39 +158,62 @@ export async function repairRecord(
     throw new ChartsealError("input-invalid", "another provider holds this record", { data });
   }
   const residency = await readResidency(surroundings.ledger, record.owner);
-  const objects: RepairedObject[] = [];
-  let moved = false;
-  for (const name of [record.address, headerName(record.address)]) {
-    try {
-      const wanted = options.placement ?? placed.split.placement;
-      const regions = residency.length === 0 ? (wanted.regions ?? []) : residency;
-      if (await placed.move(name, { ...wanted, regions })) moved = true;
-      objects.push(await repairObject(placed.split, name, { ...options, within: residency }));
-    } catch (error) {
-      throw storageFailure(error, name);
+  const { ledger } = surroundings;
+  const on = { notes: stores.repairs, recordId, ledger, split: placed.split };
+  const { objects, moved } = await NotedRepair.during(on, async (noted) => {
+    const done = await repairObjects(placed, { address: record.address, residency, options, noted });
+    const entry = repairEntryOf(recordId, done.objects);
+    noted.done(entry);
+    if (entry !== undefined) {
+      await writer.submit({ kind: "record-repair", ...entry });
+      noted.done(undefined);
     }
-  }
+    return done;
+  });
   const { k, n, lost, rebuilt } = worstOf(objects);
-  const entry = repairEntryOf(recordId, objects);
-  if (entry !== undefined) await writer.submit({ kind: "record-repair", ...entry });
   await recordPlacement(self, recordId);
   const regions = objects[0]!.regions;
   const whole = objects.every((one) => one.whole);
   return { recordId, k, n, lost: lost.length, rebuilt: rebuilt.length, regions, moved, whole, objects };
 }
 
+/** Payload and header. */
+async function repairObjects(
+  placed: PlacedStore,
+  of: {
+    readonly address: string;
+    readonly residency: readonly string[];
+    readonly options: RepairRecordOptions;
+    readonly noted: NotedRepair;
+  },
+): Promise<{ readonly objects: readonly RepairedObject[]; readonly moved: boolean }> {
+  const { address, residency, options, noted } = of;
+  const objects: RepairedObject[] = [];
+  let moved = false;
+  const onPlan = (planned: PlannedRepair): void => noted.plan(planned);
+  for (const name of [address, headerName(address)]) {
+    try {
+      const wanted = options.placement ?? placed.split.placement;
+      const regions = residency.length === 0 ? (wanted.regions ?? []) : residency;
+      if (await placed.move(name, { ...wanted, regions })) moved = true;
+      objects.push(await repairObject(placed.split, name, { ...options, within: residency, onPlan }));
+    } catch (error) {
+      await noted.lookedAt(placed.split);
+      throw storageFailure(error, name);
+    }
+  }
+  return { objects, moved };
+}
+
 /** What is said on the ledger about a repair. */
 export type RepairEntry = Omit<Extract<Action, { kind: "record-repair" }>, "kind">;
 
-function worstOf(objects: readonly RepairedObject[]): RepairedObject {
+function worstOf<T extends RepairDone>(objects: readonly T[]): T {
   return objects.reduce((one, other) => (other.lost.length > one.lost.length ? other : one));
 }
 
 /** Of a record's payload and header, or the one of them that could be repaired; undefined where nothing was made again. */
-export function repairEntryOf(
-  recordId: Uint8Array,
-  objects: readonly RepairedObject[],
-): RepairEntry | undefined {
+export function repairEntryOf(recordId: Uint8Array, objects: readonly RepairDone[]): RepairEntry | undefined {
   const made = objects.filter((one) => one.rebuilt.length > 0);
   if (made.length === 0) return undefined;
   const { k, n, lost, rebuilt, rebuiltRegions } = worstOf(made);
@@ -195,19 +222,6 @@ export function repairEntryOf(
   const note = `${of(false)} of the payload's and ${of(true)} of the header's shards made again`;
   const counts = { k, n, lost: lost.length, rebuilt: rebuilt.length };
   return { recordId, ...counts, regions: [...rebuiltRegions], note };
-}
-
-/**
- * Says on the ledger what was repaired without this provider's key, as `forensics` does. What the ledger does not take any
- * more, of a record that was erased or moved meanwhile, is done with as well.
- */
-export async function recordRepair(self: ProviderAtWork, entry: RepairEntry): Promise<void> {
-  try {
-    await self.writer.submit({ kind: "record-repair", ...entry });
-    await recordPlacement(self, entry.recordId);
-  } catch (error) {
-    if (!hasCode(error, "transaction-refused")) throw error;
-  }
 }
 
 export function noPlaces(): ChartsealError {

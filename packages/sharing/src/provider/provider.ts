@@ -36,13 +36,12 @@ import { destroyCopies, eraseDue } from "./destroy.ts";
 import { dropOvertaken, dropReplaced, follow } from "./follow.ts";
 import {
   demandRoom,
-  type RepairEntry,
   type RepairedRecord,
   type RepairRecordOptions,
   recordPlacementSoon,
-  recordRepair,
   repairRecord,
 } from "./placing.ts";
+import { sayRepairs } from "./repair-notes.ts";
 import { ProviderAtWork, type ProviderSelf } from "./self.ts";
 import { followSpecial } from "./special.ts";
 import { takeHeader, takePayload } from "./take.ts";
@@ -178,9 +177,9 @@ export class StorageProvider implements Provider {
     }
   }
 
-  /** Says on the ledger what was repaired without this provider's key. */
-  recordRepair(entry: RepairEntry): Promise<void> {
-    return this.#self.inTurn(() => recordRepair(this.#self, entry));
+  /** Says on the ledger what was repaired and is not said: without this provider's key, or by a process that died. */
+  sayRepairs(): Promise<void> {
+    return this.#self.inTurn(() => sayRepairs(this.#self));
   }
 
   /** Deletes the keys of emergencies and proxies that are over: time alone ends them, so no block says so. */

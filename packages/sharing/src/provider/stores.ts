@@ -5,6 +5,7 @@
 import { type AttributeKey, fromHex, toHex } from "@chartseal/crypto";
 import type { ObjectStore, PlacedStore } from "@chartseal/storage";
 import type { Aside, AsideKind } from "./aside.ts";
+import type { RepairNotes } from "./repair-notes.ts";
 
 /** A reader's transform key in custody. Opens nothing alone: only the reader's z finishes what it begins. */
 export interface CustodyKey {
@@ -88,6 +89,8 @@ export interface ProviderStores {
   /** Keys of emergencies and proxies: nothing that happens to an account's keys touches them, nor the other way round. */
   readonly special: TransformKeyStore;
   readonly answered: AnsweredStore;
+  /** Repairs that the ledger does not know of yet; without them a crash may leave one unsaid. */
+  readonly repairs?: RepairNotes | undefined;
   /** What lies beside the objects and may be a copy of one, by what it is: quarantine, uploads under way. */
   readonly asides?: Map<AsideKind, Aside> | undefined;
   readonly journal: Journal;

@@ -7,6 +7,7 @@ import { allows, type Place, type Placement } from "../place.ts";
 import { StorageError } from "../storage-error.ts";
 import { copiesOf, type LookOptions, type ObjectCopies } from "./inspect.ts";
 import { withPatience } from "./place-health.ts";
+import type { Loss, PlannedRepair, RepairDone } from "./planned-repair.ts";
 import { layoutOf, openStripes, removeShards, type SplitParts } from "./shard-access.ts";
 import { BlockSeal, pseudonym, sealManifest } from "./shard-seal.ts";
 import type { IndexEntry, ShardPlace } from "./split-index.ts";
@@ -22,25 +23,12 @@ export interface RepairOptions {
   /** Without reading every block: only what is missing or of a wrong size is found. */
   readonly quick?: boolean;
   readonly onBytes?: (bytes: number) => void;
-}
-
-/** A shard that was missing, wrong, out of reach, or not allowed where it lay. */
-interface Loss {
-  readonly index: number;
-  /** Undefined of a shard that no place took. */
-  readonly place: string | undefined;
-  readonly why: string;
+  /** Told before the first shard is written, where one is to be. */
+  readonly onPlan?: (planned: PlannedRepair) => void;
 }
 
 /** What was done for one object. */
-export interface RepairedObject {
-  readonly name: string;
-  readonly k: number;
-  readonly n: number;
-  readonly lost: readonly Loss[];
-  readonly rebuilt: readonly ShardPlace[];
-  /** Regions of the places that were written to. */
-  readonly rebuiltRegions: readonly string[];
+export interface RepairedObject extends RepairDone {
   /** Regions in which its shards lie now. */
   readonly regions: readonly string[];
   /** True where all n shards lie where they may. */
@@ -66,6 +54,9 @@ export async function repairObject(
     const lost = losses(store, copies, { placement, leaving: options.leaving ?? [] });
     const rebuilt = await store.undisturbed(entry.generation, async () => {
       const targets = await chooseTargets(store, { entry, placement, lost, options });
+      const { generation, k, n } = entry;
+      const written = targets.map(({ index, place }) => ({ index, place: place.name }));
+      if (targets.length > 0) options.onPlan?.({ name, generation, k, n, lost, targets: written });
       const made = targets.length === 0 ? [] : await rebuild(parts, { name, entry, targets });
       await settle(store, { name, entry, regions, rebuilt: made });
       return made;
