@@ -84,7 +84,7 @@ beforeAll(async () => {
     const files = { attic: fresh("attic"), barn: fresh("barn"), cellar: fresh("cellar") };
     records.push({ id: sealed.json().recordId, files });
   }
-}, 60_000);
+}, 240_000);
 afterAll(() => place.remove());
 
 describe("a shard altered at one place, a record's shards gone from another", () => {
