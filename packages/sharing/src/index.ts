@@ -166,6 +166,8 @@ export {
 export { proposeNamespace, type Registration, registerProposed } from "./namespace-vote.ts";
 export type {
   AuthorityNode,
+  DirectIntake,
+  DirectUpload,
   ErasedCopySignature,
   Hospital,
   Identity,

@@ -79,6 +79,35 @@ export interface TakeOptions {
   readonly regions?: readonly string[];
 }
 
+/** A payload on its way past the provider into its store. */
+export interface DirectUpload {
+  /** Where the payload will be. */
+  readonly address: string;
+  /** Names the upload towards the store. */
+  readonly uploadId: string;
+}
+
+/** Uploads past the provider, of one whose store can take them. */
+export interface DirectIntake {
+  /** Sizes of the parts that are not the last, each from a number on. */
+  readonly partSizes: readonly { readonly from: number; readonly bytes: number }[];
+  readonly partsMax: number;
+  /** @throws ChartsealError as `takePayload` before its first byte */
+  begin(options: TakeOptions): Promise<DirectUpload>;
+  /** Where the store takes that part, of exactly that size, by PUT, for some minutes. */
+  partUrl(upload: DirectUpload, part: { readonly number: number; readonly size: number }): Promise<string>;
+  /**
+   * Makes the parts a payload, after reading all of it back: only what gives that digest is kept. Asked again, it goes on.
+   * @throws ChartsealError `object-altered`; `input-invalid` where parts are missing; `object-missing`
+   */
+  complete(
+    upload: DirectUpload,
+    payload: { readonly size: number; readonly digest: Uint8Array; readonly chunkBytes?: number },
+  ): Promise<{ readonly address: string; readonly bytes: number }>;
+  /** Forgets the parts. */
+  abort(upload: DirectUpload): Promise<void>;
+}
+
 /** The storage provider, which is also the relay; anyone may audit what it stores. */
 export interface Provider extends Auditable {
   readonly account: Uint8Array;
@@ -86,6 +115,8 @@ export interface Provider extends Auditable {
   readonly takesLent?: boolean;
   /** Refuses what `takePayload` would refuse before its first byte, so that nothing is sealed and sent in vain. */
   demandRoom?(options: TakeOptions): Promise<void>;
+  /** Where its store takes payloads itself. */
+  readonly direct?: DirectIntake | undefined;
   /** Takes a sealed payload as a stream; a source that fails leaves nothing. Answers with the address. */
   takePayload(
     source: AsyncIterable<Uint8Array>,

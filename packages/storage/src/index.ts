@@ -4,7 +4,6 @@ export {
   type ByteRange,
   type DirectAccess,
   type DirectPart,
-  type DirectUpload,
   type GetOptions,
   isName,
   nameSegmentsMax,

@@ -39,21 +39,10 @@ export interface GetOptions {
   readonly lend?: boolean;
 }
 
-/** One part of an upload past the store's own program, in bytes counted from 0; parts but the last are of one size. */
+/** A part of an upload past the store's own program, as the store has it; parts are counted from 1. */
 export interface DirectPart {
-  /** From 1. */
   readonly number: number;
-  readonly from: number;
   readonly size: number;
-  /** Takes the part by HTTP PUT, its answer holding an `ETag`. */
-  readonly url: string;
-}
-
-/** An upload past the store's own program, which only the store's own program can finish. */
-export interface DirectUpload {
-  /** Names the upload towards the store, for `completeUpload` and `abortUpload`. No secret grants anything by it alone. */
-  readonly uploadId: string;
-  readonly parts: readonly DirectPart[];
 }
 
 /**
@@ -63,21 +52,33 @@ export interface DirectUpload {
 export interface DirectAccess {
   /** Gives the object by HTTP GET, with or without a `Range`. @throws StorageError `name-invalid`, `store-unreachable` */
   getUrl(name: string, options: { readonly expiresMs: number }): Promise<string>;
+  /** Sizes of the parts that are not the last, each from a number on. */
+  readonly partSizes: readonly { readonly from: number; readonly bytes: number }[];
+  /** Most parts of an object. */
+  readonly partsMax: number;
   /**
-   * URLs for the parts of an object of exactly `size` bytes. Nothing is visible before `completeUpload`.
+   * Begins an upload past the store's own program, which only that can finish; its id, which grants nothing by itself.
+   * Nothing is visible before `completeUpload`.
+   * @throws StorageError `name-invalid`, `store-unreachable`
+   */
+  openUpload(name: string): Promise<string>;
+  /**
+   * Takes a part of exactly that size by HTTP PUT, and replaces one that came before.
    * @throws StorageError `name-invalid`, `too-large`, `store-unreachable`
    */
-  beginUpload(
+  partUrl(
     name: string,
-    options: { readonly size: number; readonly expiresMs: number },
-  ): Promise<DirectUpload>;
+    part: DirectPart & { readonly uploadId: string; readonly expiresMs: number },
+  ): Promise<string>;
   /**
-   * Makes the parts one object, whose size is checked. `etags` in the order of the parts.
-   * @throws StorageError `name-invalid`, `store-unreachable`, also where a part is missing or the size is another
+   * Makes the parts that are there one object, where they are parts 1 to n of sizes that belong to an object of `size`
+   * bytes. Asked again for what is done already, it does no more.
+   * @throws StorageError `name-invalid`; `object-missing` where there is no such upload any more and no such object;
+   *   `range-invalid` where parts are missing or their sizes are others
    */
   completeUpload(
     name: string,
-    upload: { readonly uploadId: string; readonly size: number; readonly etags: readonly string[] },
+    upload: { readonly uploadId: string; readonly size: number },
   ): Promise<ObjectStat>;
   /** Forgets the parts. @throws StorageError `store-unreachable` */
   abortUpload(name: string, uploadId: string): Promise<void>;

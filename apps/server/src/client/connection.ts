@@ -140,9 +140,7 @@ export class Connection {
    * it, and not believed. @throws ChartsealError the connection's code for everything that is not those bytes
    */
   async *elsewhere(url: string, range: string): AsyncGenerator<Uint8Array> {
-    const there = URL.canParse(url) ? new URL(url) : undefined;
-    const isAllowed = there?.protocol === "https:" || there?.protocol === this.#origin.protocol;
-    if (there === undefined || !isAllowed) throw this.#lost("the server named no URL that is asked");
+    const there = this.#there(url);
     const target = `${there.pathname}${there.search}`;
     try {
       const sent = this.#options.transport.send(there, { method: "GET", target, headers: { range } });
@@ -153,6 +151,30 @@ export class Connection {
       throw this.#lost("the store broke off its answer", error);
     }
     throw this.#lost("the store gives something else");
+  }
+
+  /** By TLS unless this server is asked without it. */
+  #there(url: string): URL {
+    const there = URL.canParse(url) ? new URL(url) : undefined;
+    const isAllowed = there?.protocol === "https:" || there?.protocol === this.#origin.protocol;
+    if (there !== undefined && isAllowed) return there;
+    throw this.#lost("the server named no URL that is asked");
+  }
+
+  /** Puts bytes at a URL that this server named, unsigned. @throws ChartsealError the connection's code, data {status} where told */
+  async putElsewhere(url: string, bytes: Uint8Array): Promise<void> {
+    const there = this.#there(url);
+    const target = `${there.pathname}${there.search}`;
+    let status: number;
+    try {
+      const put = { method: "PUT", target, headers: {}, body: bytes };
+      const answer = await this.#options.transport.send(there, put);
+      status = answer.status;
+      for await (const _piece of answer.body);
+    } catch (error) {
+      throw this.#lost("the store broke off", error);
+    }
+    if (status !== 200) throw this.#lost(`the store answered with status ${status}`, undefined, status);
   }
 
   async #send(call: Call): Promise<HttpResponse> {

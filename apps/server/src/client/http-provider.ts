@@ -66,7 +66,11 @@ export class HttpProvider implements Provider {
     source: AsyncIterable<Uint8Array>,
     options: TakeOptions = {},
   ): Promise<{ readonly address: string; readonly bytes: number }> {
-    return sendPayload(this.#connection, source, { ...this.#sending, query: queryOf(options) });
+    return sendPayload(this.#connection, source, {
+      ...this.#sending,
+      query: queryOf(options),
+      chunkBytes: options.chunkBytes,
+    });
   }
 
   async takeHeader(input: {

@@ -6,12 +6,15 @@ import { concat, toHex } from "@chartseal/crypto";
 import { waitAgain } from "./attempts.ts";
 import type { Connection } from "./connection.ts";
 import { bytesOf, type Fields, fieldsOf, malformed, textOf, wholeOf } from "./fields.ts";
+import { type DirectParts, directParts, StoreOutOfReach, sendDirect } from "./payload-direct.ts";
 
 export interface SendingOptions {
   /** False where both ends are one machine and nothing between them breaks: in one request, whatever the size. */
   readonly resumable?: boolean;
   /** What is kept until the server has it on disk. A payload up to here goes in one request. */
   readonly partBytes?: number;
+  /** False where parts go through the provider though its store would take them. */
+  readonly direct?: boolean;
   /** Before the second attempt; three times as long before each further one. */
   readonly pauseMs?: number;
 }
@@ -28,11 +31,13 @@ export async function sendPayload(
   connection: Connection,
   source: AsyncIterable<Uint8Array>,
   options: SendingOptions & {
-    /** What the provider is told of the payload: "" or "?…". */ readonly query: string;
+    /** What the provider is told of the payload: "" or "?…". */
+    readonly query: string;
+    readonly chunkBytes?: number | undefined;
   },
 ): Promise<TakenPayload> {
   const { resumable = true, partBytes = partBytesDefault, pauseMs = pauseMsDefault } = options;
-  const { query } = options;
+  const { query, direct = true, chunkBytes } = options;
   const whole = (stream: AsyncIterable<Uint8Array>): Promise<Fields> =>
     connection.json({ target: `/v1/provider/payloads${query}`, stream });
   if (!resumable) return takenOf(await whole(source));
@@ -43,18 +48,30 @@ export async function sendPayload(
     // What an attempt stored whose answer was lost is an orphan, which goes by itself.
     return takenOf(await again(pauseMs, () => whole(once(bytes))));
   }
-  const begun = await again(pauseMs, () =>
-    connection.json({ target: `/v1/provider/uploads${query}`, json: {} }),
-  );
-  const upload = new Sending(connection, toHex(bytesOf(begun.upload, "upload", 32)), pauseMs);
+  const begin = async (direct: boolean): Promise<{ answer: Fields; upload: Sending }> => {
+    const call = { target: `/v1/provider/uploads${query}`, json: direct ? { direct } : {} };
+    const answer = await again(pauseMs, () => connection.json(call));
+    const id = toHex(bytesOf(answer.upload, "upload", 32));
+    return { answer, upload: new Sending(connection, id, pauseMs) };
+  };
+  const { answer, upload } = await begin(direct);
+  const past = directParts(answer);
+  if (past === undefined) return await upload.relay(first.value, parts);
   try {
-    await upload.append(first.value);
-    for await (const part of parts) await upload.append(part);
-    return await upload.result();
+    return await upload.past(past, { payload: bytesFrom(first.value, parts), chunkBytes });
   } catch (error) {
-    upload.cancel();
-    throw error;
+    if (!(error instanceof StoreOutOfReach)) throw error;
+    // Only the provider reaches its store: through it, then.
+    const again = partsOf(error.payload, partBytes);
+    const head = await again.next();
+    return await (await begin(false)).upload.relay(head.value as Part, again);
   }
+}
+
+/** All bytes of parts, from the first on. */
+async function* bytesFrom(first: Part, rest: AsyncIterable<Part>): AsyncGenerator<Uint8Array> {
+  yield first.bytes;
+  for await (const { bytes } of rest) yield bytes;
 }
 
 async function again<T>(pauseMs: number, once: () => Promise<T>): Promise<T> {
@@ -108,6 +125,37 @@ class Sending {
     this.#connection = connection;
     this.#target = `/v1/provider/uploads/${id}`;
     this.#pauseMs = pauseMs;
+  }
+
+  /** All of it through the provider; an upload that fails is given up. */
+  async relay(first: Part, rest: AsyncIterable<Part>): Promise<TakenPayload> {
+    return await this.#orCancelled(async () => {
+      await this.append(first);
+      for await (const part of rest) await this.append(part);
+      return await this.result();
+    });
+  }
+
+  /** All of it to the store. @throws StoreOutOfReach */
+  async past(
+    parts: DirectParts,
+    of: { readonly payload: AsyncIterable<Uint8Array>; readonly chunkBytes: number | undefined },
+  ): Promise<TakenPayload> {
+    const connection = this.#connection;
+    const at = { target: this.#target, pauseMs: this.#pauseMs };
+    return await this.#orCancelled(async () => {
+      this.#stands(await sendDirect(connection, { ...at, parts, ...of }));
+      return await this.result();
+    });
+  }
+
+  async #orCancelled<T>(act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } catch (error) {
+      this.cancel();
+      throw error;
+    }
   }
 
   async append({ bytes, last }: Part): Promise<void> {

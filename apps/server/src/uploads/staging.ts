@@ -14,6 +14,7 @@ import {
   stat,
   truncate,
   unlink,
+  utimes,
 } from "node:fs/promises";
 import { join } from "node:path";
 import { ChartsealError, randomBytes, toHex } from "@chartseal/crypto";
@@ -63,6 +64,8 @@ interface Entry {
 export class Staging {
   readonly #options: StagingOptions;
   readonly #entries = new Map<string, Entry>();
+  /** Comes before an upload of which nothing became is forgotten; what it throws keeps the upload. */
+  onRemove: ((about: UploadAbout) => Promise<void>) | undefined;
   #bytes = 0;
   #opened: Promise<void> | undefined;
 
@@ -246,19 +249,32 @@ export class Staging {
     if (entry === undefined) return false;
     entry.interrupt?.();
     await entry.turn.catch(() => {});
+    if (entry.result === null && this.#entries.has(id)) await this.onRemove?.(entry.about);
     if (!this.#entries.delete(id)) return false;
     if (entry.result === null) this.#bytes -= entry.offset;
     await this.#unlink(id);
     return true;
   }
 
-  /** Removes uploads on which nothing moved for the grace time. @returns how many */
+  /** An upload whose bytes move elsewhere, and which is somebody's all the same. */
+  async touch(id: string): Promise<void> {
+    const entry = await this.#entry(id);
+    entry.touchedMs = this.#options.now();
+    const seconds = entry.touchedMs / 1000;
+    await utimes(this.#path(id, "bytes"), seconds, seconds);
+  }
+
+  /**
+   * Removes uploads on which nothing moved for the grace time; one that cannot be removed now waits for the next time.
+   * @returns how many
+   */
   async sweep(): Promise<number> {
     await this.open();
     const before = this.#options.now() - this.#options.graceMs;
     let removed = 0;
     for (const { id, touchedMs, interrupt } of [...this.#entries.values()]) {
-      if (touchedMs <= before && interrupt === undefined && (await this.remove(id))) removed++;
+      if (touchedMs > before || interrupt !== undefined) continue;
+      if (await this.remove(id).catch(() => false)) removed++;
     }
     return removed;
   }

@@ -16,6 +16,7 @@ import {
 import type { AuditChallenge } from "../audit/challenge.ts";
 import { type Auditor, auditorActions } from "../audit/run.ts";
 import type {
+  DirectIntake,
   ErasedCopySignature,
   Provider,
   Reveal,
@@ -33,6 +34,7 @@ import { answerAudit, checkShards, checkStoredHeader } from "./audit.ts";
 import { collectOrphans } from "./collect.ts";
 import { takeIssue } from "./custody.ts";
 import { destroyCopies, eraseDue } from "./destroy.ts";
+import { directIntake } from "./direct.ts";
 import { dropOvertaken, dropReplaced, follow } from "./follow.ts";
 import {
   demandRoom,
@@ -58,6 +60,10 @@ export class StorageProvider implements Provider {
 
   get account(): Uint8Array {
     return this.#self.identity.account;
+  }
+
+  get direct(): DirectIntake | undefined {
+    return directIntake(this.#self);
   }
 
   async demandRoom(options: TakeOptions): Promise<void> {

@@ -16,6 +16,7 @@ import {
   type ListMultipartUploadsCommandOutput,
   ListObjectsV2Command,
   ListPartsCommand,
+  type ListPartsCommandOutput,
   PutObjectCommand,
   type S3Client,
   UploadPartCommand,
@@ -135,21 +136,29 @@ export class S3Bucket {
     }
   }
 
-  /** Bytes of the parts that an upload has. */
-  async uploadedBytes(key: string, uploadId: string): Promise<number> {
-    let bytes = 0;
+  /** The parts that an upload has, by their numbers; undefined where there is no such upload. */
+  async uploadedParts(
+    key: string,
+    uploadId: string,
+  ): Promise<readonly (FinishedPart & { readonly size: number })[] | undefined> {
+    const parts: (FinishedPart & { readonly size: number })[] = [];
     let marker: string | undefined;
     do {
       const input = { ...this.#at(key), UploadId: uploadId };
-      const page = await this.#ask(() =>
-        this.#client.send(
-          new ListPartsCommand({ ...input, ...(marker !== undefined && { PartNumberMarker: marker }) }),
-        ),
-      );
-      for (const { Size } of page.Parts ?? []) bytes += Size ?? 0;
+      const more = marker === undefined ? {} : { PartNumberMarker: marker };
+      let page: ListPartsCommandOutput;
+      try {
+        page = await this.#client.send(new ListPartsCommand({ ...input, ...more }));
+      } catch (error) {
+        if ((error as Error).name === "NoSuchUpload" || isMissing(error)) return undefined;
+        throw storageErrorOf(error);
+      }
+      for (const { PartNumber = 0, Size = 0, ETag } of page.Parts ?? []) {
+        parts.push({ number: PartNumber, size: Size, etag: required(ETag, "no ETag for a part") });
+      }
       marker = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
     } while (marker !== undefined);
-    return bytes;
+    return parts.sort((a, b) => a.number - b.number);
   }
 
   /** The server's own copy, in parts where one request cannot do it. */

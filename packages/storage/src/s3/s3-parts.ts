@@ -18,12 +18,12 @@ export function waitingBytesMax(partBytes: number): number {
   return Math.max(4 * partBytes, largePartBytes + MiB);
 }
 
+/** Sizes of parts, each from a number on. */
+export function partSizes(partBytes: number): { readonly from: number; readonly bytes: number }[] {
+  return [1, smallParts + 1].map((from) => ({ from, bytes: partSize(from, partBytes) }));
+}
+
 /** Size of part `number`, from 1, of an object whose length is not known. */
 export function partSize(number: number, partBytes: number): number {
   return number <= smallParts ? partBytes : Math.max(partBytes, largePartBytes);
-}
-
-/** Size of all parts but the last, of an object of `size` bytes: one for all of them. */
-export function evenPartSize(size: number, partBytes: number): number {
-  return Math.max(partBytes, Math.ceil(size / partsMax / MiB) * MiB);
 }

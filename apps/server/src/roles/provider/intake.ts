@@ -52,7 +52,7 @@ export class Intake {
         bytes += chunk.length;
         if (bytes > this.#limits.payloadBytesMax)
           throw new ChartsealError("input-invalid", "a payload is larger than this provider takes");
-        if (address !== undefined) this.#count(address, chunk.length);
+        this.count(address, chunk.length);
         yield chunk;
       }
     } finally {
@@ -79,7 +79,9 @@ export class Intake {
     else this.#underWay.set(address, own);
   }
 
-  #count(address: string, bytes: number): void {
+  /** Bytes that an address brings here, or takes leave to bring into the store. @throws ChartsealError `rate-limited` */
+  count(address: string | undefined, bytes: number): void {
+    if (address === undefined) return;
     const nowMs = this.#now();
     let day = this.#days.get(address);
     if (day === undefined || nowMs - day.startMs >= dayMs) {

@@ -14,11 +14,10 @@ import type { RoleApp } from "../../host/role.ts";
 import { problemType } from "../../problem.ts";
 import type { Staging, Upload } from "../../uploads/staging.ts";
 import { hexOf } from "../../wire.ts";
+import { addDirect } from "./direct.ts";
 import type { Intake } from "./intake.ts";
 import { placingOf, placingQuery } from "./placing-query.ts";
-
-/** How long an answer waits for a complete upload to be taken; the client asks again. */
-const patienceMs = 20_000;
+import { Takings } from "./takings.ts";
 
 const query = z.strictObject({
   chunkBytes: z.coerce
@@ -30,6 +29,11 @@ const query = z.strictObject({
   ...placingQuery,
 });
 const taken = z.strictObject({ address: z.string(), bytes: z.int() });
+/** Sizes of the parts that are not the last, each from a number on. */
+const parts = z.strictObject({
+  sizes: z.array(z.strictObject({ from: z.int(), bytes: z.int() })),
+  partsMax: z.int(),
+});
 
 function optionsOf({ chunkBytes, ...placing }: z.output<typeof query>): TakeOptions {
   return { ...(chunkBytes === undefined ? {} : { chunkBytes }), ...placingOf(placing) };
@@ -42,7 +46,7 @@ function streamOf(request: FastifyRequest): AsyncIterable<Uint8Array> {
 }
 
 /** Who is counted; the machine's own commands are not. */
-function addressOf(request: FastifyRequest): string | undefined {
+export function addressOf(request: FastifyRequest): string | undefined {
   return request.signer?.kind === "local" ? undefined : request.ip;
 }
 
@@ -86,46 +90,6 @@ export function addPayloads(app: RoleApp, provider: Provider, intake: Intake): v
   );
 }
 
-/** Complete uploads on their way from their files into the store, each at most once at a time. */
-class Takings {
-  readonly #provider: Provider;
-  readonly #staging: Staging;
-  readonly #underWay = new Map<string, Promise<void>>();
-
-  constructor(provider: Provider, staging: Staging) {
-    this.#provider = provider;
-    this.#staging = staging;
-  }
-
-  /** The upload with its result, or without one where taking it lasts longer than an answer waits. */
-  async result(upload: Upload): Promise<Upload> {
-    const { id } = upload;
-    if (!upload.complete || upload.result !== null) return upload;
-    const running = this.#underWay.get(id) ?? this.#take(upload);
-    this.#underWay.set(id, running);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, patienceMs);
-    });
-    try {
-      await Promise.race([running, late]);
-    } finally {
-      clearTimeout(timer);
-    }
-    return await this.#staging.find(id);
-  }
-
-  async #take({ id, about }: Upload): Promise<void> {
-    try {
-      const options = JSON.parse(String(about.options)) as TakeOptions;
-      const { address, bytes } = await this.#provider.takePayload(this.#staging.read(id), options);
-      await this.#staging.settle(id, { address, bytes });
-    } finally {
-      this.#underWay.delete(id);
-    }
-  }
-}
-
 export interface UploadRoutes {
   readonly provider: Provider;
   readonly staging: Staging;
@@ -135,14 +99,14 @@ export interface UploadRoutes {
 }
 
 const params = z.strictObject({ id: hexOf(32) });
-const stands = z.strictObject({
+export const stands = z.strictObject({
   offset: z.int(),
   complete: z.boolean(),
   /** What the provider answers for the whole payload; null until it has taken it. */
   result: taken.nullable(),
 });
 
-function standsOf({ offset, complete, result }: Upload): z.output<typeof stands> {
+export function standsOf({ offset, complete, result }: Upload): z.output<typeof stands> {
   const given = result === null ? null : { address: String(result.address), bytes: Number(result.bytes) };
   return { offset, complete, result: given };
 }
@@ -150,16 +114,21 @@ function standsOf({ offset, complete, result }: Upload): z.output<typeof stands>
 export function addUploads(app: RoleApp, routes: UploadRoutes): void {
   const { provider, staging } = routes;
   const takings = new Takings(provider, staging);
+  const { direct } = provider;
   const begin = {
     summary: "Begins a payload that can be resumed; Location says where it goes on",
     querystring: query,
-    body: z.strictObject({}),
-    response: { 201: z.strictObject({ upload: hexOf(32) }) },
+    /** `direct`: that the client can send parts to the store itself. */
+    body: z.strictObject({ direct: z.boolean().optional() }),
+    response: { 201: z.strictObject({ upload: hexOf(32), direct: parts.nullable() }) },
   };
   app.post("/uploads", { config: { access: "open", cost: 10 }, schema: begin }, async (request, reply) => {
-    const { id } = await staging.create({ options: JSON.stringify(optionsOf(request.query)) });
+    const options = optionsOf(request.query);
+    const past = request.body.direct === true ? direct : undefined;
+    const began = past === undefined ? {} : { ...(await past.begin(options)) };
+    const { id } = await staging.create({ options: JSON.stringify(options), ...began });
     reply.code(201).headers({ location: `/v1/provider/uploads/${id}`, ...fieldsOf({ offset: 0 }) });
-    return { upload: id };
+    return { upload: id, direct: past ? { sizes: [...past.partSizes], partsMax: past.partsMax } : null };
   });
   const look = { summary: "How much of an upload is on disk, and what became of it", params };
   app.get(
@@ -187,6 +156,7 @@ export function addUploads(app: RoleApp, routes: UploadRoutes): void {
     return { done: true as const };
   });
   addAppend(app, routes, takings);
+  if (direct !== undefined) addDirect(app, { ...routes, direct, takings });
 }
 
 /** Where an upload stands, as the draft's fields say it (structured fields: an integer, a boolean). */
@@ -209,6 +179,7 @@ function addAppend(app: RoleApp, { staging, intake, payloadBytesMax }: UploadRou
   app.patch("/uploads/:id", { config: { access: "open", streams: true }, schema }, async (request, reply) => {
     const source = request.body === undefined || request.body === null ? nothing() : streamOf(request);
     const [offset, complete] = appendFields(request);
+    demandRelayed(await staging.find(request.params.id));
     try {
       const passing = intake.through(source, addressOf(request));
       const limits = { offset, complete, sizeMax: payloadBytesMax };
@@ -226,6 +197,12 @@ function addAppend(app: RoleApp, { staging, intake, payloadBytesMax }: UploadRou
       return { ...problemOf(told), status: 409 };
     }
   });
+}
+
+/** An upload past the provider takes nothing here: what stands in its file is what it is. */
+function demandRelayed({ about }: Upload): void {
+  if (about.uploadId === undefined) return;
+  throw new ChartsealError("input-invalid", "the store takes the parts of this upload");
 }
 
 function appendFields(request: FastifyRequest): [offset: number, complete: boolean] {
