@@ -46,6 +46,34 @@ describeTool("versitygw", "the S3 store over versitygw", (program) => {
       },
     );
 
+    it("parts that come by pre-signed URLs are one object, completed once and told so again", async () => {
+      const store = open({ partBytes: 5 * MiB });
+      const { direct } = store;
+      expect(direct.partSizes.map(({ bytes }) => bytes)).toEqual([5 * MiB, 116 * MiB]);
+      const bytes = patternBytes(5 * MiB + 10);
+      const uploadId = await direct.openUpload("d");
+      const put = async (number: number, part: Uint8Array<ArrayBuffer>): Promise<number> => {
+        const of = { uploadId, number, size: part.length, expiresMs: 60_000 };
+        return (await fetch(await direct.partUrl("d", of), { method: "PUT", body: part })).status;
+      };
+      const coded = (code: string) => expect.objectContaining({ name: "StorageError", code });
+      const size = bytes.length;
+      const complete = (expected = size) => direct.completeUpload("d", { uploadId, size: expected });
+      await expect(complete()).rejects.toEqual(coded("range-invalid"));
+      expect(await put(2, Uint8Array.from(bytes.subarray(5 * MiB)))).toBe(200);
+      await expect(complete(10)).rejects.toEqual(coded("range-invalid"));
+      expect(await put(1, Uint8Array.from(bytes.subarray(0, 5 * MiB)))).toBe(200);
+      await expect(complete(size + 1)).rejects.toEqual(coded("range-invalid"));
+      expect(await names(store.list())).toEqual([]);
+      expect(await complete()).toEqual({ size });
+      expect(await complete()).toEqual({ size });
+      await expect(complete(size - 1)).rejects.toEqual(coded("range-invalid"));
+      expect(Buffer.compare(await collect(store.get("d")), bytes)).toBe(0);
+      const gone = { uploadId, size };
+      await expect(direct.completeUpload("none", gone)).rejects.toEqual(coded("object-missing"));
+      expect(await store.unfinished()).toBe(0);
+    });
+
     it("a name that is learnt late is given by a copy on the server, and nothing stays staged", async () => {
       const store = open({ partBytes: 5 * MiB });
       const bytes = patternBytes(12 * MiB);
