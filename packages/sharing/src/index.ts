@@ -224,15 +224,11 @@ export { orphanGraceMsMin } from "./provider/collect.ts";
 export { destroyRecord, type Holdings, removeObjects } from "./provider/follow.ts";
 export { type CheckedHeader, checkHeader } from "./provider/header-check.ts";
 export { splitKeysOf } from "./provider/placement-keys.ts";
-export {
-  noPlaces,
-  type RepairEntry,
-  type RepairedRecord,
-  type RepairRecordOptions,
-  repairEntryOf,
-} from "./provider/placing.ts";
+export { noPlaces } from "./provider/placing.ts";
 export { StorageProvider } from "./provider/provider.ts";
+export { type RepairEntry, repairEntryOf } from "./provider/repair-entry.ts";
 export type { RepairNote, RepairNotes } from "./provider/repair-notes.ts";
+export type { RepairedRecord, RepairRecordOptions } from "./provider/repairing.ts";
 export type { ProviderSelf } from "./provider/self.ts";
 export {
   type AnsweredStore,

@@ -11,7 +11,7 @@ import {
   repairObject,
   StorageError,
 } from "@chartseal/storage";
-import { repairEntryOf } from "../provider/placing.ts";
+import { repairEntryOf } from "../provider/repair-entry.ts";
 import { NotedRepair, type RepairNotes } from "../provider/repair-notes.ts";
 import { headerName } from "../provider/stores.ts";
 import { readResidency } from "../residency.ts";

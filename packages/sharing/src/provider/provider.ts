@@ -36,14 +36,9 @@ import { takeIssue } from "./custody.ts";
 import { destroyCopies, eraseDue } from "./destroy.ts";
 import { directIntake } from "./direct.ts";
 import { dropOvertaken, dropReplaced, follow } from "./follow.ts";
-import {
-  demandRoom,
-  type RepairedRecord,
-  type RepairRecordOptions,
-  recordPlacementSoon,
-  repairRecord,
-} from "./placing.ts";
+import { demandRoom, recordPlacementSoon } from "./placing.ts";
 import { sayRepairs } from "./repair-notes.ts";
+import { type RepairedRecord, type RepairRecordOptions, repairRecord } from "./repairing.ts";
 import { ProviderAtWork, type ProviderSelf } from "./self.ts";
 import { followSpecial } from "./special.ts";
 import { takeHeader, takePayload } from "./take.ts";

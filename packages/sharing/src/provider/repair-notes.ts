@@ -8,7 +8,8 @@ import { decodeTransaction, entries, type Ledger, logKey, outcomes } from "@char
 import { outcomeOf, type PlannedRepair, type SplitStore } from "@chartseal/storage";
 import { readEntry, requireRecord } from "../state.ts";
 import { storageFailure } from "../streams.ts";
-import { type RepairEntry, recordPlacement, repairEntryOf } from "./placing.ts";
+import { recordPlacement } from "./placing.ts";
+import { type RepairEntry, repairEntryOf } from "./repair-entry.ts";
 import type { ProviderAtWork } from "./self.ts";
 
 export interface RepairNote {

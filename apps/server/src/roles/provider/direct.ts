@@ -8,8 +8,8 @@ import { z } from "zod";
 import type { RoleApp } from "../../host/role.ts";
 import type { Upload } from "../../uploads/staging.ts";
 import { hexOf } from "../../wire.ts";
-import { addressOf, stands, standsOf, type UploadRoutes } from "./payloads.ts";
 import { completed, completedBytesMax, directOf, type Takings } from "./takings.ts";
+import { addressOf, stands, standsOf, type UploadRoutes } from "./upload-answers.ts";
 
 /** URLs of one answer. */
 const urlsMax = 16;

@@ -12,12 +12,13 @@ import { fieldOnce } from "../../host/byte-answers.ts";
 import { problemOf } from "../../host/problem-reply.ts";
 import type { RoleApp } from "../../host/role.ts";
 import { problemType } from "../../problem.ts";
-import type { Staging, Upload } from "../../uploads/staging.ts";
+import type { Upload } from "../../uploads/staging.ts";
 import { hexOf } from "../../wire.ts";
 import { addDirect } from "./direct.ts";
 import type { Intake } from "./intake.ts";
 import { placingOf, placingQuery } from "./placing-query.ts";
 import { Takings } from "./takings.ts";
+import { addressOf, stands, standsOf, taken, type UploadRoutes } from "./upload-answers.ts";
 
 const query = z.strictObject({
   chunkBytes: z.coerce
@@ -28,7 +29,6 @@ const query = z.strictObject({
     .optional(),
   ...placingQuery,
 });
-const taken = z.strictObject({ address: z.string(), bytes: z.int() });
 /** Sizes of the parts that are not the last, each from a number on. */
 const parts = z.strictObject({
   sizes: z.array(z.strictObject({ from: z.int(), bytes: z.int() })),
@@ -43,11 +43,6 @@ function optionsOf({ chunkBytes, ...placing }: z.output<typeof query>): TakeOpti
 function streamOf(request: FastifyRequest): AsyncIterable<Uint8Array> {
   if (request.body instanceof Readable) return request.body.iterator({ destroyOnReturn: false });
   throw new ChartsealError("input-invalid", "a payload is a stream of bytes");
-}
-
-/** Who is counted; the machine's own commands are not. */
-export function addressOf(request: FastifyRequest): string | undefined {
-  return request.signer?.kind === "local" ? undefined : request.ip;
 }
 
 /** What a request that failed before its body had ended is answered with. */
@@ -90,27 +85,7 @@ export function addPayloads(app: RoleApp, provider: Provider, intake: Intake): v
   );
 }
 
-export interface UploadRoutes {
-  readonly provider: Provider;
-  readonly staging: Staging;
-  readonly intake: Intake;
-  /** Bytes of one payload. */
-  readonly payloadBytesMax: number;
-}
-
 const params = z.strictObject({ id: hexOf(32) });
-export const stands = z.strictObject({
-  offset: z.int(),
-  complete: z.boolean(),
-  /** What the provider answers for the whole payload; null until it has taken it. */
-  result: taken.nullable(),
-});
-
-export function standsOf({ offset, complete, result }: Upload): z.output<typeof stands> {
-  const given = result === null ? null : { address: String(result.address), bytes: Number(result.bytes) };
-  return { offset, complete, result: given };
-}
-
 export function addUploads(app: RoleApp, routes: UploadRoutes): void {
   const { provider, staging } = routes;
   const takings = new Takings(provider, staging);
