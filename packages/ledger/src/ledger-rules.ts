@@ -4,7 +4,7 @@ import { apply } from "./apply.ts";
 import { ClaimMemory, verifyAttributeBatch } from "./attribute-batch.ts";
 import { chainIdOf, decodeGenesis, initialise } from "./genesis.ts";
 import type { Rules } from "./machine.ts";
-import { mayPropose, validatorsInForce } from "./rules/validators.ts";
+import { mayPropose, validatorKeys, validatorsInForce } from "./rules/validators.ts";
 
 /** Claims remembered: more than wait at a node together. */
 const claimsMost = 16_384;
@@ -21,6 +21,7 @@ export function ledgerRules(pairing: Pairing, genesisBytes: Uint8Array): Rules {
     initialise: (state) => initialise(state, genesis),
     mayPropose,
     validators: validatorsInForce,
+    proposers: validatorKeys,
     apply: (state, { height, timestampMs }, transaction) =>
       apply(state, { chainId, height, timestampMs, pairing, verifiedAttributes }, transaction),
     prepare(state, { height, timestampMs }, transactions) {

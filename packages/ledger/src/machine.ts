@@ -44,6 +44,8 @@ export interface Rules {
   apply(state: StateAccess, position: BlockPosition, transaction: Uint8Array): AppliedTransaction;
   /** The validators with their weight, where the chain has any: who signs the next blocks. */
   validators?(state: StateAccess): readonly StakedValidator[];
+  /** Keys of all that could propose at any time up to now, where the state tells: an engine may know their hashes only. */
+  proposers?(state: StateAccess): readonly Uint8Array[];
   /**
    * An `apply` for the transactions of one block that has checked together what they share (a batch of signatures).
    * It may be faster and must never decide otherwise. Only for blocks that somebody proposed: of transactions that

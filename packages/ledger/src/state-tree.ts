@@ -114,14 +114,21 @@ function decodeInner(record: Uint8Array): StoredNode | undefined {
   return { hash: innerHash(node.left, node.right), node };
 }
 
-function decodeLeaf(record: Uint8Array): StoredNode | undefined {
+/** A leaf as it is stored, by itself; undefined where it is none. It keeps the record. */
+export function decodeLeaf(
+  record: Uint8Array,
+): { readonly hash: Uint8Array; readonly node: StateLeaf } | undefined {
   if (record.length < 6 || record[0] !== 0) return undefined;
   const keySize = new DataView(record.buffer, record.byteOffset).getUint32(2);
   if (keySize > stateKeyBytesMax || record.length < 6 + keySize) return undefined;
   return storedLeaf(record[1] ?? 0, record.subarray(6, 6 + keySize), record.subarray(6 + keySize));
 }
 
-function storedLeaf(kind: StateKind, key: Uint8Array, value: Uint8Array): StoredNode {
+function storedLeaf(
+  kind: StateKind,
+  key: Uint8Array,
+  value: Uint8Array,
+): { readonly hash: Uint8Array; readonly node: StateLeaf } {
   const path = statePath(kind, key);
   return { hash: leafHash(path, sha256(value)), node: { type: "leaf", kind, key, value, path } };
 }
@@ -219,7 +226,7 @@ export function updateState(
   const byPath = changes.map(({ kind, key, value }): PathChange => {
     if (value === undefined) return { path: statePath(kind, key), leaf: undefined };
     const leaf = storedLeaf(kind, key, value);
-    return { path: (leaf.node as StateLeaf).path, leaf };
+    return { path: leaf.node.path, leaf };
   });
   byPath.sort((a, b) => compareBytes(a.path, b.path));
   for (let i = 1; i < byPath.length; i++) {

@@ -48,7 +48,7 @@ afterEach(() => {
 function open(rules: Rules = toy): Application {
   store?.close();
   store = CometStore.open(directory, rules);
-  return new Application(store, rules, () => nowMs, { committed() {}, refused() {} });
+  return new Application({ store, rules, now: () => nowMs }, { committed() {}, refused() {} });
 }
 
 /** Whose fields are those of ABCI's messages; the type of `fromPartial` takes none of what a test leaves out. */

@@ -96,7 +96,7 @@ async function strangersReport(world: World, ledger: Ledger) {
 }
 
 describeTool("cometbft", "the duties of validators", (program) => {
-  it("a key that runs on two machines pays 5 % and is jailed", { timeout: 240_000 }, async () => {
+  it("a key that runs on two machines pays 5 % and is jailed", { timeout: 480_000 }, async () => {
     const { world, rules, all } = await consortium([100, 100, 100, 100]);
     const [twin] = validators;
     const options = { program, rules, validators: all, further: [twin!.seed], duties: true };
@@ -121,7 +121,7 @@ describeTool("cometbft", "the duties of validators", (program) => {
     }
   });
 
-  it("a validator that is away for long is jailed and loses nothing", { timeout: 240_000 }, async () => {
+  it("a validator that is away for long is jailed and loses nothing", { timeout: 480_000 }, async () => {
     const { world, rules, all } = await consortium([100, 100, 100, 100, 100]);
     const away = validators[4]!;
     const network = await CometNetwork.make({

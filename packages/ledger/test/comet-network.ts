@@ -10,9 +10,11 @@ import {
   type CometOptions,
   CometRpc,
   type DutyReport,
+  type NodeSettings,
   nodeIdOf,
   type OpenedComet,
   openComet,
+  type SnapshotOptions,
   startNode,
   writeNodeFiles,
   writeSettings,
@@ -45,6 +47,8 @@ export interface Member {
   readonly rpc: CometRpc;
   readonly failures: unknown[];
   readonly reports: DutyReport[];
+  /** Snapshots that were refused, and why. */
+  readonly refused: unknown[];
   opened: OpenedComet | undefined;
   node: CometNode | undefined;
 }
@@ -62,6 +66,7 @@ export interface NetworkOptions {
   readonly duties?: boolean;
   /** How long a submit waits for its block. */
   readonly waitMs?: number;
+  readonly snapshots?: SnapshotOptions;
   /** Where the members' folders are; default a new folder, which is removed at the end. */
   readonly root?: string;
   /** How long a block waits for the votes of those who are late; default 20. */
@@ -74,6 +79,7 @@ export interface NetworkOptions {
 export interface Otherwise {
   readonly now?: () => number;
   readonly program?: string;
+  readonly settings?: Partial<NodeSettings>;
   readonly open?: (options: CometOptions) => Promise<OpenedComet>;
 }
 
@@ -96,7 +102,8 @@ export class CometNetwork {
       network.#ports.push({ rpcPort: await freePort(), p2pPort: await freePort() });
       const directory = join(network.#root, `node-${at}`);
       const rpc = new CometRpc(network.rpcUrl(at));
-      network.members.push({ directory, rpc, failures: [], reports: [], opened: undefined, node: undefined });
+      const lists = { failures: [], reports: [], refused: [] };
+      network.members.push({ directory, rpc, ...lists, opened: undefined, node: undefined });
     }
     for (const [at, seed] of seeds.entries()) {
       const { chainId, genesis, createdMs } = options.rules;
@@ -114,10 +121,6 @@ export class CometNetwork {
     return [...this.#options.validators.map(({ seed }) => seed), ...(this.#options.further ?? [])];
   }
 
-  rpcUrl(at: number): string {
-    return `http://127.0.0.1:${this.#ports[at]!.rpcPort}`;
-  }
-
   #nodeSeed(at: number): Uint8Array {
     return sha256(utf8(`node ${at}`));
   }
@@ -130,23 +133,36 @@ export class CometNetwork {
     return { moniker: `node-${at}`, ...this.#ports[at]!, peers, commitMs, emptyBlocksMs };
   }
 
+  rpcUrl(at: number): string {
+    return `http://127.0.0.1:${this.#ports[at]!.rpcPort}`;
+  }
+
+  /** The settings of a member's node, with these in place of its own. */
+  write(at: number, settings: Partial<NodeSettings>): void {
+    writeSettings(this.members[at]!.directory, { ...this.#settings(at), ...settings });
+  }
+
   /** Begins a member's application and its node. */
-  async up(at: number, { now, program, open = openComet }: Otherwise = {}): Promise<OpenedComet> {
+  async up(
+    at: number,
+    { now, program, settings = {}, open = openComet }: Otherwise = {},
+  ): Promise<OpenedComet> {
     const member = this.members[at]!;
-    const { waitMs } = this.#options;
+    const { waitMs, snapshots } = this.#options;
     const opened = await open({
       directory: member.directory,
       rules: this.#options.rules,
       ...(waitMs === undefined ? {} : { waitMs }),
       rpcUrl: this.rpcUrl(at),
       abciPort: 0,
+      ...(snapshots && { snapshots: { ...snapshots, failed: (error) => member.refused.push(error) } }),
       now: now ?? this.#options.now ?? Date.now,
       failed: (error) => member.failures.push(error),
       ...(this.#options.duties === true && {
         duties: { seed: this.#seeds()[at]!, report: (report) => member.reports.push(report) },
       }),
     });
-    writeSettings(member.directory, this.#settings(at));
+    this.write(at, settings);
     this.#setPatience(member.directory);
     member.opened = opened;
     this.restart(at, program);
@@ -161,12 +177,10 @@ export class CometNetwork {
   }
 
   /** A node again, for the application that is there still. */
-  restart(at: number, program = this.#options.program): void {
-    const member = this.members[at]!;
-    const { abciPort } = member.opened!;
-    const { directory, failures } = member;
+  restart(at: number, program = this.#options.program, abciPort = this.members[at]!.opened!.abciPort): void {
+    const { directory, failures } = this.members[at]!;
     const failed = (error: unknown) => failures.push(error);
-    member.node = startNode({ program, directory, abciPort, failed });
+    this.members[at]!.node = startNode({ program, directory, abciPort, failed });
   }
 
   /** Until every member that is up holds our block of that height, with its commit. */

@@ -14,7 +14,6 @@ import {
   type RequestPrepareProposal,
   type RequestProcessProposal,
   Response,
-  ResponseOfferSnapshot_Result,
   ResponseProcessProposal_ProposalStatus as Verdict,
 } from "cosmjs-types/tendermint/abci/types";
 import { BlockIDFlag } from "cosmjs-types/tendermint/types/validator";
@@ -30,9 +29,11 @@ import {
   stateAt,
 } from "../machine.ts";
 import { Overlay } from "../state.ts";
+import { isEmptyHash } from "../state-tree.ts";
 import { isAttestation } from "./attestations.ts";
 import type { CometStore } from "./comet-store.ts";
 import type { Observed } from "./duties.ts";
+import { type SnapshotOptions, Snapshots } from "./snapshots.ts";
 
 /** A block takes no further transaction beyond these, as in the embedded engine. */
 export const blockBytesMax = 4 * 1024 * 1024;
@@ -59,6 +60,15 @@ export interface ApplicationEvents {
   readonly attested?: (message: Uint8Array) => void;
   /** Whether a message that was taken still has to be handed on. */
   readonly isWanted?: (message: Uint8Array) => boolean;
+  /** The store is another one now, which a snapshot was restored into. */
+  readonly restored?: () => void;
+}
+
+export interface ApplicationParts {
+  readonly store: CometStore;
+  readonly rules: Rules;
+  readonly now: () => number;
+  readonly snapshots?: SnapshotOptions | undefined;
 }
 
 interface Proposed {
@@ -79,6 +89,7 @@ export class Application {
   readonly #rules: Rules;
   readonly #now: () => number;
   readonly #events: ApplicationEvents;
+  readonly #snapshots: Snapshots;
   #head: Head;
   /** What the last FinalizeBlock made, until Commit. */
   #decided: Decided | undefined;
@@ -89,7 +100,7 @@ export class Application {
   readonly #accepted = new Map<string, Uint8Array>();
 
   /** @throws ChartsealError `chain-altered` where the store holds another chain */
-  constructor(store: CometStore, rules: Rules, now: () => number, events: ApplicationEvents) {
+  constructor({ store, rules, now, snapshots = {} }: ApplicationParts, events: ApplicationEvents) {
     this.#store = store;
     this.#rules = rules;
     this.#now = now;
@@ -101,6 +112,21 @@ export class Application {
     }
     const last = store.chain.block(store.chain.height());
     this.#head = last === undefined ? start : headOf(last);
+    // A store without the root of its state would come up and stop at the first transaction.
+    const { height, stateRoot: root } = this.#head;
+    if (!isEmptyHash(root)) store.chain.tree(height).load(root);
+    this.#snapshots = new Snapshots(store, rules, snapshots, () => this.#restored());
+  }
+
+  #restored(): void {
+    this.connected();
+    this.#head = headOf(this.#store.chain.block(this.#store.chain.height())!);
+    this.#events.restored?.();
+  }
+
+  /** After it nothing of the store is read here any more. */
+  close(): Promise<void> {
+    return this.#snapshots.close();
   }
 
   /** The last block of which the end of its height is on the disk. */
@@ -117,10 +143,10 @@ export class Application {
     if (request.finalizeBlock !== undefined) return this.#finalizeBlock(request.finalizeBlock);
     if (request.commit !== undefined) return this.#commit();
     if (request.query !== undefined) return this.#query(request.query);
-    if (request.listSnapshots !== undefined) return Response.fromPartial({ listSnapshots: {} });
-    if (request.offerSnapshot !== undefined) {
-      return Response.fromPartial({ offerSnapshot: { result: ResponseOfferSnapshot_Result.REJECT } });
-    }
+    if (request.listSnapshots !== undefined) return this.#snapshots.list();
+    if (request.loadSnapshotChunk !== undefined) return this.#snapshots.load(request.loadSnapshotChunk);
+    if (request.offerSnapshot !== undefined) return this.#snapshots.offer(request.offerSnapshot);
+    if (request.applySnapshotChunk !== undefined) return this.#snapshots.apply(request.applySnapshotChunk);
     throw new ChartsealError("defect", "CometBFT asks for what this application does not do");
   }
 
@@ -372,6 +398,7 @@ export class Application {
     this.#accepted.clear();
     if (executed !== undefined) this.#head = headOf(executed);
     this.#events.committed(cometHeight, executed);
+    if (executed !== undefined) this.#snapshots.blockMade(this.#head.height);
     this.#events.observed?.(seen);
     return Response.fromPartial({ commit: { retainHeight: 0n } });
   }

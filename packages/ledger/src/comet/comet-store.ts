@@ -3,7 +3,7 @@
  * come, at which of its heights each block was made, and each block's commit, which exists only one height later. A block
  * and the height that made it are one transaction of the database.
  */
-import { mkdirSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { ChartsealError } from "@chartseal/crypto";
 import Database from "better-sqlite3";
@@ -27,14 +27,30 @@ export const cometStore: StoreKind = {
 };
 
 /** Stands in a block's row until its commit is there; the commit itself has a row of its own. */
-const noCommit = [] as const;
+export const noCommit = [] as const;
+
+export interface Proposer {
+  readonly address: Uint8Array;
+  readonly publicKey: Uint8Array;
+}
+
+/** The first transaction of a new file. */
+export function createCometStore(database: Database.Database, chain: Store, rules: Rules): void {
+  chain.create(rules.genesis, genesisHead(rules).update, () => {
+    createSchema(database, cometStore);
+    database.exec("INSERT INTO comet (name, height) VALUES ('last', 0)");
+  });
+}
 
 export class CometStore {
   readonly chain: Store;
-  readonly #database: Database.Database;
+  /** Holds the file. */
+  readonly folder: string;
+  #database: Database.Database;
 
-  private constructor(database: Database.Database) {
+  private constructor(database: Database.Database, folder: string) {
     this.#database = database;
+    this.folder = folder;
     this.chain = new Store(database);
   }
 
@@ -43,17 +59,13 @@ export class CometStore {
    * @throws ChartsealError `chain-altered`, `home-outdated`, `ledger-unreachable`
    */
   static open(directory: string, rules: Rules): CometStore {
-    const database = run(() => {
-      mkdirSync(join(directory, "ledger"), { recursive: true, mode: 0o700 });
-      return new Database(ledgerFile(directory, cometStore), { timeout: 10_000 });
-    });
-    const store = new CometStore(database);
+    const folder = join(directory, "ledger");
+    run(() => mkdirSync(folder, { recursive: true, mode: 0o700 }));
+    const database = connect(ledgerFile(directory, cometStore));
+    const store = new CometStore(database, folder);
     return run(() => {
       try {
-        const fresh = isBlank(database);
-        if (!fresh) checkSchema(database, cometStore);
-        configure(database, true);
-        if (fresh) store.#create(rules);
+        if (isBlank(database)) createCometStore(database, store.chain, rules);
         return store;
       } catch (error) {
         database.close();
@@ -64,14 +76,32 @@ export class CometStore {
 
   /** Over a reader's connection. */
   static over({ database }: Connection): CometStore {
-    return new CometStore(database);
+    return new CometStore(database, "");
   }
 
-  #create(rules: Rules): void {
-    this.chain.create(rules.genesis, genesisHead(rules).update, () => {
-      createSchema(this.#database, cometStore);
-      this.#database.exec("INSERT INTO comet (name, height) VALUES ('last', 0)");
-    });
+  get #path(): string {
+    return join(this.folder, cometStore.file);
+  }
+
+  /** Puts a file that a snapshot was restored into in the place of this one; it is on the disk already. */
+  adopt(file: string): void {
+    this.#database.close();
+    try {
+      run(() => {
+        renameSync(file, this.#path);
+        flushFolder(this.folder);
+      });
+    } finally {
+      this.#database = connect(this.#path);
+      this.chain.replaceConnection(this.#database);
+    }
+  }
+
+  /** Whether nothing would be lost with it: it holds no height, or nothing beyond the snapshot that it began with. */
+  isReplaceable(): boolean {
+    const base = this.chain.base();
+    if (base === 0) return this.cometHeight() === 0;
+    return this.chain.height() === base && this.cometHeight() === this.madeAt(base);
   }
 
   #value(sql: string, ...parameters: unknown[]): unknown {
@@ -88,6 +118,12 @@ export class CometStore {
     return integerOf(this.#value("SELECT height FROM comet WHERE name = 'last'"));
   }
 
+  /** CometBFT's height that made a block of ours. */
+  madeAt(height: number): number | undefined {
+    const comet = this.#value("SELECT comet FROM made WHERE height = ?", height);
+    return comet === undefined ? undefined : integerOf(comet);
+  }
+
   /** Keys of all validators that there were, found by their addresses. */
   proposer(address: Uint8Array): Uint8Array | undefined {
     const key = this.#value("SELECT key FROM proposers WHERE address = ?", address);
@@ -100,7 +136,7 @@ export class CometStore {
     return key instanceof Uint8Array ? new Uint8Array(key) : undefined;
   }
 
-  addProposers(proposers: readonly { readonly address: Uint8Array; readonly publicKey: Uint8Array }[]): void {
+  addProposers(proposers: readonly Proposer[]): void {
     run(() => {
       const insert = this.#database.prepare("INSERT OR IGNORE INTO proposers (address, key) VALUES (?, ?)");
       for (const { address, publicKey } of proposers) insert.run(address, publicKey);
@@ -108,11 +144,7 @@ export class CometStore {
   }
 
   /** The end of one of CometBFT's heights, with the block of ours that it made if any; on the disk when it returns. */
-  commit(
-    cometHeight: number,
-    executed: ExecutedBlock | undefined,
-    proposers: readonly { readonly address: Uint8Array; readonly publicKey: Uint8Array }[],
-  ): void {
+  commit(cometHeight: number, executed: ExecutedBlock | undefined, proposers: readonly Proposer[]): void {
     const work = this.#database.transaction(() => {
       if (executed !== undefined) {
         this.chain.append(executed, noCommit, () => {});
@@ -136,7 +168,9 @@ export class CometStore {
   /** Height of the last block that has its commit; 0 before the first. */
   sealedHeight(): number {
     const unsealed = this.firstUnsealed();
-    return unsealed === undefined ? this.chain.height() : unsealed.height - 1;
+    const last = unsealed === undefined ? this.chain.height() : unsealed.height - 1;
+    // Of a snapshot whose block has no commit here yet, nothing is shown.
+    return last < this.chain.base() ? 0 : last;
   }
 
   seal(height: number, commit: CometCommit): void {
@@ -165,6 +199,26 @@ export class CometStore {
   close(): void {
     this.chain.close();
   }
+}
+
+function connect(path: string): Database.Database {
+  return run(() => {
+    const database = new Database(path, { timeout: 10_000 });
+    try {
+      if (!isBlank(database)) checkSchema(database, cometStore);
+      configure(database, true);
+      return database;
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  });
+}
+
+function flushFolder(path: string): void {
+  const folder = openSync(path, "r");
+  fsyncSync(folder);
+  closeSync(folder);
 }
 
 function integerOf(value: unknown): number {

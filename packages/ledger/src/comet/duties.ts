@@ -142,12 +142,14 @@ export class Duties {
         const found = equivocationsOfRpc(await this.#parts.rpc.evidence(height), keys);
         if (this.#closed) break;
         this.#evidence.delete(height);
-        for (const action of found) this.#punish(action, seen);
+        for (const action of found) this.#punish(action, { height, seen });
       } catch (error) {
         if (!(error instanceof ChartsealError)) throw error;
         if (this.#closed) break;
-        // The node does not answer, or not yet: the next height asks again, for as long as a transaction would be taken.
-        if (error.code !== "ledger-unreachable" || this.#isLapsed(seen)) this.#evidence.delete(height);
+        // A node that answers without the block has none: it joined later. One that does not answer is asked again at the
+        // next height, for as long as a transaction would be taken.
+        const answered = error.code !== "ledger-unreachable" || error.data.method !== undefined;
+        if (answered || this.#isLapsed(seen)) this.#evidence.delete(height);
       }
     }
     this.#looking = false;
@@ -158,12 +160,15 @@ export class Duties {
     return timestampMs + validityMs < this.#parts.now();
   }
 
-  #punish(action: Action & { readonly kind: "equivocation" }, seen: Observed): void {
+  #punish(
+    action: Action & { readonly kind: "equivocation" },
+    { height, seen }: { readonly height: number; readonly seen: Observed },
+  ): void {
     const body = this.#body(action, seen);
     const transaction = encodeTransaction(body, {});
     const { validator } = action;
     void this.#submit({ duty: "equivocation", validator, transaction, identifier: identifierOf(body) }, () =>
-      this.#evidence.set(seen.cometHeight, seen),
+      this.#evidence.set(height, seen),
     );
   }
 

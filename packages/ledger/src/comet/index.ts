@@ -6,6 +6,7 @@ export {
   cometGenesisJson,
   type NodeSettings,
   nodeIdOf,
+  type StateSyncSettings,
   writeNodeFiles,
   writeSettings,
 } from "./node-files.ts";
@@ -13,3 +14,5 @@ export { type CometNode, startNode } from "./node-process.ts";
 export { type CometOptions, type OpenedComet, openComet } from "./open.ts";
 export { type CometReaderOptions, openCometReader, openCometSalvage, verifyComet } from "./reader.ts";
 export { CometRpc } from "./rpc.ts";
+export type { SnapshotOptions } from "./snapshots.ts";
+export { type Trust, type TrustOptions, trustFromGenesis } from "./trust.ts";

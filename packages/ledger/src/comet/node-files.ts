@@ -33,6 +33,16 @@ export interface NodeSettings {
   readonly emptyBlocksMs: number;
   /** CometBFT's own metrics for Prometheus, on loopback; not served where it is left out. */
   readonly metricsPort?: number;
+  /** A new node fetches a snapshot from its peers instead of playing all blocks. Of no effect once it holds a height. */
+  readonly stateSync?: StateSyncSettings | undefined;
+}
+
+export interface StateSyncSettings {
+  /** RPC of other nodes for CometBFT's light client, at least two, or one twice. */
+  readonly rpcUrls: readonly [string, string, ...string[]];
+  /** From `trustFromGenesis`. */
+  readonly trustHeight: number;
+  readonly trustHash: Uint8Array;
 }
 
 const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
@@ -40,6 +50,7 @@ const upperHex = (bytes: Uint8Array) => toHex(bytes).toUpperCase();
 
 /** Days for which two votes of a validator can be shown, and with them the trust period of light clients. */
 const evidenceDays = 14;
+export const trustPeriodMs = evidenceDays * 86_400_000;
 
 export function cometGenesisJson({ chainId, genesis, createdMs, validators }: CometGenesis): object {
   return {
@@ -54,7 +65,7 @@ export function cometGenesisJson({ chainId, genesis, createdMs, validators }: Co
       block: { max_bytes: String(blockBytesMax + 256 * 1024), max_gas: "-1" },
       evidence: {
         max_age_num_blocks: "1000000",
-        max_age_duration: String(evidenceDays * 86_400 * 1_000_000_000),
+        max_age_duration: String(trustPeriodMs * 1_000_000),
         max_bytes: "65536",
       },
       validator: { pub_key_types: ["ed25519"] },
@@ -150,6 +161,7 @@ timeout_commit = "${commitMs}ms"
 create_empty_blocks = ${emptyBlocksMs > 0}
 create_empty_blocks_interval = "${emptyBlocksMs}ms"
 
+${stateSyncText(settings.stateSync)}
 [tx_index]
 indexer = "null"
 
@@ -158,4 +170,19 @@ prometheus = ${metricsPort !== undefined}
 prometheus_listen_addr = "127.0.0.1:${metricsPort ?? 0}"
 `;
   writeFileSync(join(directory, "config", "config.toml"), text, { mode: 0o600 });
+}
+
+function stateSyncText(stateSync: StateSyncSettings | undefined): string {
+  if (stateSync === undefined) return "[statesync]\nenable = false\n";
+  const { rpcUrls, trustHeight, trustHash } = stateSync;
+  return `[statesync]
+enable = true
+rpc_servers = ${JSON.stringify(rpcUrls.join(","))}
+trust_height = ${trustHeight}
+trust_hash = "${upperHex(trustHash)}"
+trust_period = "${evidenceDays * 24}h0m0s"
+discovery_time = "5s"
+chunk_request_timeout = "10s"
+chunk_fetchers = "4"
+`;
 }

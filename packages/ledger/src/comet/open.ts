@@ -11,6 +11,7 @@ import { CometStore } from "./comet-store.ts";
 import { Duties, type DutiesParts } from "./duties.ts";
 import { CometLedger } from "./ledger.ts";
 import { CometRpc } from "./rpc.ts";
+import type { SnapshotOptions } from "./snapshots.ts";
 
 export interface CometOptions {
   /** Holds `ledger/comet.sqlite`. */
@@ -30,6 +31,7 @@ export interface CometOptions {
   /** How long a submit waits for its block: default 60 s. */
   readonly waitMs?: number;
   /** Given for a ledger with the rules of stake: this process does a validator's duties (duties.ts). */
+  readonly snapshots?: SnapshotOptions;
   readonly duties?: Pick<DutiesParts, "seed" | "report">;
 }
 
@@ -71,15 +73,19 @@ async function openLocked(options: CometOptions, release: () => void): Promise<O
         head: () => application.head,
         submit: (transaction) => ledger.submit(transaction),
       });
-    const application: Application = new Application(store, rules, now, {
-      committed: (_, made) => ledger.committed(made),
-      refused: (key, reason) => ledger.refused(key, reason),
-      ...(duties && {
-        observed: (seen) => duties.observed(seen),
-        attested: (message) => duties.attested(message),
-        isWanted: (message) => duties.isWanted(message),
-      }),
-    });
+    const application: Application = new Application(
+      { store, rules, now, snapshots: options.snapshots },
+      {
+        committed: (_, made) => ledger.committed(made),
+        refused: (key, reason) => ledger.refused(key, reason),
+        ...(duties && {
+          observed: (seen) => duties.observed(seen),
+          attested: (message) => duties.attested(message),
+          isWanted: (message) => duties.isWanted(message),
+        }),
+        restored: () => ledger.committed(undefined),
+      },
+    );
     const handle = (request: Parameters<Application["handle"]>[0]) => application.handle(request);
     const server = await serveAbci({
       port: options.abciPort,
@@ -96,6 +102,7 @@ async function openLocked(options: CometOptions, release: () => void): Promise<O
       release: async () => {
         duties?.close();
         await server.close();
+        await application.close();
         release();
       },
     });

@@ -66,6 +66,8 @@ export abstract class ChainReads implements Ledger {
   async transaction(identifier: Uint8Array): Promise<FoundTransaction | undefined> {
     const head = this.#head().height;
     const location = this.#parts.store.location(identifier);
+    if (location === undefined && this.#parts.store.base() > 0)
+      throw this.#beforeBase("that transaction", {});
     if (location === undefined || location.height > head) return undefined;
     const { header, commit, transactions } = this.#required(location.height, head);
     const bytes = transactions[location.index];
@@ -135,7 +137,21 @@ export abstract class ChainReads implements Ledger {
     if (!Number.isSafeInteger(height) || height < 1 || height > head) {
       throw new ChartsealError("input-invalid", "there is no block of that height", { data: { height } });
     }
+    if (height < this.#parts.store.base()) throw this.#beforeBase("that block", { height });
     return this.storedBlock(height);
+  }
+
+  /** Of a store that began with a snapshot: it cannot tell what was before. */
+  #beforeBase(what: string, data: { readonly height?: number }): ChartsealError {
+    const base = this.#parts.store.base();
+    return new ChartsealError(
+      "input-invalid",
+      `this node does not hold ${what}: its chain begins with block ${base}`,
+      {
+        data: { ...data, base },
+        hint: "The node joined by a snapshot: ask one that holds the whole chain.",
+      },
+    );
   }
 
   /** Resolves when there may be a new block, on close and on abort. */

@@ -45,6 +45,7 @@ export class Store {
   #young = new Map<string, StateNode>();
   #old = new Map<string, StateNode>();
   readonly #statements = new Map<string, Database.Statement>();
+  #base: number | undefined;
 
   constructor(database: Database.Database) {
     this.#database = database;
@@ -54,6 +55,10 @@ export class Store {
   replaceConnection(database: Database.Database): void {
     this.#database = database;
     this.#statements.clear();
+    // What is kept decoded names rows, which may be others there.
+    this.#young.clear();
+    this.#old.clear();
+    this.#base = undefined;
   }
 
   #statement(sql: string): Database.Statement {
@@ -82,6 +87,14 @@ export class Store {
   /** Height of the last block, 0 where there is none. */
   height(): number {
     return integer(this.#row("SELECT coalesce(max(height), 0) AS height FROM blocks")?.height);
+  }
+
+  /** The block of the snapshot that the store began with, before which it holds none; 0 where it holds all. */
+  base(): number {
+    this.#base ??= integer(
+      this.#row("SELECT coalesce(max(value), 0) AS base FROM meta WHERE name = 'base'")?.base,
+    );
+    return this.#base;
   }
 
   /** A block as it is stored, its encoding checked and nothing else; undefined where there is none. */
@@ -130,6 +143,11 @@ export class Store {
     return { load: (hash, at) => this.#load(hash, () => at ?? this.rootAt(height)) };
   }
 
+  /** The same for a walk through all of it, which leaves what is kept in memory as it is. */
+  treeForWalk(height: number): NodeSource {
+    return { load: (hash, at) => this.#fromFile(hash, at ?? this.rootAt(height)) };
+  }
+
   /** The row of a state root; undefined for the empty state, and where the block is missing. */
   rootAt(height: number): number | undefined {
     if (height > 0) return place(this.#row("SELECT root FROM blocks WHERE height = ?", height)?.root);
@@ -148,14 +166,18 @@ export class Store {
 
   /** A node from the file itself, past the cache. @throws ChartsealError `chain-altered` */
   loadStored(hash: Uint8Array, at: number | undefined): StateNode {
+    const node = this.#fromFile(hash, at);
+    this.#remember(byteText(hash), node);
+    return node;
+  }
+
+  #fromFile(hash: Uint8Array, at: number | undefined): StateNode {
     const sql = "SELECT node, left_id, right_id FROM nodes WHERE id = ?";
     const row = at === undefined ? undefined : this.#row(sql, at);
     if (row === undefined) throw new ChartsealError("chain-altered", "a node of the state tree is missing");
     const found = decodeNode(hash, blob(row.node));
-    const node: StateNode =
-      found.type === "leaf" ? found : { ...found, leftAt: place(row.left_id), rightAt: place(row.right_id) };
-    this.#remember(byteText(hash), node);
-    return node;
+    if (found.type === "leaf") return found;
+    return { ...found, leftAt: place(row.left_id), rightAt: place(row.right_id) };
   }
 
   #remember(text: string, node: StateNode): void {
@@ -201,6 +223,29 @@ export class Store {
     });
     for (const { text, node } of placed) this.#remember(text, node);
     stage("after-commit");
+  }
+
+  /** Puts one node behind all others, its children before it, and gives its row: a tree that comes in a stream. */
+  putNode(node: StateNode): number {
+    const insert = this.#statement("INSERT INTO nodes (node, left_id, right_id) VALUES (?, ?, ?)");
+    const [left, right] = node.type === "leaf" ? [] : [node.leftAt, node.rightAt];
+    return Number(insert.run(encodeNode(node), left ?? null, right ?? null).lastInsertRowid);
+  }
+
+  /** Begins the chain with the block of a snapshot, whose tree is there: no block before it, and no index of its own. */
+  putBase({ header, hash, transactions, commit }: Block, root: number | undefined): void {
+    this.#statement(
+      "INSERT INTO blocks (height, header, hash, transactions, seal, root) VALUES (?, ?, ?, ?, ?, ?)",
+    ).run(
+      header.height,
+      encodeHeader(header),
+      hash,
+      encode(transactions),
+      encodeCommit(commit),
+      root ?? null,
+    );
+    this.#statement("INSERT INTO meta (name, value) VALUES ('base', ?)").run(BigInt(header.height));
+    this.#base = undefined;
   }
 
   #write(work: () => void): void {

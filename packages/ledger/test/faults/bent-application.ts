@@ -27,10 +27,13 @@ export class BentApplication {
   readonly open = async (options: CometOptions): Promise<OpenedComet> => {
     const { directory, rules, now, failed, rpcUrl, abciPort: port } = options;
     const store = CometStore.open(directory, rules);
-    const application: Application = new Application(store, rules, now, {
-      committed: (_, made) => ledger.committed(made),
-      refused: (key, reason) => ledger.refused(key, reason),
-    });
+    const application: Application = new Application(
+      { store, rules, now },
+      {
+        committed: (_, made) => ledger.committed(made),
+        refused: (key, reason) => ledger.refused(key, reason),
+      },
+    );
     const server = await serveAbci({
       port,
       handle: (request) => this.#answer(request, application),
@@ -43,7 +46,10 @@ export class BentApplication {
       application,
       rpc: new CometRpc(rpcUrl),
       waitMs: options.waitMs ?? 60_000,
-      release: () => server.close(),
+      release: async () => {
+        await server.close();
+        await application.close();
+      },
     });
     return { ledger, abciPort: server.port, cometHeight: () => store.cometHeight() };
   };
