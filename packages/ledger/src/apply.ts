@@ -52,7 +52,7 @@ function applyDecoded(state: StateAccess, block: BlockContext, transaction: Tran
   demand(load(state, entries.transaction, identifier) === undefined, "repeated");
   demandParts(transaction);
   const signer = demandSigner(state, block, transaction);
-  demandOneTime(transaction);
+  demandOneTime(block, transaction);
   demandRelay(state, block, { transaction, quota: consortium.parameters.relayPerMinute });
   const setting: Setting = { state, block, consortium, era, transaction, signer };
   (rules[action.kind] as Rule<ActionKind>)(setting, action as never);
@@ -93,7 +93,7 @@ function demandSigner(state: StateAccess, block: BlockContext, transaction: Tran
   demand(value !== undefined || load(state, entries.accountKey, publicKey) === undefined, "key-taken");
   demand(sequence === (value?.sequence ?? 0), "sequence-wrong", { expected: value?.sequence ?? 0 });
   const place = { chainId: block.chainId, era: body.era };
-  demand(verifyAsAccount(publicKey, signature, bodyBytes, place), "signature-invalid");
+  demand(verifyAsAccount(publicKey, signature, bodyBytes, place, block.checkSignature), "signature-invalid");
   return { account, value };
 }
 
@@ -127,9 +127,9 @@ function recoveredKey(state: StateAccess, { action }: Body, account: Uint8Array)
   return recovery !== undefined && equalBytes(recovery.account, account) ? recovery.publicKey : undefined;
 }
 
-function demandOneTime({ authorisation, identifier }: Transaction): void {
+function demandOneTime({ checkSignature }: BlockContext, { authorisation, identifier }: Transaction): void {
   const { oneTime } = authorisation;
-  demand(oneTime === null || verifyOneTime(oneTime, identifier), "one-time-invalid");
+  demand(oneTime === null || verifyOneTime(oneTime, identifier, checkSignature), "one-time-invalid");
 }
 
 /** The envelope of an anonymous transaction: registered relay, signature, and its quota of this minute, counted. */
@@ -154,7 +154,7 @@ function demandRelay(
     oneTimeSignature: oneTime.signature,
     attributes,
   };
-  demand(verifyRelay(value.publicKey, relay, content), "relay-invalid");
+  demand(verifyRelay(value.publicKey, relay, content, block.checkSignature), "relay-invalid");
   save(state, entries.relayUse, relay.account, { minute, count: count + 1 });
 }
 

@@ -20,6 +20,7 @@ import {
   utf8,
   verifyTagged,
 } from "@chartseal/crypto";
+import type { SignatureCheck } from "./signature-memory.ts";
 import { type Admission, type Authorisation, decodeBody, identifierOf } from "./transaction.ts";
 
 /** The account of an Ed25519 key: the first 20 bytes of SHA-256("chartseal-v1/ledger/account\0" ‖ key). */
@@ -53,8 +54,9 @@ export function verifyAsAccount(
   { account, sequence, signature }: NonNullable<Authorisation["account"]>,
   body: Uint8Array,
   place: { readonly chainId: Uint8Array; readonly era: number },
+  check: SignatureCheck = verifyTagged,
 ): boolean {
-  return verifyTagged(publicKey, signature, "ledger/tx", ...accountParts(account, sequence, body, place));
+  return check(publicKey, signature, "ledger/tx", ...accountParts(account, sequence, body, place));
 }
 
 function accountParts(
@@ -75,8 +77,9 @@ export function signOneTime(seed: Uint8Array, body: Uint8Array): NonNullable<Aut
 export function verifyOneTime(
   { publicKey, signature }: NonNullable<Authorisation["oneTime"]>,
   identifier: Uint8Array,
+  check: SignatureCheck = verifyTagged,
 ): boolean {
-  return verifyTagged(publicKey, signature, "ledger/one-time", fixed(identifier));
+  return check(publicKey, signature, "ledger/one-time", fixed(identifier));
 }
 
 interface Enveloped {
@@ -96,8 +99,9 @@ export function verifyRelay(
   publicKey: Uint8Array,
   { account, signature }: NonNullable<Authorisation["relay"]>,
   content: Enveloped,
+  check: SignatureCheck = verifyTagged,
 ): boolean {
-  return verifyTagged(publicKey, signature, "ledger/relay", ...relayParts(account, content));
+  return check(publicKey, signature, "ledger/relay", ...relayParts(account, content));
 }
 
 function relayParts(relay: Uint8Array, content: Enveloped): HashPart[] {
@@ -129,8 +133,9 @@ export function verifyStorageReceipt(
   publicKey: Uint8Array,
   signature: Uint8Array,
   receipt: StorageReceipt,
+  check: SignatureCheck = verifyTagged,
 ): boolean {
-  return verifyTagged(publicKey, signature, "ledger/storage-receipt", ...receiptParts(receipt));
+  return check(publicKey, signature, "ledger/storage-receipt", ...receiptParts(receipt));
 }
 
 function receiptParts(receipt: StorageReceipt): HashPart[] {

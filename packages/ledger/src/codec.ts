@@ -120,3 +120,17 @@ export function toBytes<T>(codec: Codec<T>, value: T): Uint8Array {
 export function fromBytes<T>(codec: Codec<T>, bytes: Uint8Array, sizeMax = 1 << 20): T {
   return codec.read(decode(bytes, { sizeMax }));
 }
+
+const decoded = new WeakMap<Uint8Array, { readonly codec: unknown; readonly value: unknown }>();
+
+/**
+ * The same, read once: for bytes that come again and again, such as the state's with every transaction of a block. Neither they
+ * nor the value are ever changed in place.
+ */
+export function fromSharedBytes<T>(codec: Codec<T>, bytes: Uint8Array): T {
+  const before = decoded.get(bytes);
+  if (before?.codec === codec) return before.value as T;
+  const value = fromBytes(codec, bytes);
+  decoded.set(bytes, { codec, value });
+  return value;
+}

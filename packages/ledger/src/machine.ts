@@ -9,7 +9,14 @@ import { assert, ChartsealError, toHex, u64 } from "@chartseal/crypto";
 import { type BlockHeader, type Head, hashHeader, headerVersion, isTransaction } from "./block.ts";
 import type { StakedValidator } from "./commit.ts";
 import { transactionRoot } from "./merkle.ts";
-import { blockKind, Overlay, type StateAccess, type StateChange, type StateKind } from "./state.ts";
+import {
+  blockKind,
+  Overlay,
+  Remembering,
+  type StateAccess,
+  type StateChange,
+  type StateKind,
+} from "./state.ts";
 import { emptyRoot, type NodeSource, readState, type StateUpdate, updateState } from "./state-tree.ts";
 
 /** Where in the chain a transaction is applied. */
@@ -130,7 +137,8 @@ export class BlockBuilder {
     this.#previous = previous;
     this.#rules = rules;
     this.#apply = (...asked) => rules.apply(...asked);
-    this.#state = new Overlay({ get: (kind, key) => this.#read(kind, key) });
+    // Most of what a transaction reads is what the one before it read.
+    this.#state = new Overlay(new Remembering({ get: (kind, key) => this.#read(kind, key) }));
     if (!rules.mayPropose(this.#state, next.proposer)) {
       const data = { height: this.position.height, field: "proposer" };
       throw new ChartsealError("chain-altered", "the block's proposer may not propose", { data });

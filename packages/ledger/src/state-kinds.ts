@@ -21,7 +21,7 @@ import {
   bytesOf,
   bytesUpTo,
   type Codec,
-  fromBytes,
+  fromSharedBytes,
   listOf,
   oneOf,
   optional,
@@ -434,7 +434,7 @@ export function load<V>(
   key: Uint8Array,
 ): V | undefined {
   const bytes = state.get(kind, key);
-  return bytes === undefined ? undefined : fromBytes(codec, bytes);
+  return bytes === undefined ? undefined : fromSharedBytes(codec, bytes);
 }
 
 export function save<V>(state: StateAccess, { kind, codec }: Entry<V>, key: Uint8Array, value: V): void {

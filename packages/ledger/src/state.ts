@@ -45,6 +45,25 @@ function entryText(kind: StateKind, key: Uint8Array): string {
   return String.fromCharCode(kind) + byteText(key);
 }
 
+/** A reader that asks the one below once for each key: for a state that stays as it is meanwhile. */
+export class Remembering implements StateReader {
+  readonly #below: StateReader;
+  readonly #known = new Map<string, Uint8Array | undefined>();
+
+  constructor(below: StateReader) {
+    this.#below = below;
+  }
+
+  get(kind: StateKind, key: Uint8Array): Uint8Array | undefined {
+    const text = entryText(kind, key);
+    const known = this.#known.get(text);
+    if (known !== undefined || this.#known.has(text)) return known;
+    const value = this.#below.get(kind, key);
+    this.#known.set(text, value);
+    return value;
+  }
+}
+
 /** Writes over a reader, in memory; the reader below never changes. */
 export class Overlay implements StateAccess {
   readonly #below: StateReader;

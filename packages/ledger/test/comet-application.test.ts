@@ -45,10 +45,10 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-function open(rules: Rules = toy): Application {
+function open(rules: Rules = toy, now = () => nowMs): Application {
   store?.close();
   store = CometStore.open(directory, rules);
-  return new Application({ store, rules, now: () => nowMs }, { committed() {}, refused() {} });
+  return new Application({ store, rules, now }, { committed() {}, refused() {} });
 }
 
 /** Whose fields are those of ABCI's messages; the type of `fromPartial` takes none of what a test leaves out. */
@@ -67,8 +67,8 @@ function genesisRequest(rules: Rules, key = proposer.publicKey) {
 }
 
 /** An application whose chain has begun. */
-async function begun(rules: Rules = toy, key = proposer.publicKey): Promise<Application> {
-  const application = open(rules);
+async function begun(rules: Rules = toy, key = proposer.publicKey, now = () => nowMs): Promise<Application> {
+  const application = open(rules, now);
   await ask(application, { initChain: genesisRequest(rules, key) });
   return application;
 }
@@ -132,6 +132,27 @@ describe("a proposal", () => {
     expect(one.prepareProposal?.txs).toHaveLength(1);
     const none = await ask(application, { prepareProposal: { ...small, maxTxBytes: small.maxTxBytes - 1n } });
     expect(none.prepareProposal?.txs).toEqual([]);
+  });
+});
+
+describe("a proposal that takes long to put together", () => {
+  it("is given away with what it has by then, never with nothing, and the rest waits for the next", async () => {
+    let nowAt = nowMs;
+    const slow = (ms: number): Rules => ({
+      ...toy,
+      apply(...asked) {
+        nowAt += ms;
+        return toy.apply(...asked);
+      },
+    });
+    const application = await begun(slow(150), proposer.publicKey, () => nowAt);
+    const txs = Array.from({ length: 10 }, (_, nonce) => give(nonce + 1));
+    const asked = { ...at(1, txs), maxTxBytes: 100_000n };
+    const { prepareProposal } = await ask(application, { prepareProposal: asked });
+    expect(prepareProposal?.txs.map((tx) => toHex(tx))).toEqual(txs.slice(0, 3).map((tx) => toHex(tx)));
+    const other = open(slow(5_000), () => nowAt);
+    const one = await ask(other, { prepareProposal: asked });
+    expect(one.prepareProposal?.txs).toHaveLength(1);
   });
 });
 

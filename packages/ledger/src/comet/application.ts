@@ -44,6 +44,8 @@ const blockTransactionsMax = 4_096;
  */
 const gatherMs = 25;
 const fewTransactions = 256;
+/** A proposal is put together in this time: the other validators wait a second for it, and judge it as long again. */
+const prepareMsMax = 400;
 /** How far a proposal may be ahead of this node's clock (CRYPTO §5). */
 const aheadMsMax = 30_000;
 /** Blocks kept that were executed for a proposal and may be decided. */
@@ -278,9 +280,11 @@ export class Application {
     const waiting = this.#offered(asked.txs);
     const select = (): void => {
       const builder = this.#begin(asked);
+      const until = this.#now() + prepareMsMax;
       for (const transaction of waiting) {
         const more = sizeInBlock(transaction);
         if (size + more > room || txs.length === blockTransactionsMax) break;
+        if (txs.length > 0 && this.#now() > until) break;
         try {
           builder.add(transaction);
         } catch (error) {

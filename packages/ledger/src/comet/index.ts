@@ -1,4 +1,5 @@
 /** The public entry of @chartseal/ledger/comet. */
+export { type AbciHandler, type AbciServer, serveAbci } from "./abci-server.ts";
 export type { DutyReport } from "./duties.ts";
 export { CometLedger } from "./ledger.ts";
 export {
@@ -13,6 +14,6 @@ export {
 export { type CometNode, startNode } from "./node-process.ts";
 export { type CometOptions, type OpenedComet, openComet } from "./open.ts";
 export { type CometReaderOptions, openCometReader, openCometSalvage, verifyComet } from "./reader.ts";
-export { CometRpc } from "./rpc.ts";
+export { broadcastMax, CometRpc } from "./rpc.ts";
 export type { SnapshotOptions } from "./snapshots.ts";
 export { type Trust, type TrustOptions, trustFromGenesis } from "./trust.ts";

@@ -23,12 +23,15 @@ const stopMsMax = 10_000;
 export function startNode(options: {
   readonly program: string;
   readonly directory: string;
-  readonly abciPort: number;
+  /** Where its application listens on loopback, or the name of CometBFT's own example, which runs in the node itself. */
+  readonly abciPort: number | "kvstore";
   /** Learns why the node's consensus failed, before the node is ended. */
   readonly failed?: (error: ChartsealError) => void;
 }): CometNode {
   const log = openSync(join(options.directory, "node.log"), "a", 0o600);
-  const args = ["start", "--home", options.directory, "--proxy_app", `tcp://127.0.0.1:${options.abciPort}`];
+  const { abciPort } = options;
+  const application = abciPort === "kvstore" ? abciPort : `tcp://127.0.0.1:${abciPort}`;
+  const args = ["start", "--home", options.directory, "--proxy_app", application];
   const child: ChildProcess = spawn(options.program, args, { stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<number | NodeJS.Signals>((resolve) => {
     child.once("error", () => resolve(-1));

@@ -6,6 +6,7 @@
 import type { Pairing } from "@chartseal/crypto";
 import type { ActionKind, ActionOf } from "../actions.ts";
 import { demand } from "../refusals.ts";
+import type { SignatureCheck } from "../signature-memory.ts";
 import type { StateAccess } from "../state.ts";
 import { type AccountValue, type ConsortiumValue, emptyKey, entries, load, roles } from "../state-kinds.ts";
 import type { Transaction } from "../transaction.ts";
@@ -25,6 +26,8 @@ export interface BlockContext {
   readonly pairing: Pairing;
   /** Keys of attribute claims that were verified already, by a batch or before (attribute-proof.ts). */
   readonly verifiedAttributes?: VerifiedClaims;
+  /** How an Ed25519 signature is checked where an engine remembers what it verified. */
+  readonly checkSignature?: SignatureCheck;
 }
 
 /** The account whose signature the transaction carries. */

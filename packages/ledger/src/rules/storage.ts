@@ -9,7 +9,7 @@ const payloadBytesMax = 2 ** 40;
 
 /** @returns the provider's account. @throws Refusal `storage-receipt-invalid`, `statement-invalid` */
 export function demandStored(
-  { state, transaction }: Setting,
+  { state, block, transaction }: Setting,
   stored: {
     readonly recordId: Uint8Array;
     readonly address: string;
@@ -24,6 +24,7 @@ export function demandStored(
   const provider = receipt === null ? undefined : providerOf(state, receipt.provider);
   demand(receipt !== null && provider !== undefined, "storage-receipt-invalid");
   const said = { recordId, address, headerHash, payloadDigest, payloadLength };
-  demand(verifyStorageReceipt(provider.publicKey, receipt.signature, said), "storage-receipt-invalid");
+  const holds = verifyStorageReceipt(provider.publicKey, receipt.signature, said, block.checkSignature);
+  demand(holds, "storage-receipt-invalid");
   return receipt.provider;
 }
