@@ -98,7 +98,9 @@ const tasks = {
   },
   bench: () => {
     build();
-    const env = rest.includes("provider") ? withTools("versitygw") : process.env;
+    const needed = { provider: "versitygw", consortium: "cometbft" };
+    const names = rest.filter((name) => Object.hasOwn(needed, name)).map((name) => needed[name]);
+    const env = names.length > 0 ? withTools(...names) : process.env;
     run(process.execPath, [chartseal, "bench", ...rest], { env });
   },
   fuzz: () => fuzz(rest),

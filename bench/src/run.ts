@@ -51,6 +51,11 @@ const benches = {
     columns: 3,
     load: async () => (await import("./provider/provider.ts")).benchProvider,
   },
+  consortium: {
+    heading: "Registrations through four CometBFT nodes",
+    columns: 2,
+    load: async () => (await import("./consortium/consortium.ts")).benchConsortium,
+  },
   cli: {
     heading: "The command line",
     columns: 1,

@@ -2,8 +2,8 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** `CHARTSEAL_TOOL_VERSITYGW`, `CHARTSEAL_TOOL_FTPS`: scripts/tasks.mjs sets them. */
-export function programOf(tool: "versitygw" | "ftps"): string | undefined {
+/** `CHARTSEAL_TOOL_VERSITYGW`, `CHARTSEAL_TOOL_FTPS`, `CHARTSEAL_TOOL_COMETBFT`: scripts/tasks.mjs sets them. */
+export function programOf(tool: "versitygw" | "ftps" | "cometbft"): string | undefined {
   const named = process.env[`CHARTSEAL_TOOL_${tool.toUpperCase()}`];
   if (named !== undefined) return named;
   const program = tool === "ftps" ? "vsftpd" : tool;

@@ -1,7 +1,7 @@
 /**
- * A consortium on an embedded ledger for the benchmark: one authority node, a provider that is the relay too, a
- * hospital, an owner with a rule, a doctor with signing keys; real rules and real signatures. Its clock is handed in, so
- * that the relay's quota of a minute is met in seconds.
+ * A consortium for the benchmarks of the ledger, on either engine: one authority node, a provider that is the relay too, a
+ * hospital, an owner with a rule, a doctor with signing keys; real rules and real signatures. On an embedded ledger its
+ * clock is handed in, so that the relay's quota of a minute is met in seconds.
  */
 import {
   decodeNamespaceLists,
@@ -24,8 +24,9 @@ import {
   fromBytes,
   type Ledger,
   ledgerRules,
+  type Parameters,
 } from "@chartseal/ledger";
-import { type EmbeddedLedger, openEmbedded } from "@chartseal/ledger/embedded";
+import { openEmbedded } from "@chartseal/ledger/embedded";
 import {
   AccountWriter,
   CommitteeNode,
@@ -54,33 +55,35 @@ export interface Clock {
   ms: number;
 }
 
+/** What a consortium is made on: its validators, each with a stake of 1, and the engine that runs its ledger. */
+export interface Founding {
+  readonly pairing: Pairing;
+  readonly clock: Readonly<Clock>;
+  readonly validatorSeeds: readonly Uint8Array[];
+  readonly parameters?: Partial<Parameters>;
+  open(genesis: Uint8Array): Promise<Ledger>;
+}
+
+/** On an engine that takes its time from the clock. */
+export type EmbeddedConsortium = Consortium & { readonly clock: Clock };
+
 export class Consortium {
   readonly pairing: Pairing;
-  readonly clock: Clock;
-  readonly directory: string;
+  readonly clock: Readonly<Clock>;
   readonly owner: Identity;
   readonly provider: Identity;
-  readonly #validatorSeed: Uint8Array;
-  readonly #ledger: EmbeddedLedger;
+  readonly #validatorSeeds: readonly Uint8Array[];
+  readonly #ledger: Ledger;
   #keys: SigningKeys | undefined;
   #lists: ReadonlyMap<string, NamespaceLists> = new Map();
   #periods: ReadonlyMap<string, string> = new Map();
 
-  private constructor(parts: {
-    pairing: Pairing;
-    clock: Clock;
-    directory: string;
-    owner: Identity;
-    provider: Identity;
-    validatorSeed: Uint8Array;
-    ledger: EmbeddedLedger;
-  }) {
-    this.pairing = parts.pairing;
-    this.clock = parts.clock;
-    this.directory = parts.directory;
+  private constructor(founding: Founding, parts: { owner: Identity; provider: Identity; ledger: Ledger }) {
+    this.pairing = founding.pairing;
+    this.clock = founding.clock;
+    this.#validatorSeeds = founding.validatorSeeds;
     this.owner = parts.owner;
     this.provider = parts.provider;
-    this.#validatorSeed = parts.validatorSeed;
     this.#ledger = parts.ledger;
   }
 
@@ -88,26 +91,40 @@ export class Consortium {
     return this.#ledger;
   }
 
-  static async create(directory: string): Promise<Consortium> {
+  /** On an embedded ledger in that folder. */
+  static async embedded(directory: string): Promise<EmbeddedConsortium> {
     const pairing = await loadPairing();
     const clock: Clock = { ms: Date.now() };
+    const proposerSeed = randomBytes(32);
+    const open = (create: Uint8Array) =>
+      openEmbedded({
+        directory,
+        rulesOf: (bytes: Uint8Array) => ledgerRules(pairing, bytes),
+        proposerSeed,
+        now: () => clock.ms,
+        waitMs: 0,
+        create,
+      });
+    const founded = await Consortium.found({ pairing, clock, validatorSeeds: [proposerSeed], open });
+    return founded as EmbeddedConsortium;
+  }
+
+  static async found(founding: Founding): Promise<Consortium> {
     const [owner, provider, node] = await Promise.all([1, 2, 3].map(() => identityOf(newIdentitySeeds())));
-    const validatorSeed = randomBytes(32);
     const genesis = encodeGenesis({
       name: "benchmark",
-      createdMs: clock.ms,
-      parameters: defaultParameters,
-      validators: [{ publicKey: ed25519KeyPairFromSeed(validatorSeed).publicKey, stake: 1 }],
+      createdMs: founding.clock.ms,
+      parameters: { ...defaultParameters, ...founding.parameters },
+      validators: founding.validatorSeeds.map((seed) => ({
+        publicKey: ed25519KeyPairFromSeed(seed).publicKey,
+        stake: 1,
+      })),
       providers: [provider!.publicKey],
       nodes: [node!.publicKey],
       threshold: 1,
     });
-    const ledger = await openEmbedded({
-      ...openOptions(pairing, directory, validatorSeed, clock),
-      create: genesis,
-    });
-    const parts = { pairing, clock, directory, owner: owner!, provider: provider!, validatorSeed, ledger };
-    const made = new Consortium(parts);
+    const ledger = await founding.open(genesis);
+    const made = new Consortium(founding, { owner: owner!, provider: provider!, ledger });
     await made.#populate(node!);
     return made;
   }
@@ -128,7 +145,7 @@ export class Consortium {
     const secret = await registerNamespace(surroundings, {
       name: hospital,
       identity: ownIdentity,
-      admittedBy: [this.#validatorSeed],
+      admittedBy: this.#validatorSeeds,
       saved: async () => {},
     });
     const service = new HospitalNamespace(surroundings, { identity: ownIdentity, secret });
@@ -162,16 +179,6 @@ export class Consortium {
   async close(): Promise<void> {
     await this.#ledger.close();
   }
-}
-
-function openOptions(pairing: Pairing, directory: string, proposerSeed: Uint8Array, clock: Clock) {
-  return {
-    directory,
-    rulesOf: (bytes: Uint8Array) => ledgerRules(pairing, bytes),
-    proposerSeed,
-    now: () => clock.ms,
-    waitMs: 0,
-  };
 }
 
 function memberOf(identity: Identity): MemberKeys {

@@ -8,12 +8,23 @@ import {
   fromBytes,
   identifierOf,
   idOf,
+  type Ledger,
   signAsAccount,
   signOneTime,
   signRelay,
   signStorageReceipt,
 } from "@chartseal/ledger";
-import { type Consortium, policy } from "./consortium.ts";
+import type { Identity } from "@chartseal/sharing";
+import { type Clock, policy } from "./consortium.ts";
+
+/** Where deposits are made for, and by whom; a `Consortium` is one. */
+export interface DepositPlace {
+  readonly ledger: Pick<Ledger, "chainId" | "head" | "read">;
+  readonly clock: Readonly<Clock>;
+  readonly owner: Identity;
+  readonly provider: Identity;
+  signByAttributes(identifier: Uint8Array): Uint8Array;
+}
 
 export interface MadeDeposit {
   readonly recordId: Uint8Array;
@@ -32,15 +43,15 @@ function statementOf(recordId: Uint8Array): ActionOf<"deposit">["statement"] {
 
 /** Makes deposits that name the head as it is now; a batch of them goes into one block. */
 export class DepositMaker {
-  readonly #consortium: Consortium;
+  readonly #place: DepositPlace;
   #sequence: number | undefined;
 
-  constructor(consortium: Consortium) {
-    this.#consortium = consortium;
+  constructor(place: DepositPlace) {
+    this.#place = place;
   }
 
   async #body(action: ActionOf<"deposit">): Promise<Uint8Array> {
-    const { ledger, clock } = this.#consortium;
+    const { ledger, clock } = this.#place;
     const { height, hash } = await ledger.head();
     const lastValidMs = clock.ms + 600_000;
     return encodeBody({ chainId: ledger.chainId, era: 0, lastValidMs, head: { height, hash }, action });
@@ -50,7 +61,7 @@ export class DepositMaker {
     return {
       kind: "deposit",
       recordId,
-      owner: this.#consortium.owner.account,
+      owner: this.#place.owner.account,
       namespace: author ? "cedars" : null,
       policy: policy.text,
       authorPolicy: author ? policy.text : null,
@@ -62,7 +73,7 @@ export class DepositMaker {
   }
 
   #receipt({ recordId, address, headerHash, statement }: ActionOf<"deposit">) {
-    return signStorageReceipt(this.#consortium.provider.seed, {
+    return signStorageReceipt(this.#place.provider.seed, {
       recordId,
       address,
       headerHash,
@@ -71,7 +82,7 @@ export class DepositMaker {
   }
 
   async byOwner(): Promise<MadeDeposit> {
-    const { ledger, owner } = this.#consortium;
+    const { ledger, owner } = this.#place;
     this.#sequence ??= await this.#firstSequence();
     const oneTime = ed25519KeyPair();
     const recordId = idOf(ledger.chainId, oneTime.publicKey);
@@ -86,14 +97,14 @@ export class DepositMaker {
   }
 
   async byAuthor(): Promise<MadeDeposit> {
-    const { ledger, provider } = this.#consortium;
+    const { ledger, provider } = this.#place;
     const { chainId } = ledger;
     const key = ed25519KeyPair();
     const recordId = idOf(chainId, key.publicKey);
     const action = this.#action(recordId, true);
     const body = await this.#body(action);
     const oneTime = signOneTime(key.seed, body);
-    const attributes = this.#consortium.signByAttributes(identifierOf(body));
+    const attributes = this.#place.signByAttributes(identifierOf(body));
     const relay = signRelay(provider.seed, {
       chainId,
       body,
@@ -110,7 +121,7 @@ export class DepositMaker {
   }
 
   async #firstSequence(): Promise<number> {
-    const { ledger, owner } = this.#consortium;
+    const { ledger, owner } = this.#place;
     const { kind, codec } = entries.account;
     const bytes = await ledger.read(kind, owner.account);
     return bytes === undefined ? 0 : fromBytes(codec, bytes).sequence;

@@ -12,7 +12,7 @@ import { loadAverage, round } from "../machine.ts";
 import { median } from "../measure.ts";
 import { type BenchOptions, Claims, type Outcome, type Row } from "../outcome.ts";
 import type { Plot } from "../plot.ts";
-import { Consortium } from "./consortium.ts";
+import { Consortium, type EmbeddedConsortium } from "./consortium.ts";
 import { DepositMaker, type MadeDeposit } from "./deposits.ts";
 
 const growthMax = 1.3;
@@ -24,12 +24,14 @@ const perAuthorMs = 600;
 type Latency = "open" | "read" | "prove" | "further read" | "further prove";
 
 class Measurement {
-  readonly #consortium: Consortium;
+  readonly #consortium: EmbeddedConsortium;
+  readonly #directory: string;
   readonly #maker: DepositMaker;
   readonly #records: Uint8Array[] = [];
 
-  constructor(consortium: Consortium) {
+  constructor(consortium: EmbeddedConsortium, directory: string) {
     this.#consortium = consortium;
+    this.#directory = directory;
     this.#maker = new DepositMaker(consortium);
   }
 
@@ -87,7 +89,8 @@ class Measurement {
    * of reading and proving further ones on the ledger that is open.
    */
   async latencies(rounds: number): Promise<Record<Latency, number>> {
-    const { directory, pairing } = this.#consortium;
+    const { pairing } = this.#consortium;
+    const directory = this.#directory;
     const { kind } = entries.record;
     const openReader = () =>
       openEmbeddedReader({ directory, rulesOf: (bytes) => ledgerRules(pairing, bytes) });
@@ -125,8 +128,8 @@ class Measurement {
 
 async function measure(sizes: readonly number[], authors: number, options: BenchOptions): Promise<Row[]> {
   return withFolder(tmpdir(), async (directory) => {
-    const consortium = await Consortium.create(directory);
-    const measurement = new Measurement(consortium);
+    const consortium = await Consortium.embedded(directory);
+    const measurement = new Measurement(consortium, directory);
     const rows: Row[] = [];
     for (const size of sizes) {
       options.note(`ledger: ${size} records`);

@@ -7,7 +7,9 @@ import { example } from "./shared.ts";
 export function addBenchCommand(program: Command): void {
   const command = program
     .command("bench <name>")
-    .description("run a benchmark: seed, file, cpabe, abs, ledger, cli; writes bench/results")
+    .description(
+      "run a benchmark: seed, file, cpabe, abs, ledger, authority, provider, consortium, cli; writes bench/results",
+    )
     .option("--quick", "a short look that proves no number; nothing is written")
     .action(async (name: string, options: { quick?: boolean }) => {
       const { output } = globalsOf(command);

@@ -1,0 +1,191 @@
+/**
+ * How long registrations take as the state grows, on one member's application alone: it is asked over its socket what a node
+ * asks, without a node's own work and waiting. What fills the state is real registrations too, decided in whole blocks, as
+ * a node that catches up is given them.
+ */
+import { ed25519KeyPairFromSeed } from "@chartseal/crypto";
+import { cometAddress } from "@chartseal/ledger";
+import type { Response } from "cosmjs-types/tendermint/abci/types";
+import { loadAverage, round } from "../machine.ts";
+import { median } from "../measure.ts";
+import type { Row } from "../outcome.ts";
+import { AbciClient } from "./abci-client.ts";
+import { ConsortiumChain } from "./chain.ts";
+import { MemberProcess } from "./member-process.ts";
+import { newValidators } from "./nodes.ts";
+
+/** Registrations of a block that fills the state: as many as a block holds. */
+const fillBlock = 4_096;
+const owners = 100;
+const maxTxBytes = 4n * 1024n * 1024n;
+
+export interface GrowthAmounts {
+  readonly sizes: readonly number[];
+  /** Registrations of a measured block, and how many such blocks at each size. */
+  readonly block: number;
+  readonly blocks: number;
+}
+
+/** Milliseconds of each part of a block's way. */
+interface Steps {
+  readonly check: number;
+  readonly propose: number;
+  readonly decide: number;
+  readonly commit: number;
+}
+
+export async function measureGrowth(options: {
+  readonly program: string;
+  readonly amounts: GrowthAmounts;
+  readonly folder: string;
+  readonly note: (text: string) => void;
+}): Promise<Row[]> {
+  const { sizes, block, blocks } = options.amounts;
+  const member = await LoneMember.found(options);
+  try {
+    const rows: Row[] = [];
+    for (const size of sizes) {
+      options.note(`consortium: a state of ${size} records`);
+      await member.fill(size);
+      const times: Steps[] = [];
+      while (times.length < blocks) times.push(await member.register(block));
+      rows.push(rowOf(size, block, times));
+    }
+    const first = Number(rows[0]?.["all, ms"]);
+    return rows.map((row) => ({ ...row, "times the first": round(Number(row["all, ms"]) / first, 2) }));
+  } finally {
+    await member.close();
+  }
+}
+
+function rowOf(records: number, block: number, times: readonly Steps[]): Row {
+  const of = (part: (steps: Steps) => number): number => round(median(times.map(part)), 1);
+  const whole = of(({ check, propose, decide, commit }) => check + propose + decide + commit);
+  return {
+    records,
+    registrations: block,
+    "all, ms": whole,
+    "a second": round(block / (whole / 1000), 0),
+    "check, ms": of(({ check }) => check),
+    "propose, ms": of(({ propose }) => propose),
+    "decide, ms": of(({ decide }) => decide),
+    "commit, ms": of(({ commit }) => commit),
+    load: loadAverage(),
+  };
+}
+
+/** One validator's application in a process of its own, and its chain, of which the node is this process. */
+class LoneMember {
+  readonly #chain: ConsortiumChain;
+  readonly #process: MemberProcess;
+  readonly #node: AbciClient;
+  readonly #proposerAddress: Uint8Array;
+  #height: bigint;
+  #records = 0;
+
+  private constructor(parts: {
+    readonly chain: ConsortiumChain;
+    readonly process: MemberProcess;
+    readonly node: AbciClient;
+    readonly proposerAddress: Uint8Array;
+    readonly height: bigint;
+  }) {
+    this.#chain = parts.chain;
+    this.#process = parts.process;
+    this.#node = parts.node;
+    this.#proposerAddress = parts.proposerAddress;
+    this.#height = parts.height;
+  }
+
+  static async found(options: { readonly program: string; readonly folder: string }): Promise<LoneMember> {
+    const validatorSeeds = newValidators(1);
+    const chain = await ConsortiumChain.found({ ...options, validatorSeeds, owners });
+    const process = new MemberProcess();
+    const [directory, rpcUrl] = [chain.nodes.directories[0]!, chain.nodes.rpcUrls[0]!];
+    const port = await process.open("ours", { directory, rpcUrl, genesis: chain.start.genesis });
+    const node = await AbciClient.connect(Number(port));
+    const { info } = await node.ask({ info: {} });
+    const proposerAddress = cometAddress(ed25519KeyPairFromSeed(validatorSeeds[0]!).publicKey);
+    return new LoneMember({ chain, process, node, proposerAddress, height: info!.lastBlockHeight });
+  }
+
+  /** Up to so many records, in whole blocks that were decided; the next one is signed while one is executed. */
+  async fill(total: number): Promise<void> {
+    let before: Promise<unknown> = Promise.resolve();
+    while (this.#records < total) {
+      const txs = await this.#made(Math.min(fillBlock, total - this.#records));
+      await before;
+      before = this.#decide(txs);
+      before.catch(() => {});
+    }
+    await before;
+  }
+
+  async #made(count: number): Promise<readonly Uint8Array[]> {
+    const [txs] = await this.#chain.byOwners(count);
+    this.#records += count;
+    return txs!;
+  }
+
+  #place() {
+    const ms = Date.now();
+    const time = { seconds: BigInt(Math.floor(ms / 1000)), nanos: (ms % 1000) * 1_000_000 };
+    return { height: this.#height + 1n, time, proposerAddress: this.#proposerAddress };
+  }
+
+  async #decide(
+    txs: readonly Uint8Array[],
+    place = this.#place(),
+  ): Promise<{ decide: number; commit: number }> {
+    const start = performance.now();
+    const { finalizeBlock } = await this.#node.ask({ finalizeBlock: { ...place, txs: [...txs] } });
+    const between = performance.now();
+    demand(finalizeBlock?.txResults.length === txs.length, "every registration applies");
+    await this.#node.ask({ commit: {} });
+    this.#height += 1n;
+    return { decide: between - start, commit: performance.now() - between };
+  }
+
+  /**
+   * Registrations the whole way: tried at the door, proposed, accepted as a proposal, decided, on the disk. What a proposal
+   * leaves out because of the time that it may take is tried again and is in the next one, as under CometBFT.
+   */
+  async register(count: number): Promise<Steps> {
+    let waiting = await this.#made(count);
+    const steps = { check: 0, propose: 0, decide: 0, commit: 0 };
+    while (waiting.length > 0) {
+      const start = performance.now();
+      const checked = await this.#node.askAll(waiting.map((tx) => ({ checkTx: { tx } })));
+      demand(
+        checked.every(({ checkTx }) => checkTx?.code === 0),
+        "every registration is taken",
+      );
+      const between = performance.now();
+      const place = this.#place();
+      const question = { ...place, maxTxBytes, txs: [...waiting] };
+      const { txs } = prepared(await this.#node.ask({ prepareProposal: question }));
+      await this.#node.ask({ processProposal: { ...place, txs } });
+      steps.check += between - start;
+      steps.propose += performance.now() - between;
+      const { decide, commit } = await this.#decide(txs, place);
+      steps.decide += decide;
+      steps.commit += commit;
+      waiting = waiting.slice(txs.length);
+    }
+    return steps;
+  }
+
+  async close(): Promise<void> {
+    this.#node.close();
+    await this.#process.close();
+  }
+}
+
+function prepared({ prepareProposal }: Response): { txs: Uint8Array[] } {
+  demand(prepareProposal !== undefined && prepareProposal.txs.length > 0, "a proposal is made");
+  return prepareProposal;
+}
+
+function demand(holds: boolean, sentence: string): asserts holds {
+  if (!holds) throw new Error(`the measurement is not what it should be: ${sentence} does not hold`);
+}
