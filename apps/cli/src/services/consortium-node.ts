@@ -63,7 +63,7 @@ export async function startConsortiumNode(options: ConsortiumNodeOptions): Promi
   });
   const rpc = new CometRpc(`http://127.0.0.1:${network.rpcPort}`);
   const { abciPort } = opened;
-  const start = (): CometNode => startNode({ program, directory: home.paths.comet, abciPort });
+  const start = (): CometNode => startNode({ program, directory: home.paths.comet, abciPort, failed });
   writeSettings(home.paths.comet, settingsOf(network));
   let node = start();
   const keepUp = async (): Promise<void> => {
