@@ -85,7 +85,7 @@ describeTool("cometbft", "a network", (cometbft) => {
     timeout: 900_000,
   }, () => {
     const port = 30_000 + (process.pid % 2_000) * 16;
-    play(`network init --validators 4 --out four --base-port ${port}`);
+    play(`network init --validators 4 --out four --base-port ${port} --snapshot-blocks 5`);
     try {
       const up = play("network up --dir four") as unknown as { institutions: { peers: number }[] };
       const { institutions } = up;
@@ -108,6 +108,18 @@ describeTool("cometbft", "a network", (cometbft) => {
         CHARTSEAL_HOME: "four/institution-3",
       });
       expect([refused.exitCode, refused.errors]).toEqual([2, expect.stringContaining("another institution")]);
+      // A fifth institution comes later: a snapshot, checked from the genesis on; then a vote makes it a validator.
+      const given = "--network four/institution-1/network.json --genesis four/genesis.cbor";
+      const joined = play(`network join ${given} --name oak --out four/oak --base-port ${port + 16}`);
+      expect(joined).toMatchObject({ name: "oak", snapshot: true });
+      play("network up --dir four --only oak");
+      const { proposalId: admission } = play("network add-validator four/oak/network.json --weight 10", 1);
+      for (const voter of [2, 3]) play(`consortium vote ${admission}`, voter);
+      play(`consortium execute ${admission}`, 2);
+      const { validators } = play("consortium list", 4) as unknown as { validators: { power: number }[] };
+      expect(validators.map(({ power }) => power)).toEqual([10, 10, 10, 10, 10]);
+      const before = runShell("chartseal ledger export --from 1", folder, { CHARTSEAL_HOME: "four/oak" });
+      expect([before.exitCode, before.errors]).toEqual([2, expect.stringContaining("snapshot")]);
       // Beside the servers, with no key: each ledger holds together.
       for (const home of [1, 4]) expect(play("verify", home)).toMatchObject({ ok: true, findings: [] });
     } finally {

@@ -1,13 +1,23 @@
 /** network: a consortium of institutions under CometBFT: made, started, looked at, stopped. */
 import { resolve } from "node:path";
-import { ChartsealError } from "@chartseal/crypto";
+import { ChartsealError, fromHex, toHex } from "@chartseal/crypto";
+import { accountOf } from "@chartseal/ledger";
 import type { Command } from "commander";
+import { readGivenNetwork } from "../home/network-file.ts";
 import { readPassphrase } from "../home/passphrase.ts";
+import { readGenesisFile } from "../operations/authority-node.ts";
 import { checkNewHome } from "../operations/init.ts";
-import { basePortDefault, checkNetworkInit, initNetwork, institutionsIn } from "../operations/network.ts";
+import {
+  basePortDefault,
+  checkNetworkInit,
+  initNetwork,
+  institutionsIn,
+  snapshotBlocksDefault,
+} from "../operations/network.ts";
+import { checkJoin, joinNetwork } from "../operations/network-join.ts";
 import { type InstitutionStatus, networkDown, networkStatus, networkUp } from "../operations/network-run.ts";
 import { globalsOf } from "../program-globals.ts";
-import { passphraseOption } from "../run.ts";
+import { passphraseOption, writing } from "../run.ts";
 import { commaList, durationOf, example, wholeNumberOf } from "./shared.ts";
 
 const folderDefault = "chartseal-network";
@@ -16,11 +26,13 @@ const stakeDefault = 10;
 export function addNetworkCommands(program: Command): void {
   const group = program
     .command("network")
-    .description("institutions that run one ledger together: init, up, status, down");
+    .description("institutions that run one ledger together: init, up, status, down, join, add-validator");
   addInit(group);
   addUp(group);
   addStatus(group);
   addDown(group);
+  addJoin(group);
+  addValidator(group);
 }
 
 interface InitOptions {
@@ -32,6 +44,7 @@ interface InitOptions {
   readonly threshold?: string;
   readonly hosts?: string;
   readonly basePort: string;
+  readonly snapshotBlocks: string;
 }
 
 function addInit(group: Command): void {
@@ -49,6 +62,7 @@ function addInit(group: Command): void {
     .option("--threshold <t>", "how many nodes issue a key together; default: more than half")
     .option("--hosts <list>", "each institution's host, comma-separated; default: all on this machine")
     .option("--base-port <p>", "the first port where all are on this machine", String(basePortDefault))
+    .option("--snapshot-blocks <n>", "blocks from one snapshot to the next", String(snapshotBlocksDefault))
     .action(async (options: InitOptions) => {
       const globals = globalsOf(init);
       const folder = resolve(options.out);
@@ -90,6 +104,7 @@ function wantedNetwork(options: InitOptions) {
     nodes,
     threshold,
     basePort: wholeNumberOf("--base-port", options.basePort),
+    snapshotBlocks: wholeNumberOf("--snapshot-blocks", options.snapshotBlocks),
     ...(options.hosts === undefined ? {} : { hosts: commaList(options.hosts) }),
   };
 }
@@ -173,4 +188,101 @@ function addDown(group: Command): void {
       );
     });
   example(down, "chartseal network down --dir metro");
+}
+
+interface JoinCommandOptions {
+  readonly network: string;
+  readonly genesis: string;
+  readonly out: string;
+  readonly name: string;
+  readonly host?: string;
+  readonly basePort: string;
+  readonly rpc?: string;
+}
+
+function addJoin(group: Command): void {
+  const join = group
+    .command("join")
+    .description("make a home for an institution that comes later; its node begins with a snapshot")
+    .requiredOption("--network <file>", "network.json of an institution that is in it")
+    .requiredOption("--genesis <file>", "the consortium's genesis.cbor")
+    .requiredOption("--out <dir>", "the new home")
+    .requiredOption("--name <name>", "the institution's name")
+    .option("--host <host>", "where others reach it; default: this machine alone")
+    .option(
+      "--base-port <p>",
+      "the first of its four ports: server, node, the node's RPC and metrics",
+      "26700",
+    )
+    .option(
+      "--rpc <list>",
+      "RPC addresses of others' nodes, comma-separated; default: beside their node's ports",
+    )
+    .action(async (options: JoinCommandOptions) => {
+      const globals = globalsOf(join);
+      const folder = resolve(options.out);
+      checkNewHome(folder);
+      const { name, host, rpc } = options;
+      const wanted = {
+        network: readGivenNetwork(options.network),
+        genesis: readGenesisFile(options.genesis),
+        name,
+        basePort: wholeNumberOf("--base-port", options.basePort),
+        ...(host === undefined ? {} : { host }),
+        ...(rpc === undefined ? {} : { rpcUrls: commaList(rpc) }),
+      };
+      checkJoin(wanted);
+      const passphrase = await readPassphrase(passphraseOption(globals));
+      const joined = await joinNetwork(folder, { ...wanted, passphrase, now: Date.now });
+      globals.output.value(
+        joined,
+        [
+          `${joined.name} in ${joined.home}, validator ${joined.validator}.`,
+          `Start it with chartseal --home ${joined.home} serve; it ${joined.snapshot ? "begins with a snapshot" : "plays all blocks"}.`,
+        ].join("\n"),
+      );
+    });
+  example(
+    join,
+    "chartseal network join --network institution-1/network.json --genesis genesis.cbor --name oak --out oak",
+  );
+}
+
+function addValidator(group: Command): void {
+  const add = group
+    .command("add-validator <file>")
+    .description(
+      "propose a joined institution's validator, by its network.json, and vote for it by this home's",
+    )
+    .requiredOption("--weight <n>", "its stake")
+    .action(async (file: string, options: { readonly weight: string }) => {
+      const globals = globalsOf(add);
+      let wanted: { name: string; publicKey: Uint8Array; weight: number } | undefined;
+      const check = (): void => {
+        const { name, institutions } = readGivenNetwork(file);
+        const own = institutions.find((one) => one.name === name)!;
+        const publicKey = fromHex(own.validator, 32);
+        wanted = { name, publicKey, weight: wholeNumberOf("--weight", options.weight) };
+      };
+      const proposalId = await writing(globals, { check }, async ({ operator }) => {
+        const { name, publicKey, weight } = wanted!;
+        const action = {
+          kind: "admit-validator",
+          publicKey,
+          operator: accountOf(publicKey),
+          weight,
+        } as const;
+        const { identifier } = await operator.propose(action, {
+          note: `the validator of ${name}`,
+          forMs: 604_800_000,
+        });
+        await operator.vote(identifier, true);
+        return toHex(identifier);
+      });
+      globals.output.value(
+        { proposalId, name: wanted!.name, validator: toHex(wanted!.publicKey) },
+        `Proposed: ${proposalId}. The others vote, then one runs chartseal consortium execute ${proposalId}.`,
+      );
+    });
+  example(add, "chartseal network add-validator oak/network.json --weight 10");
 }

@@ -10,7 +10,7 @@ import { ChartsealError, equalBytes, hasCode } from "@chartseal/crypto";
 import { readCommittee } from "@chartseal/sharing";
 import { openHome } from "../home/home.ts";
 import { homePaths } from "../home/paths.ts";
-import { initNetwork } from "../operations/network.ts";
+import { initNetwork, snapshotBlocksDefault } from "../operations/network.ts";
 import { networkDown, networkUp } from "../operations/network-run.ts";
 import { registerOwnProvider } from "../services/registering.ts";
 import { readServerFile } from "../services/server-file.ts";
@@ -52,6 +52,7 @@ export class Institutions {
       nodes: institutions.length,
       threshold: 3,
       basePort: await freePorts(4 * institutions.length),
+      snapshotBlocks: snapshotBlocksDefault,
       passphrase: demoPassphrase,
       now: Date.now,
     });

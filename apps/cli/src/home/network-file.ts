@@ -34,6 +34,15 @@ export interface NetworkFile {
   readonly metricsPort: number;
   /** Whose provider this institution's members use. */
   readonly provider: string;
+  /** Blocks of the ledger from one snapshot to the next; alike at all institutions. */
+  readonly snapshotBlocks: number;
+  /** Of one that joined by a snapshot: whom its node asked for headers, and what it trusted from the genesis on. */
+  readonly stateSync?: {
+    readonly rpcUrls: readonly string[];
+    readonly trustHeight: number;
+    /** 64 hex. */
+    readonly trustHash: string;
+  };
   readonly institutions: readonly Institution[];
 }
 
@@ -60,6 +69,15 @@ function isInstitution(value: unknown): value is Institution {
   );
 }
 
+function isStateSync(value: unknown): boolean {
+  if (value === undefined) return true;
+  if (typeof value !== "object" || value === null) return false;
+  const { rpcUrls, trustHeight, trustHash } = value as Readonly<Record<string, unknown>>;
+  const urls =
+    Array.isArray(rpcUrls) && rpcUrls.length > 1 && rpcUrls.every((url) => URL.canParse(String(url)));
+  return urls && Number.isSafeInteger(trustHeight) && textForms.validator!.test(String(trustHash));
+}
+
 function isSound(value: unknown): value is NetworkFile {
   if (typeof value !== "object" || value === null) return false;
   const fields = value as Readonly<Record<string, unknown>>;
@@ -71,8 +89,18 @@ function isSound(value: unknown): value is NetworkFile {
     new Set(names).size === names.length &&
     [fields.name, fields.provider].every((name) => names.includes(String(name))) &&
     textForms.p2pHost!.test(String(fields.listen)) &&
+    Number.isSafeInteger(fields.snapshotBlocks) &&
+    Number(fields.snapshotBlocks) > 0 &&
+    isStateSync(fields.stateSync) &&
     portFields.every((name) => isPort(fields[name]))
   );
+}
+
+/** One that another institution gave, as its operator named it. @throws ChartsealError `input-invalid` */
+export function readGivenNetwork(path: string): NetworkFile {
+  const value: unknown = readJson(path);
+  if (isSound(value)) return value;
+  throw new ChartsealError("input-invalid", `${path} is no network.json of an institution`);
 }
 
 /** @throws ChartsealError `chain-altered` where the file is missing or damaged */

@@ -23,6 +23,7 @@ const portsEach = 4;
 /** Where each has a machine: as CometBFT's own defaults, and the server's. */
 const hostPorts = { serverPort: 8080, p2pPort: 26_656, rpcPort: 26_657, metricsPort: 26_660 };
 export const basePortDefault = 26_600;
+export const snapshotBlocksDefault = 1_000;
 
 export interface NetworkInit {
   readonly name: string;
@@ -34,6 +35,8 @@ export interface NetworkInit {
   /** Where each one's machine is reached; none: all on this one. */
   readonly hosts?: readonly string[];
   readonly basePort: number;
+  /** Blocks from one snapshot to the next. */
+  readonly snapshotBlocks: number;
   readonly passphrase: string;
   readonly now: () => number;
 }
@@ -49,10 +52,11 @@ export function checkNetworkInit(wanted: Omit<NetworkInit, "passphrase" | "now">
   const refuse = (message: string): never => {
     throw new ChartsealError("input-invalid", message);
   };
-  const { name, stakes, nodes, threshold, hosts, basePort } = wanted;
+  const { name, stakes, nodes, threshold, hosts, basePort, snapshotBlocks } = wanted;
   if (name.length < 1 || name.length > 128 || !name.isWellFormed()) {
     refuse("a consortium's name has 1 to 128 characters");
   }
+  if (snapshotBlocks < 1 || snapshotBlocks > 1_000_000) refuse("--snapshot-blocks takes 1 to 1000000");
   if (stakes.length < 1 || stakes.length > 64) refuse("a network has 1 to 64 validators");
   if (!stakes.every((stake) => Number.isSafeInteger(stake) && stake > 0 && stake <= 1_000_000_000)) {
     refuse("a stake is a whole number from 1 to 1000000000");
@@ -141,7 +145,7 @@ const publicKeyOf = (seed: Uint8Array): Uint8Array => ed25519KeyPairFromSeed(see
 function draftOf(
   at: number,
   stake: number,
-  { hosts, basePort, nodes }: NetworkInit,
+  { hosts, basePort, nodes, snapshotBlocks }: NetworkInit,
   nodeIdOf: (seed: Uint8Array) => string,
 ): Draft {
   const name = `institution-${at + 1}`;
@@ -165,7 +169,7 @@ function draftOf(
   };
   const listen = host === undefined ? "127.0.0.1" : "0.0.0.0";
   // One provider keeps all members' transform keys: a reader has one, wherever the record came from.
-  const file = { version: 1, name, listen, ...ports, provider: "institution-1" } as const;
+  const file = { version: 1, name, listen, ...ports, provider: "institution-1", snapshotBlocks } as const;
   return { institution, file, stake, validatorSeed, nodeSeed, providerSeeds, authoritySeed };
 }
 
@@ -226,7 +230,7 @@ async function writeInstitution(
   } satisfies HomeConfig);
 }
 
-const fromHexKey = (hex: string): Uint8Array => fromHex(hex, 32);
+export const fromHexKey = (hex: string): Uint8Array => fromHex(hex, 32);
 
 /** Homes of a network's folder, by name. @throws ChartsealError `home-missing` */
 export function institutionsIn(folder: string): { readonly name: string; readonly home: string }[] {

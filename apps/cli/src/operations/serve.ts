@@ -371,6 +371,8 @@ function register(session: OwnSession, log: ServeOptions["log"]): { stop(): Prom
         return;
       } catch (error) {
         const code = error instanceof ChartsealError ? error.code : "defect";
+        // One that the genesis does not name needs a vote (chartseal consortium propose register-provider).
+        if (isFamily(error, "refused")) return;
         const msg = "the provider is not registered yet";
         if (!signal.aborted) log.write(`${JSON.stringify({ level: 40, time: Date.now(), msg, code })}\n`);
         await sleep(registerMs, undefined, { signal }).catch(() => {});

@@ -3,7 +3,7 @@
  * and ended with it. A node that dies is started again, a few times; one that its application stopped is not.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { ChartsealError } from "@chartseal/crypto";
+import { ChartsealError, fromHex } from "@chartseal/crypto";
 import type { Ledger, Rules } from "@chartseal/ledger";
 import type { CometNode, OpenedComet } from "@chartseal/ledger/comet";
 import type { HomeLock } from "@chartseal/ledger/embedded";
@@ -56,6 +56,7 @@ export async function startConsortiumNode(options: ConsortiumNodeOptions): Promi
     now,
     lock,
     duties: { seed: options.validatorSeed },
+    snapshots: { blocks: network.snapshotBlocks, failed },
     failed: (error) => {
       broken = error;
       failed(error);
@@ -135,5 +136,11 @@ export function settingsOf(network: NetworkFile) {
   const peers = institutions.flatMap((one) =>
     one.name === name ? [] : [`${one.nodeId}@${one.p2pHost}:${one.p2pPort}`],
   );
-  return { moniker: name, p2pHost: listen, p2pPort, rpcPort, metricsPort, peers, ...networkTimes };
+  const { stateSync } = network;
+  const own = { moniker: name, p2pHost: listen, p2pPort, rpcPort, metricsPort, peers, ...networkTimes };
+  if (stateSync === undefined) return own;
+  const { trustHeight, trustHash, rpcUrls } = stateSync;
+  const [first, second, ...others] = rpcUrls as [string, string, ...string[]];
+  const urls: readonly [string, string, ...string[]] = [first, second, ...others];
+  return { ...own, stateSync: { rpcUrls: urls, trustHeight, trustHash: fromHex(trustHash, 32) } };
 }
