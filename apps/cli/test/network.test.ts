@@ -118,10 +118,8 @@ describeTool("cometbft", "a network", (cometbft) => {
       play(`consortium execute ${admission}`, 2);
       const { validators } = play("consortium list", 4) as unknown as { validators: { power: number }[] };
       expect(validators.map(({ power }) => power)).toEqual([10, 10, 10, 10, 10]);
-      const before = runShell("chartseal ledger export --out oak.jsonl", folder, { CHARTSEAL_HOME: "four/oak" });
+      const before = runShell("chartseal ledger export", folder, { CHARTSEAL_HOME: "four/oak" });
       expect([before.exitCode, before.errors]).toEqual([2, expect.stringContaining("snapshot")]);
-      const checked = runShell("chartseal verify --json", folder, { CHARTSEAL_HOME: "four/oak" });
-      expect([checked.exitCode, checked.output]).toEqual([0, expect.stringContaining('"ok":true')]);
       // Beside the servers, with no key: each ledger holds together.
       for (const home of [1, 4]) expect(play("verify", home)).toMatchObject({ ok: true, findings: [] });
     } finally {
@@ -130,7 +128,7 @@ describeTool("cometbft", "a network", (cometbft) => {
     const { institutions } = play("network status --dir four") as unknown as {
       institutions: { pid: null }[];
     };
-    expect(institutions.map(({ pid }) => pid)).toEqual([null, null, null, null]);
+    expect(institutions.map(({ pid }) => pid)).toEqual([null, null, null, null, null]);
     for (let at = 1; at <= 4; at++) {
       expect(existsSync(join(folder, `four/institution-${at}/run/server.json`))).toBe(false);
     }
