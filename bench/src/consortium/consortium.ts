@@ -13,8 +13,8 @@ import { type Amounts, measureThroughput } from "./throughput.ts";
 
 const ratioMin = 0.7;
 const growthMax = 1.3;
-const whole: Amounts = { rounds: 7, backlog: 1_000, alone: 10, byAuthors: 50, owners: 100 };
-const short: Amounts = { rounds: 1, backlog: 50, alone: 3, byAuthors: 3, owners: 10 };
+const whole: Amounts = { rounds: 7, backlog: 1_000, window: 250, alone: 10, byAuthors: 50, owners: 100 };
+const short: Amounts = { rounds: 1, backlog: 50, window: 50, alone: 3, byAuthors: 3, owners: 10 };
 const wholeGrowth: GrowthAmounts = { sizes: [1_000, 10_000, 100_000, 1_000_000], block: 250, blocks: 8 };
 const shortGrowth: GrowthAmounts = { sizes: [100, 300], block: 50, blocks: 2 };
 

@@ -16,8 +16,9 @@ const nodeCount = 4;
 
 export interface Amounts {
   readonly rounds: number;
-  /** Registrations a member, all under way at once. */
+  /** Registrations a member, and how many of them are under way at once. */
   readonly backlog: number;
+  readonly window: number;
   /** Registrations a member, one after another. */
   readonly alone: number;
   /** Attribute-signed registrations a member, all under way at once; ours alone. */
@@ -102,7 +103,7 @@ async function rounds(
     for (const side of [...sides.slice(turn), ...sides.slice(0, turn)]) {
       const network = networks.get(side)!;
       const made = (batches: Batches) => (side === "kvstore" ? pairsLike(batches) : batches);
-      const backlog = await network.load(made(signed), amounts.backlog);
+      const backlog = await network.load(made(signed), amounts.window);
       const alone = await network.load(made(later), 1);
       if (at === 0) continue;
       measured.get(side)!.backlog.push(backlog);
