@@ -56,6 +56,8 @@ describeTool("cometbft", "growth", (program) => {
     for (const row of rows) {
       for (const part of ["check, ms", "propose, ms", "commit, ms", "all, ms"])
         expect(row[part]).toBeGreaterThan(0);
+      for (const part of ["snapshot, MB", "taking it, s", "loading it, s"])
+        expect(row[part]).toBeGreaterThan(0);
     }
   });
 });

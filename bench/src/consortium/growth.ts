@@ -6,12 +6,20 @@
 import { ed25519KeyPairFromSeed } from "@chartseal/crypto";
 import { cometAddress } from "@chartseal/ledger";
 import type { Response } from "cosmjs-types/tendermint/abci/types";
+import { withFolder } from "../file/disk.ts";
 import { loadAverage, round } from "../machine.ts";
 import { median } from "../measure.ts";
 import type { Row } from "../outcome.ts";
-import { AbciClient } from "./abci-client.ts";
+import type { AbciClient } from "./abci-client.ts";
 import { ConsortiumChain } from "./chain.ts";
-import { MemberProcess } from "./member-process.ts";
+import {
+  demand,
+  type LoneMemberOptions,
+  type OpenMember,
+  openMember,
+  type SnapshotTimes,
+  throughSnapshot,
+} from "./lone-member.ts";
 import { newValidators } from "./nodes.ts";
 
 /** Registrations of a block that fills the state: as many as a block holds. */
@@ -41,7 +49,7 @@ export async function measureGrowth(options: {
   readonly note: (text: string) => void;
 }): Promise<Row[]> {
   const { sizes, block, blocks } = options.amounts;
-  const member = await LoneMember.found(options);
+  const member = await GrowingMember.found(options);
   try {
     const rows: Row[] = [];
     for (const size of sizes) {
@@ -49,13 +57,21 @@ export async function measureGrowth(options: {
       await member.fill(size);
       const times: Steps[] = [];
       while (times.length < blocks) times.push(await member.register(block));
-      rows.push(rowOf(size, block, times));
+      rows.push({ ...rowOf(size, block, times), ...snapshotRow(await member.snapshot(options.folder)) });
     }
     const first = Number(rows[0]?.["all, ms"]);
     return rows.map((row) => ({ ...row, "times the first": round(Number(row["all, ms"]) / first, 2) }));
   } finally {
     await member.close();
   }
+}
+
+function snapshotRow({ takingMs, loadingMs, bytes }: SnapshotTimes): Row {
+  return {
+    "snapshot, MB": round(bytes / 1e6, 2),
+    "taking it, s": round(takingMs / 1000, 2),
+    "loading it, s": round(loadingMs / 1000, 2),
+  };
 }
 
 function rowOf(records: number, block: number, times: readonly Steps[]): Row {
@@ -74,39 +90,51 @@ function rowOf(records: number, block: number, times: readonly Steps[]): Row {
   };
 }
 
-/** One validator's application in a process of its own, and its chain, of which the node is this process. */
-class LoneMember {
+/** A validator's application and its chain. */
+class GrowingMember {
   readonly #chain: ConsortiumChain;
-  readonly #process: MemberProcess;
-  readonly #node: AbciClient;
+  readonly #options: LoneMemberOptions;
   readonly #proposerAddress: Uint8Array;
+  #member: OpenMember;
   #height: bigint;
   #records = 0;
 
   private constructor(parts: {
     readonly chain: ConsortiumChain;
-    readonly process: MemberProcess;
-    readonly node: AbciClient;
+    readonly options: LoneMemberOptions;
+    readonly member: OpenMember;
     readonly proposerAddress: Uint8Array;
     readonly height: bigint;
   }) {
     this.#chain = parts.chain;
-    this.#process = parts.process;
-    this.#node = parts.node;
+    this.#options = parts.options;
+    this.#member = parts.member;
     this.#proposerAddress = parts.proposerAddress;
     this.#height = parts.height;
   }
 
-  static async found(options: { readonly program: string; readonly folder: string }): Promise<LoneMember> {
+  /** On a real node, which is down afterwards. */
+  static async found(options: { readonly program: string; readonly folder: string }): Promise<GrowingMember> {
     const validatorSeeds = newValidators(1);
     const chain = await ConsortiumChain.found({ ...options, validatorSeeds, owners });
-    const process = new MemberProcess();
     const [directory, rpcUrl] = [chain.nodes.directories[0]!, chain.nodes.rpcUrls[0]!];
-    const port = await process.open("ours", { directory, rpcUrl, genesis: chain.start.genesis });
-    const node = await AbciClient.connect(Number(port));
-    const { info } = await node.ask({ info: {} });
+    const own = { directory, rpcUrl, start: chain.start };
+    const member = await openMember(own, 0);
+    const { info } = await member.node.ask({ info: {} });
     const proposerAddress = cometAddress(ed25519KeyPairFromSeed(validatorSeeds[0]!).publicKey);
-    return new LoneMember({ chain, process, node, proposerAddress, height: info!.lastBlockHeight });
+    return new GrowingMember({ chain, options: own, member, proposerAddress, height: info!.lastBlockHeight });
+  }
+
+  get #node(): AbciClient {
+    return this.#member.node;
+  }
+
+  /** The state as a snapshot, and from there in a new member's hands. */
+  async snapshot(folder: string): Promise<SnapshotTimes> {
+    await this.#member.close();
+    const times = await withFolder(folder, (own) => throughSnapshot(this.#options, own));
+    this.#member = await openMember(this.#options, 0);
+    return times;
   }
 
   /** Up to so many records, in whole blocks that were decided; the next one is signed while one is executed. */
@@ -176,16 +204,11 @@ class LoneMember {
   }
 
   async close(): Promise<void> {
-    this.#node.close();
-    await this.#process.close();
+    await this.#member.close();
   }
 }
 
 function prepared({ prepareProposal }: Response): { txs: Uint8Array[] } {
   demand(prepareProposal !== undefined && prepareProposal.txs.length > 0, "a proposal is made");
   return prepareProposal;
-}
-
-function demand(holds: boolean, sentence: string): asserts holds {
-  if (!holds) throw new Error(`the measurement is not what it should be: ${sentence} does not hold`);
 }

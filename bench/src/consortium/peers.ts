@@ -15,6 +15,8 @@ export interface PeerOptions {
   readonly directory: string;
   readonly rpcUrl: string;
   readonly genesis: Uint8Array;
+  /** Blocks from one snapshot to the next; default the engine's own. */
+  readonly snapshotBlocks?: number;
 }
 
 export interface Peer {
@@ -34,7 +36,7 @@ function failed(error: unknown): never {
 
 export const openPeer: Readonly<Record<Side, (options: PeerOptions) => Promise<Peer>>> = {
   /** Acknowledged when the block is on the disk together with CometBFT's commit for it, one height later. */
-  async ours({ directory, rpcUrl, genesis }) {
+  async ours({ directory, rpcUrl, genesis, snapshotBlocks: blocks }) {
     const rules = ledgerRules(await loadPairing(), genesis);
     const opened = await openComet({
       directory,
@@ -44,6 +46,7 @@ export const openPeer: Readonly<Record<Side, (options: PeerOptions) => Promise<P
       now: Date.now,
       failed,
       waitMs: 600_000,
+      ...(blocks === undefined ? {} : { snapshots: { blocks } }),
     });
     return {
       application: opened.abciPort,
