@@ -6,7 +6,7 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as breathe } from "node:timers/promises";
-import { ChartsealError, concat, sha256 } from "@chartseal/crypto";
+import { ChartsealError, sha256 } from "@chartseal/crypto";
 import { encodeNode, walkState } from "../state-tree.ts";
 import type { CometStore } from "./comet-store.ts";
 import { encodeBlockRecord, encodeMetadata, framedRecord, type SnapshotMetadata } from "./snapshot-format.ts";
@@ -85,7 +85,7 @@ class ChunkFiles {
     this.#held.push(bytes);
     this.#size += bytes.length;
     while (this.#size >= this.#chunkBytes) {
-      const whole = concat(...this.#held);
+      const whole = new Uint8Array(Buffer.concat(this.#held, this.#size));
       await this.#write(whole.subarray(0, this.#chunkBytes));
       this.#held = [whole.subarray(this.#chunkBytes)];
       this.#size -= this.#chunkBytes;
@@ -93,7 +93,7 @@ class ChunkFiles {
   }
 
   async end(): Promise<{ readonly hashes: readonly Uint8Array[]; readonly streamBytes: number }> {
-    if (this.#size > 0) await this.#write(concat(...this.#held));
+    if (this.#size > 0) await this.#write(new Uint8Array(Buffer.concat(this.#held, this.#size)));
     return { hashes: this.#hashes, streamBytes: this.#written };
   }
 
