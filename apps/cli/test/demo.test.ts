@@ -247,10 +247,8 @@ describeTool("cometbft", "the demo on four institutions", (cometbft) => {
         const environment = { CHARTSEAL_HOME: join(made.folder, "network", name) };
         const verified = runShell("chartseal verify --json", made.folder, environment);
         expect(JSON.parse(verified.output)).toMatchObject({ ok: true, findings: [] });
-        runShell(`chartseal ledger export --out ${name}.jsonl`, made.folder, environment);
-        const lines = readFileSync(join(made.folder, `${name}.jsonl`), "utf8")
-          .trimEnd()
-          .split("\n");
+        const exported = runShell("chartseal ledger export", made.folder, environment).output;
+        const lines = exported.trimEnd().split("\n");
         return lines.map((line) => (JSON.parse(line) as { hash: string }).hash);
       });
       const common = Math.min(...exports.map(({ length }) => length));
