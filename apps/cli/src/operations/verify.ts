@@ -15,6 +15,7 @@ import {
   toHex,
 } from "@chartseal/crypto";
 import {
+  accountOf,
   type ChainReport,
   chainIdOf,
   emptyKey,
@@ -46,6 +47,7 @@ import {
 } from "@chartseal/sharing";
 import { readJson, readSmallFile } from "../home/files.ts";
 import type { HomeConfig } from "../home/home.ts";
+import { institutionOf, readNetworkFile } from "../home/network-file.ts";
 import { type HomePaths, homePaths } from "../home/paths.ts";
 import { type LedgerFiles, ledgerFiles } from "../services/ledger-files.ts";
 import { type OpenedObjects, openStoredObjects } from "../services/stored-objects.ts";
@@ -134,7 +136,11 @@ async function checkOpened(
       ? []
       : explainChain({ chainId, genesis: origin.genesis, findings: chain.findings, rows: salvage });
   const objects = await openStoredObjects(paths);
-  const source = new RecordSource(files, pairing, { genesis: origin.genesis, salvage });
+  const source = new RecordSource(files, pairing, {
+    genesis: origin.genesis,
+    salvage,
+    provider: ownProvider(paths),
+  });
   try {
     const loss = await source.acceptedLoss();
     let records: readonly StoredRecord[] | undefined;
@@ -240,17 +246,31 @@ function rulesFor(pairing: Pairing, genesis: Uint8Array | undefined): Rules | un
   }
 }
 
+/** Of an institution: the account of its own provider; other providers' records lie elsewhere. */
+function ownProvider(paths: HomePaths): string | undefined {
+  if (!existsSync(paths.network)) return undefined;
+  const network = readNetworkFile(paths);
+  return toHex(accountOf(fromHex(institutionOf(network, network.name).provider, 32)));
+}
+
 /** The records: of the state where that can be read, else of what is left of the blocks. */
 class RecordSource {
   readonly #ledger: Ledger | undefined;
   readonly #salvage: Salvage | undefined;
+  readonly #provider: string | undefined;
 
   constructor(
     files: LedgerFiles,
     pairing: Pairing,
-    origin: { readonly genesis: Uint8Array | undefined; readonly salvage: Salvage | undefined },
+    origin: {
+      readonly genesis: Uint8Array | undefined;
+      readonly salvage: Salvage | undefined;
+      /** Account of the home's own provider, where there are others. */
+      readonly provider?: string | undefined;
+    },
   ) {
     this.#salvage = origin.salvage;
+    this.#provider = origin.provider;
     const rules = rulesFor(pairing, origin.genesis);
     if (rules === undefined) return;
     this.#ledger = readable(() => files.reader(rules));
@@ -266,7 +286,16 @@ class RecordSource {
     }
   }
 
+  /** Those that this home's provider keeps; of an embedded home all. */
   async records(): Promise<readonly StoredRecord[] | undefined> {
+    const all = await this.#all();
+    const own = this.#provider;
+    return own === undefined
+      ? all
+      : all?.filter(({ provider }) => provider === undefined || provider === own);
+  }
+
+  async #all(): Promise<readonly StoredRecord[] | undefined> {
     const found = await this.#ofState(recordsOfState);
     if (found !== undefined || this.#salvage === undefined) return found;
     const left = new RecordsOfBlocks();

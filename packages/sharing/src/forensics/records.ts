@@ -22,6 +22,8 @@ export interface StoredRecord {
   readonly policy: string;
   readonly address: string;
   readonly version: number;
+  /** 40 hex: whose provider keeps it; unknown where only damaged blocks tell of the record. */
+  readonly provider?: string;
   /** Height of the deposit. */
   readonly height: number;
   readonly erased: boolean;
@@ -57,6 +59,7 @@ export function storedRecord(recordId: Uint8Array, record: RecordValue): StoredR
     policy,
     address,
     version,
+    provider: toHex(record.provider),
     height,
     erased: record.erasedHeight !== null,
     headerHash,
@@ -91,11 +94,13 @@ export class RecordsOfBlocks {
     return [...this.#records.values()];
   }
 
-  #take(height: number, { body: { action } }: Transaction): void {
+  #take(height: number, { body: { action }, authorisation }: Transaction): void {
     if (action.kind === "deposit") {
       const { owner, policy, address, headerHash, statement } = action;
       const recordId = toHex(action.recordId);
-      const placed = { recordId, owner: toHex(owner), policy, address, headerHash, height };
+      const receipt = authorisation.storageReceipt;
+      const at = receipt === undefined || receipt === null ? {} : { provider: toHex(receipt.provider) };
+      const placed = { recordId, owner: toHex(owner), policy, address, headerHash, height, ...at };
       this.#records.set(recordId, { ...placed, version: 1, erased: false, ...fromStatement(statement) });
     }
     if (action.kind === "raise-era") {
