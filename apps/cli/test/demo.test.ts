@@ -216,7 +216,9 @@ describeTool("versitygw", "the demo over an S3 server, an FTPS server and a disk
 });
 
 describeTool("cometbft", "the demo on four institutions", (cometbft) => {
-  it("loses one to kill -9 in the middle and nothing with it, and leaves no process behind", () => {
+  it("loses one to kill -9 in the middle and nothing with it, and leaves no process behind", {
+    timeout: 900_000,
+  }, () => {
     const { stdout, stderr, status } = spawnSync(
       process.execPath,
       [join(root, "node_modules/.bin/chartseal"), "demo", "--engine", "comet", "--json"],
