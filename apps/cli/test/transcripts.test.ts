@@ -26,6 +26,7 @@ const workspace = mkdtempSync(join(tmpdir(), "chartseal-transcripts-"));
 const variables: Record<string, string> = {
   CHARTSEAL_PASSPHRASE: passphrase,
   RECORDS: join(root, "examples", "records"),
+  CROOKED: `node --conditions=chartseal-source ${join(dirname(pages), "crooked-child.ts")}`,
   KEPT: join(dirname(pages), "formats", "1"),
   KEPT_RECORD: "8ec8c9f261d6fdbcdb64c8f4221d1c5b9374760c2074e7e4a91f541485cb30b1",
   KEPT_PASSPHRASE: "a passphrase of the tests",

@@ -94,6 +94,7 @@ export {
 export {
   type DisputeValue,
   disputeAnswerMs,
+  disputedKey,
   type Verdict,
   verdicts,
 } from "./dispute-values.ts";

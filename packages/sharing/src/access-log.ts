@@ -5,6 +5,7 @@
  */
 import { ChartsealError, equalBytes, toHex } from "@chartseal/crypto";
 import {
+  type ActionOf,
   decodeTransaction,
   entries,
   fromBytes,
@@ -17,9 +18,11 @@ import {
   type ProvedState,
   type RecordValue,
   type RequestValue,
+  type Verdict,
   verifyStateProof,
 } from "@chartseal/ledger";
 import { hadKey } from "./account-keys.ts";
+import { readDispute } from "./dispute/evidence.ts";
 import type { Identity } from "./parties.ts";
 import { openReceipt, type Revealed } from "./provider/reveal.ts";
 import { readEntry, readRequest, requireRecord } from "./state.ts";
@@ -41,6 +44,9 @@ export interface LogEntry {
   readonly fault?: string;
   /** The provider's code of a refusal. */
   readonly code?: string;
+  /** Id of the dispute about a transform, and when it is settled what was found. */
+  readonly disputeId?: Uint8Array;
+  readonly outcome?: Verdict;
 }
 
 export interface AccessLog {
@@ -144,6 +150,9 @@ async function describe(
     return { ...base, requestId: action.requestId, proof: action.proof, ...grant, ...purpose, ...reader };
   }
   if (action.kind === "refuse") return { ...base, requestId: action.requestId, code: action.code };
+  if (action.kind === "dispute-transform" || action.kind === "dispute-verdict") {
+    return { ...base, ...(await disputeIn(ledger, { event: place.event, action, identifier })) };
+  }
   if (action.kind !== "receipt") return base;
   const request = await readRequest(ledger, action.requestId);
   const purpose = request?.purpose == null ? {} : { purpose: request.purpose };
@@ -173,6 +182,22 @@ async function describe(
       : "the provider's receipt names no reader";
     return { ...entry, fault };
   }
+}
+
+/** Of a dispute everybody sees whose it is. */
+async function disputeIn(
+  ledger: Ledger,
+  entry: {
+    readonly event: Outcome;
+    readonly action: ActionOf<"dispute-transform"> | ActionOf<"dispute-verdict">;
+    readonly identifier: Uint8Array;
+  },
+): Promise<Pick<LogEntry, "disputeId" | "requestId" | "reader" | "outcome">> {
+  const { event, action, identifier } = entry;
+  const disputeId = action.kind === "dispute-transform" ? identifier : action.disputeId;
+  const { requestId, reader, outcome } = await readDispute({ ledger }, disputeId);
+  const found = event === "judged" && outcome !== null ? { outcome } : {};
+  return { disputeId, requestId, reader, ...found };
 }
 
 /** The mode of the key that a request is transformed under. */

@@ -79,6 +79,15 @@ export {
   readDisputes,
 } from "./dispute/evidence.ts";
 export { type JudgingNode, judgeNext, toJudge } from "./dispute/judging.ts";
+export {
+  decodeKept,
+  demandDisputable,
+  disputeOf,
+  doesOpen,
+  encodeKept,
+  type KeptAnswer,
+  keptBytesMax,
+} from "./dispute/kept.ts";
 export { demandStatement } from "./dispute/statement.ts";
 export {
   confirmEmergency,
@@ -286,7 +295,15 @@ export {
   regionsFor,
   setResidency,
 } from "./residency.ts";
-export { type Author, askTransform, authorOf, type Opened, open, retrieve } from "./retrieve.ts";
+export {
+  type Author,
+  askTransform,
+  authorOf,
+  type KeepUnopened,
+  type Opened,
+  open,
+  retrieve,
+} from "./retrieve.ts";
 export {
   checkPurposes,
   listRules,

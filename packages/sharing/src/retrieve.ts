@@ -16,6 +16,7 @@ import {
 } from "@chartseal/crypto";
 import { decodeTransaction, type RecordValue, type Statement } from "@chartseal/ledger";
 import { readCommittee } from "./committee.ts";
+import type { KeptAnswer } from "./dispute/kept.ts";
 import { demandStatement } from "./dispute/statement.ts";
 import type { MemberKeys, Provider, Surroundings, Transformed } from "./parties.ts";
 import { type CheckedHeader, checkHeader } from "./provider/header-check.ts";
@@ -94,8 +95,10 @@ export async function open(
   surroundings: Surroundings,
   options: {
     readonly member: MemberKeys;
-    readonly granted: Pick<Granted, "record" | "recordId">;
+    readonly granted: Pick<Granted, "record" | "recordId"> & Partial<Pick<Granted, "requestId">>;
     readonly transformed: Transformed;
+    /** Told of an answer that does not open, before the error goes on: what a dispute is opened with. */
+    readonly unopened?: KeepUnopened;
     /** Makes the whole encapsulation again, as the owner's client does anyway: for an owner who asks another reader. */
     readonly recompute?: boolean;
   },
@@ -109,23 +112,45 @@ export async function open(
   const checked = checkHeader(pairing, { bytes: transformed.header, registered, mpk });
   const author = await authorOf(surroundings, { recordId, record });
   if (member.recoveryKey === null) throw new ChartsealError("defect", "a transform without a recovery key");
-  const { policy, context, encapsulation } = checked;
   const ownersFirst = author.kind === "attributes" && equalBytes(record.owner, member.account);
-  const recovered = recoverOrBlame(ownersFirst && record.rekey === null, () =>
-    recoverFromTransform(pairing, {
-      transform: transformed.transform,
-      recoveryKey: member.recoveryKey!,
-      policy,
-      context,
-      encapsulation,
-    }),
-  );
-  // The owner's client makes the whole encapsulation again: a sealer whose rows do not fit the policy is found here.
-  if (ownersFirst || options.recompute === true) {
-    recomputeEncapsulation(pairing, { mpk, message: recovered.message, policy, context, encapsulation });
+  let recovered: ReturnType<typeof recoverFromTransform>;
+  try {
+    const { recoveryKey } = member;
+    const isOwnersOfAuthor = ownersFirst && record.rekey === null;
+    recovered = recoverOrBlame(isOwnersOfAuthor, () =>
+      recoverFromTransform(pairing, { transform: transformed.transform, recoveryKey, ...sealedOf(checked) }),
+    );
+    // The owner's client makes the whole encapsulation again: a sealer whose rows do not fit the policy is found here.
+    if (ownersFirst || options.recompute === true) {
+      recomputeEncapsulation(pairing, { mpk, message: recovered.message, ...sealedOf(checked) });
+    }
+  } catch (error) {
+    await keepUnopened(surroundings, options, error);
+    throw error;
   }
   const secrets = await openSecrets(checked.header, recovered, record.statement.metadataCommitment);
   return openedRecord({ record, checked, secrets, author, transformed });
+}
+
+const sealedOf = ({ policy, context, encapsulation }: CheckedHeader) => ({ policy, context, encapsulation });
+
+/** Takes what is left of an answer that did not open. */
+export type KeepUnopened = (answer: KeptAnswer) => Promise<void>;
+
+/** Here the provider's word and the registered header are both at hand: what is wrong from here on can be judged. */
+async function keepUnopened(
+  { ledger }: Surroundings,
+  options: Pick<Parameters<typeof open>[1], "member" | "granted" | "transformed" | "unopened">,
+  error: unknown,
+): Promise<void> {
+  const { member, granted, transformed, unopened } = options;
+  const { requestId, recordId } = granted;
+  const { transformKeyId } = member;
+  const isAbout = hasCode(error, "transform-invalid") || hasCode(error, "header-altered");
+  if (!isAbout || unopened === undefined || requestId === undefined || transformKeyId === null) return;
+  const { transform, statement, header } = transformed;
+  const answer = { transform, statement, header };
+  await unopened({ chainId: ledger.chainId, requestId, recordId, transformKeyId, answer });
 }
 
 /**
@@ -227,10 +252,18 @@ function sameStatement(stated: Statement, current: Statement): boolean {
 /** All steps: the record, proved, transformed and opened. */
 export async function retrieve(
   surroundings: Surroundings & { readonly provider: Provider },
-  options: { readonly member: MemberKeys; readonly recordId: Uint8Array; readonly purpose?: string },
+  options: {
+    readonly member: MemberKeys;
+    readonly recordId: Uint8Array;
+    readonly purpose?: string;
+    readonly unopened?: KeepUnopened;
+  },
 ): Promise<Opened & { readonly requestId: Uint8Array }> {
-  const granted = await request(surroundings, options);
-  const transformed = await askTransform(surroundings, { member: options.member, granted });
-  const opened = await open(surroundings, { member: options.member, granted, transformed });
+  const { unopened, ...asked } = options;
+  const { member } = asked;
+  const granted = await request(surroundings, asked);
+  const transformed = await askTransform(surroundings, { member, granted });
+  const keep = unopened === undefined ? {} : { unopened };
+  const opened = await open(surroundings, { member, granted, transformed, ...keep });
   return { ...opened, requestId: granted.requestId };
 }

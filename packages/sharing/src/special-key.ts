@@ -21,7 +21,7 @@ import { withAnswers } from "./issue.ts";
 import { judged, judgingMs } from "./judged.ts";
 import type { AuthorityNode, MemberKeys, Provider, Surroundings } from "./parties.ts";
 import { request } from "./request.ts";
-import { askTransform, type Opened, open } from "./retrieve.ts";
+import { askTransform, type KeepUnopened, type Opened, open } from "./retrieve.ts";
 import { type Reader, readEntry } from "./state.ts";
 import { AccountWriter } from "./submit.ts";
 
@@ -144,13 +144,15 @@ export async function retrieveSpecially(
     readonly recordId: Uint8Array;
     /** BTG or ETREAT in an emergency; a proxy needs none. */
     readonly purpose?: string;
+    readonly unopened?: KeepUnopened;
   },
 ): Promise<Opened & { readonly requestId: Uint8Array }> {
-  const { member, key, ...asked } = options;
+  const { member, key, unopened, ...asked } = options;
   const { keyId: transformKeyId, recoveryKey } = key;
   const reader = { ...member, transformKeyId, recoveryKey };
   const granted = await request(surroundings, { ...asked, member: reader });
   const transformed = await askTransform(surroundings, { member: reader, granted });
-  const opened = await open(surroundings, { member: reader, granted, transformed });
+  const keep = unopened === undefined ? {} : { unopened };
+  const opened = await open(surroundings, { member: reader, granted, transformed, ...keep });
   return { ...opened, requestId: granted.requestId };
 }

@@ -7,6 +7,7 @@ import { addCareCommands } from "./care.ts";
 import { addCompletionCommand } from "./completion.ts";
 import { addConsortiumCommands } from "./consortium.ts";
 import { addDemoCommand } from "./demo.ts";
+import { addDisputeCommands } from "./dispute.ts";
 import { addEmergencyCommands } from "./emergency.ts";
 import { addEraseCommand } from "./erase.ts";
 import { addGuardianCommands } from "./guardians.ts";
@@ -46,6 +47,7 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addSealCommand,
   addRetrieveCommands,
   addRecordCommands,
+  addDisputeCommands,
   addEmergencyCommands,
   addProxyCommands,
   addPolicyCommands,

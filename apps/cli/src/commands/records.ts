@@ -46,6 +46,16 @@ async function failedAudit(
   return mark === undefined ? {} : { failedAudit: mark.height };
 }
 
+/** The dispute in which the authority's nodes found that the record's present header does not fit its policy. */
+async function spoiledHeader(
+  ledger: ReadSession["ledger"],
+  recordId: Uint8Array,
+  { version }: RecordValue,
+): Promise<{ readonly spoiledBy?: string }> {
+  const mark = await readEntry(ledger, entries.spoiledHeader, recordId);
+  return mark === undefined || mark.version !== version ? {} : { spoiledBy: toHex(mark.disputeId) };
+}
+
 export function addRecordCommands(program: Command): void {
   addListing(program);
   addShow(program.command("record").description("one record: show, dispute"));
@@ -117,6 +127,7 @@ function addShow(group: Command): void {
         return {
           ...recordLine(home, recordId, found),
           ...(await failedAudit(ledger, recordId, found)),
+          ...(await spoiledHeader(ledger, recordId, found)),
           namespace: found.namespace,
           authorPolicy: found.authorPolicy,
           purposes: found.purposes,
@@ -187,7 +198,7 @@ function addAccessLog(program: Command): void {
           const name = reader === undefined ? "" : ownerName(session.home, reader);
           globals.output.line(
             value,
-            `${time}  ${entry.event.padEnd(18)} ${name} ${entry.purpose ?? ""}`.trimEnd(),
+            `${time}  ${entry.event.padEnd(18)} ${name} ${entry.purpose ?? entry.outcome ?? ""}`.trimEnd(),
           );
         }
         const proof = { complete: true, entries: count, chain: toHex(chain), height, unused };

@@ -3,6 +3,7 @@ import { ChartsealError, ed25519KeyPairFromSeed, fromHex, isFamily, toHex } from
 import {
   askTransform,
   type Granted,
+  type KeepUnopened,
   type Opened,
   open,
   proofOf,
@@ -19,6 +20,7 @@ import { checkSpecial, grantOf, readerOf, type SpecialOptions } from "../operati
 import { type Globals, globalsOf } from "../program-globals.ts";
 import { progressBar } from "../progress.ts";
 import { writing } from "../run.ts";
+import { saveKept } from "../services/kept-answers.ts";
 import {
   memberOf,
   type ReadSession,
@@ -120,12 +122,37 @@ async function retrieveAs(
   const { member, recordId, options } = asked;
   const purpose = options.purpose === undefined ? {} : { purpose: options.purpose };
   const grant = await grantOf(session, member, options);
-  if (grant === undefined) {
-    await refreshKeys(session, member);
-    return await retrieve(session, { member: member.keys, recordId, ...purpose });
+  return await keepingEvidence(session, member.name, async (unopened) => {
+    if (grant === undefined) {
+      await refreshKeys(session, member);
+      return await retrieve(session, { member: member.keys, recordId, ...purpose, unopened });
+    }
+    const key = await specialKeyFor(session, member, grant);
+    const special = { member: member.keys, grant, key, recordId, ...purpose, unopened };
+    return await retrieveSpecially(session, special);
+  });
+}
+
+/** Keeps what a dispute is opened with where the provider's transform does not open the record, and says how. */
+async function keepingEvidence<T>(
+  { home }: Session,
+  name: string,
+  work: (unopened: KeepUnopened) => Promise<T>,
+): Promise<T> {
+  let file: string | undefined;
+  let record = "";
+  try {
+    return await work(async (kept) => {
+      file = saveKept(home, name, kept);
+      record = toHex(kept.recordId);
+    });
+  } catch (error) {
+    if (file === undefined || !(error instanceof ChartsealError)) throw error;
+    const { code, message, data, cause } = error;
+    const way = `chartseal dispute open ${record} --as ${name} --evidence ${file}`;
+    const hint = `Its nodes can find who is at fault: ${way} (it tells everybody that ${name} asked).`;
+    throw new ChartsealError(code, message, { data: { ...data, evidence: file }, hint, cause });
   }
-  const key = await specialKeyFor(session, member, grant);
-  return await retrieveSpecially(session, { member: member.keys, grant, key, recordId, ...purpose });
 }
 
 function report(globals: Globals, destination: Destination, value: Record<string, unknown>): void {
@@ -259,7 +286,9 @@ function addTransform(program: Command): void {
         const granted = await loadGrant(session, options.as, requestId);
         const reader = await readerOf(session, member, granted.requestId);
         const transformed = await askTransform(session, { member: reader, granted });
-        const opened = await open(session, { member: reader, granted, transformed });
+        const opened = await keepingEvidence(session, options.as, (unopened) =>
+          open(session, { member: reader, granted, transformed, unopened }),
+        );
         const { recordId } = granted;
         return { requestId, ...(await deliverOpened({ ...opened, recordId }, destination, undefined)) };
       });

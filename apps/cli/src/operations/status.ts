@@ -5,6 +5,7 @@ import { listEmergencies, listNamespaces, readEntry, readList } from "@chartseal
 import { listMembers } from "../home/home.ts";
 import { openTombstones } from "../services/provider-stores.ts";
 import type { ReadSession } from "../services/session.ts";
+import { countOpenDisputes } from "./disputes.ts";
 import { countOpenRecoveries } from "./recovery.ts";
 
 export interface Status {
@@ -34,6 +35,8 @@ export interface Status {
   readonly alerts: number;
   /** Open recoveries of members with a folder here, old or new. */
   readonly recoveries: number;
+  /** About transforms that did not open, and not settled. */
+  readonly disputes: number;
   /** In force now. */
   readonly emergencies: number;
   /** Over, and not reviewed by the owner or by an authority node. */
@@ -72,6 +75,7 @@ export async function statusOf(session: ReadSession): Promise<Status> {
     tombstones: (await openTombstones(home.paths).list()).length,
     alerts: (await readEntry(ledger, entries.listSize, listKey(lists.alerts, emptyKey))) ?? 0,
     recoveries: await countOpenRecoveries(session),
+    disputes: await countOpenDisputes(session),
     emergencies: emergencies.filter(({ status }) => status === "in-force").length,
     reviews: emergencies.reduce((sum, { reviewsOpen }) => sum + reviewsOpen.length, 0),
   };

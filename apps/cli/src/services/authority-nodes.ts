@@ -6,15 +6,18 @@ import { ChartsealError, equalBytes, fromHex, hpkeKeyPairFromSeed, toHex } from 
 import { accountOf, decodeGenesis, emptyKey, entries, type Ledger } from "@chartseal/ledger";
 import type { Transport } from "@chartseal/server/client";
 import {
+  AccountWriter,
   type AuthorityNode,
   CommitteeNode,
   type Identity,
+  judgeNext,
   NodeDriver,
   NodeSecrets,
   readEntry,
   readNodes,
   type SealedAnswer,
   type Surroundings,
+  toJudge,
 } from "@chartseal/sharing";
 import { readJson, writeJson } from "../home/files.ts";
 import { type Home, isOfConsortium } from "../home/home.ts";
@@ -154,29 +157,52 @@ async function ownNode(
   return new NodeDriver(surroundings, { identity, store: new VaultNodeStore(vault, `node-${own}`) });
 }
 
-/** A node of this home that takes its steps in a change of the committee. */
+/** A node of this home that takes its steps in a change of the committee, and judges disputes about transforms. */
 export interface OwnDriver {
   /** True where it did something. */
   step(): Promise<boolean>;
+  /** Gives the next verdict that it can give, and does nothing else. */
+  judge(): Promise<boolean>;
 }
 
-/** Drivers of the nodes that `init` made here; nothing is done before the committee's first change. */
+/** Drivers of the nodes that `init` made here. Before the committee's first change they judge, and their keys stay where they are. */
 export function ownDrivers({ surroundings, home, vault }: Omit<Place, "asker">): OwnDriver[] {
   const { nodes } = decodeGenesis(home.genesis);
   const own = nodes
     .map((_, at) => at + 1)
     .filter((number) => ownNumber(home, accountOf(nodes[number - 1]!)) > 0);
   return own.map((number): OwnDriver => {
+    const account = accountOf(nodes[number - 1]!);
     let driver: NodeDriver | undefined;
+    const judge = async (): Promise<boolean> => {
+      if (driver !== undefined) return await driver.judge();
+      return (
+        (await toJudge(surroundings, account)).length > 0 && (await judgeAs(surroundings, vault, number))
+      );
+    };
     return {
+      judge,
       async step() {
         if ((await readEntry(surroundings.ledger, entries.committeeChange, emptyKey)) === undefined)
-          return false;
+          return await judge();
         driver ??= await driverOf(surroundings, vault, number);
         return await driver.step();
       },
     };
   });
+}
+
+/** With the key that `init` left, where it is still the node's: what it reads with needs no store of its own. */
+async function judgeAs(surroundings: Surroundings, vault: KeyVault, own: number): Promise<boolean> {
+  const { identity, first } = await loadNode(vault, own);
+  if (first === undefined) {
+    const store = new VaultNodeStore(vault, `node-${own}`);
+    return await new NodeDriver(surroundings, { identity, store }).judge();
+  }
+  const { account } = identity;
+  const writer = new AccountWriter(surroundings, identity);
+  const secrets = [(await hpkeKeyPairFromSeed(first.hpkeSeed)).privateKey];
+  return await judgeNext({ surroundings, account, writer, secrets });
 }
 
 /** What `init` left is moved to the node's store first, and dropped when all of it is there. */

@@ -58,6 +58,7 @@ import {
   saveMemberKeys,
   savePendingKey,
 } from "./member-keys.ts";
+import { judgeOwn } from "./own-judges.ts";
 import { recordPendingRepairs } from "./pending-repairs.ts";
 import { openProviderStores } from "./provider-stores.ts";
 import { proposeHospital, registerHospital } from "./registering.ts";
@@ -254,6 +255,8 @@ async function assemble(
   const node = (index: number) => presentNode(place, index);
   const ownNodes = isOfConsortium(home) ? await institutionNodes({ surroundings, home, vault }) : [];
   const drivers = isOfConsortium(home) ? ownNodes : ownDrivers({ surroundings, home, vault });
+  // A consortium's nodes and provider are at it as long as their server runs.
+  if (!isOfConsortium(home)) await judgeOwn({ ledger, provider, drivers });
   const authority = { nodes, node, drivers, ownNodes };
   return { ...session, ...authority, addNamespace, validators: [validatorSeed], rollPeriods: roll };
 }

@@ -82,12 +82,15 @@ export class NodeDriver {
     if (await this.#registerKey(view)) return true;
     if (await this.#renewKey(view)) return true;
     if (await this.#speak(view)) return true;
-    return (await this.#judge(view)) || (await this.#collectShares(view)) || (await this.#eraseOld(view));
+    return (
+      (view.hasKeys && (await this.judge())) ||
+      (await this.#collectShares(view)) ||
+      (await this.#eraseOld(view))
+    );
   }
 
   /** The next verdict in a dispute about a transform (dispute/judging.ts). */
-  async #judge({ hasKeys }: CommitteeView): Promise<boolean> {
-    if (!hasKeys) return false;
+  async judge(): Promise<boolean> {
     const secrets = (await this.#secrets.receivingKeys()).map(({ secret }) => secret);
     const surroundings = this.#surroundings;
     return await judgeNext({ surroundings, account: this.account, writer: this.#writer, secrets });

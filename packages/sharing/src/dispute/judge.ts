@@ -86,10 +86,14 @@ interface SealedParts {
 }
 
 /** The header that the request's digest commits to, read. */
-function readSealed(pairing: Pairing, bytes: Uint8Array, dispute: Dispute): SealedParts | undefined {
+export function readSealed(
+  pairing: Pairing,
+  bytes: Uint8Array,
+  { recordDigest }: Pick<Dispute, "recordDigest">,
+): SealedParts | undefined {
   try {
     const header = decodeHeader(bytes);
-    if (!equalBytes(digestOf(sha256(bytes), header.context.digest), dispute.recordDigest)) return undefined;
+    if (!equalBytes(digestOf(sha256(bytes), header.context.digest), recordDigest)) return undefined;
     const policy = parsePolicy(header.context.policy, sealedLimits);
     const encapsulation = decodeEncapsulation(pairing, header.encapsulation, policy);
     return { policy, context: encodeContext(header.context), encapsulation };

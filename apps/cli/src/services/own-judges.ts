@@ -1,0 +1,24 @@
+/**
+ * A home's own part in disputes about transforms, where no server runs on it: its provider opens the key that it is asked
+ * for, and its authority nodes judge. Done at the beginning of every command that has the services' keys.
+ */
+import { isFamily } from "@chartseal/crypto";
+import { readDisputes, type StorageProvider, type Surroundings } from "@chartseal/sharing";
+import type { OwnDriver } from "./authority-nodes.ts";
+
+/** What cannot be done now, as of a damaged key, stops no command: the dispute waits, and the next one tries again. */
+export async function judgeOwn(parts: {
+  readonly ledger: Surroundings["ledger"];
+  readonly provider: Pick<StorageProvider, "openDisputed">;
+  readonly drivers: readonly OwnDriver[];
+}): Promise<void> {
+  const { ledger, provider, drivers } = parts;
+  const isOpen = (await readDisputes({ ledger })).some(({ outcome }) => outcome === null);
+  if (!isOpen) return;
+  try {
+    await provider.openDisputed();
+    for (const driver of drivers) while (await driver.judge());
+  } catch (error) {
+    if (!isFamily(error, "unavailable") && !isFamily(error, "integrity")) throw error;
+  }
+}
