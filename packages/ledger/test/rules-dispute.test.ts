@@ -12,7 +12,7 @@ import {
   transformed,
   verdictOf,
 } from "./refusals/disputes.ts";
-import { doctor, nodes, service, type World } from "./world.ts";
+import { doctor, hospital, nodes, service, type World } from "./world.ts";
 import { builtWorld } from "./world-build.ts";
 
 let base: World;
@@ -91,6 +91,15 @@ test("a retired key's answer cannot be disputed any more", () => {
   const keyId = new Uint8Array(32).fill(9);
   world.do(service, { kind: "key-issued", requestId: action.requestId, keyId, nodes: [1, 2] });
   expect(world.verdict(world.signed(doctor, claimOf(world)))).toBe("transform-key");
+});
+
+/** Its provider deletes the parts of the attributes that ended and keeps the others. */
+test("a part that took no part in the answer may be gone: the answer can be disputed", () => {
+  const world = transformed(base.fork());
+  const claim = claimOf(world, { rows: [0] });
+  const { account } = doctor;
+  world.do(hospital, { kind: "revoke", namespace: "cedars", account, attributes: ["physician@cedars"] });
+  expect(world.verdict(world.signed(doctor, claim))).toBe("applied");
 });
 
 test("a key that was issued meanwhile stays: only the one in dispute is retired", () => {

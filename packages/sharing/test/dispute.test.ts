@@ -17,7 +17,7 @@ import {
   sha256,
   toHex,
 } from "@chartseal/crypto";
-import { decodeTransaction, disputeAnswerMs, entries, signStatement, type Verdict } from "@chartseal/ledger";
+import { decodeTransaction, disputeAnswerMs, entries } from "@chartseal/ledger";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { openAsJudge, sealToJudges } from "../src/dispute/box.ts";
 import { encodeEvidence, proofContext } from "../src/dispute/evidence.ts";
@@ -30,7 +30,6 @@ import {
   disputeTransform,
   type FailedAnswer,
   failedAnswer,
-  judgeNext,
   open,
   readCommittee,
   readDispute,
@@ -41,6 +40,7 @@ import {
 import { transformKeyId } from "../src/provider/custody-key.ts";
 import { readEntry } from "../src/state.ts";
 import { crookedDeposit } from "./crooked-sealer.ts";
+import { nodesJudge as allJudge, answeredTo, settledIn, signedAs } from "./disputing.ts";
 import { failure, type Member, readOut, World } from "./world.ts";
 
 const policy = "doctor@cedars";
@@ -63,45 +63,10 @@ beforeEach(async () => {
   if (live === undefined) await world.renew(ben);
 });
 
-/** What the reader has in hands after an honest answer to a new request. */
-async function answered(record = recordId): Promise<FailedAnswer> {
-  const granted = await request(world, { member: ben, recordId: record });
-  return failedAnswer(granted, ben, await askTransform(world, { member: ben, granted }));
-}
-
-/** The same, with another T that the provider signs as its own. */
-async function signed(failed: FailedAnswer, transform: Uint8Array, record = recordId): Promise<FailedAnswer> {
-  const { requestId, transformKeyId: keyId, answer } = failed;
-  const { digest } = (await readEntry(world.ledger, entries.record, record))!;
-  const about = {
-    chainId: world.ledger.chainId,
-    provider: world.provider.account,
-    requestId,
-    recordId: record,
-    recordDigest: digest,
-    transformKeyId: keyId,
-    answerHash: sha256(transform),
-  };
-  const statement = signStatement(world.providerIdentity, about, answer.statement.rows);
-  return { ...failed, answer: { ...answer, transform, statement } };
-}
-
-/** Nodes by number do what is theirs to do. */
-async function nodesJudge(...numbers: readonly number[]): Promise<void> {
-  for (const number of numbers) {
-    const { identity } = world.nodeParts[number - 1]!;
-    const writer = new AccountWriter(world.surroundings, identity);
-    const secrets = [identity.hpkeSecret];
-    const node = { surroundings: world.surroundings, account: identity.account, writer, secrets };
-    while (await judgeNext(node));
-  }
-}
-
-async function settled(dispute: Dispute): Promise<Verdict | null> {
-  await world.provider.follow();
-  await nodesJudge(1, 2, 3);
-  return (await readDispute(world, dispute.disputeId)).outcome;
-}
+const answered = (record = recordId) => answeredTo(world, ben, record);
+const signed = (failed: FailedAnswer, transform: Uint8Array) => signedAs(world, failed, transform);
+const nodesJudge = (...numbers: readonly number[]) => allJudge(world, ...numbers);
+const settled = (dispute: Dispute) => settledIn(world, dispute);
 
 const opened = (failed: FailedAnswer) => disputeTransform(world, { member: ben, failed });
 
@@ -257,7 +222,7 @@ test("a sealer at fault is told from a provider and from a reader, and the recor
   await world.renew(ben);
   const again = await answered(spoiled);
   const { transform } = (await answered()).answer;
-  expect(await settled(await opened(await signed(again, transform, spoiled)))).toBe("provider");
+  expect(await settled(await opened(await signed(again, transform)))).toBe("provider");
 });
 
 describe("a reader at fault", () => {

@@ -4,17 +4,30 @@
  * verdicts settle who is at fault. Who does not open in time is judged by that. The machine sees no key: it checks who
  * speaks, when, and that no verdict rests on what is not there.
  */
-import { equalBytes } from "@chartseal/crypto";
+import { equalBytes, parsePolicy, sealedPolicy, toHex } from "@chartseal/crypto";
 import type { ActionOf } from "../actions.ts";
 import { type DisputeValue, disputeAnswerMs, disputedKey, type Verdict } from "../dispute-values.ts";
 import { demand } from "../refusals.ts";
 import type { StateAccess } from "../state.ts";
-import { append, emptyKey, entries, lists, load, roles, save } from "../state-kinds.ts";
+import {
+  append,
+  type EntryValue,
+  emptyKey,
+  entries,
+  type KeyRequestValue,
+  lists,
+  load,
+  type RecordValue,
+  roles,
+  save,
+  vouchKey,
+} from "../state-kinds.ts";
 import { type AnsweredTransform, verifyStatement } from "../transform-statement.ts";
 import { demandCommittee } from "./committee.ts";
 import { presentCommittee } from "./present-committee.ts";
 import { knownRecord, saveLogged } from "./records.ts";
 import { providerOf, type Rule, type Setting, signerOf, signerWith } from "./setting.ts";
+import { demandGrant, demandSpecialKey } from "./special-grants.ts";
 
 export const disputeTransform: Rule<"dispute-transform"> = (setting, action) => {
   const { state, block, consortium, transaction } = setting;
@@ -27,10 +40,12 @@ export const disputeTransform: Rule<"dispute-transform"> = (setting, action) => 
   const { recordId, recordDigest } = request;
   const record = knownRecord(state, recordId);
   const { provider } = record;
-  demandOwnKey(state, { keyId, reader, provider });
+  const issue = demandOwnKey(state, { keyId, reader, provider });
   const { chainId, height, timestampMs } = block;
   const place = { chainId, provider, requestId, recordId, recordDigest };
   demandStated(state, { ...place, transformKeyId: keyId, answerHash }, action);
+  if ("grantId" in issue) demandInForce(state, { keyId, timestampMs }, issue);
+  else demandStanding(state, { reader, attributes: usedOf({ record, recordDigest, rows }, issue), keyId });
   const about = disputedKey(requestId, keyId);
   demand(load(state, entries.disputedAnswer, about) === undefined, "transform-disputed");
   demandCommittee(state);
@@ -54,13 +69,61 @@ export const disputeTransform: Rule<"dispute-transform"> = (setting, action) => 
 function demandOwnKey(
   state: Pick<StateAccess, "get">,
   { keyId, reader, provider }: { readonly [name in "keyId" | "reader" | "provider"]: Uint8Array },
-): void {
+): KeyRequestValue | EntryValue<typeof entries.specialRequest> {
   const key = load(state, entries.key, keyId);
   const held = key !== undefined && key.mode !== "full" && equalBytes(key.account, reader);
   demand(held && key.retiredHeight === null, "transform-key");
   const request =
     load(state, entries.specialRequest, key.requestId) ?? load(state, entries.keyRequest, key.requestId);
   demand(request !== undefined && equalBytes(request.provider, provider), "transform-key");
+  return request;
+}
+
+/** What T was made with: of the record's present header the statement's rows, of an earlier one the key's all. */
+function usedOf(
+  answer: {
+    readonly record: RecordValue;
+    readonly recordDigest: Uint8Array;
+    readonly rows: readonly number[];
+  },
+  { attributes }: KeyRequestValue,
+): readonly string[] {
+  const { record, recordDigest, rows } = answer;
+  if (!equalBytes(record.digest, recordDigest)) return attributes;
+  const policy = sealedPolicy(parsePolicy(record.policy), toHex(record.owner));
+  return rows.flatMap((row) => policy.attributes[row] ?? []);
+}
+
+/** A part whose vouch has ended is deleted, though the key is live: its provider could not open it, and be convicted. */
+function demandStanding(
+  state: Pick<StateAccess, "get">,
+  used: {
+    readonly reader: Uint8Array;
+    readonly attributes: readonly string[];
+    readonly keyId: Uint8Array;
+  },
+): void {
+  const { reader, attributes, keyId } = used;
+  const issuedHeight = load(state, entries.key, keyId)?.height ?? 0;
+  const stands = attributes.every((attribute) => {
+    const vouch = load(state, entries.vouch, vouchKey(reader, attribute));
+    // One that was ended and given again is younger than the key.
+    return vouch?.endedHeight === null && vouch.height <= issuedHeight;
+  });
+  demand(stands, "transform-key");
+}
+
+/** How far a provider's clock may be ahead of block time when it deletes what is over, in ms. */
+const clockAheadMs = 60_000;
+
+/** An emergency's or proxy's key goes when that is over, by the provider's own clock too. */
+function demandInForce(
+  state: Pick<StateAccess, "get">,
+  at: { readonly keyId: Uint8Array; readonly timestampMs: number },
+  { mode, grantId }: EntryValue<typeof entries.specialRequest>,
+): void {
+  demandGrant(state, { mode, grantId, timestampMs: at.timestampMs + clockAheadMs });
+  demand(equalBytes(demandSpecialKey(state, grantId).keyId, at.keyId), "transform-key");
 }
 
 function demandStated(

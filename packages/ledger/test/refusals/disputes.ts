@@ -4,7 +4,7 @@ import type { ActionOf } from "../../src/actions.ts";
 import { disputeAnswerMs, type Verdict } from "../../src/dispute-values.ts";
 import { entries, load } from "../../src/state-kinds.ts";
 import { type AnsweredTransform, signStatement } from "../../src/transform-statement.ts";
-import { doctor, type Identity, nodes, owner, service, stranger, type World } from "../world.ts";
+import { doctor, hospital, type Identity, nodes, owner, service, stranger, type World } from "../world.ts";
 import { type Case, flip, grantIn, issueIn, someHash } from "./making.ts";
 
 /** Id of the key that `issueIn` makes the doctor's. */
@@ -112,6 +112,19 @@ export const disputes: readonly Case[] = [
     "under a key that was never issued",
     (w) => w.signed(doctor, claimOf(transformed(w), { transformKeyId: answerHash })),
   ],
+  ...(["revoked", "revoked and given again"] as const).map(
+    (how): Case => [
+      "transform-key",
+      `made with a part that was ${how} since`,
+      (w) => {
+        const claim = claimOf(transformed(w));
+        const part = { namespace: "cedars", account: doctor.account, attributes: ["physician@cedars"] };
+        w.do(hospital, { kind: "revoke", ...part });
+        if (how !== "revoked") w.do(hospital, { kind: "vouch", ...part, mode: "transform", digest: null });
+        return w.signed(doctor, claim);
+      },
+    ],
+  ),
   ["role-missing", "by one who is no member", claimed(() => ({}), service)],
   [
     "transform-disputed",

@@ -52,8 +52,6 @@ export async function takeIssue(self: ProviderAtWork, issue: Issue): Promise<{ k
     if (request.keyId !== null || (await issueRequestOf(surroundings, requestId)).keyId !== null) {
       throw new ChartsealError("issue-refused", "this key was issued already");
     }
-    // The key that this one replaces may be in dispute.
-    await openDisputed(self);
     // Kept before it is announced: a live key that the provider lost in a crash would lock its reader out.
     await place.store.put(place.holder, { keyId, key, dropped: new Map() });
     try {
@@ -62,6 +60,8 @@ export async function takeIssue(self: ProviderAtWork, issue: Issue): Promise<{ k
       if (error instanceof ChartsealError && error.family !== "unavailable") await forget(place);
       throw error;
     }
+    // The key that this one replaces may be in dispute; from here on the ledger takes no more about it.
+    await openDisputed(self);
     await place.store.settle(place.holder, keyId);
     return { keyId };
   });

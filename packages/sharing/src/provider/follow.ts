@@ -65,18 +65,24 @@ export async function follow(self: ProviderAtWork): Promise<void> {
   });
 }
 
-/** Keys in custody against the ledger: retired keys go whole, attributes without a vouch go from live ones. */
-export async function followKeys(self: ProviderSelf): Promise<void> {
+/**
+ * Keys in custody against the ledger: retired keys go whole, attributes without a vouch go from live ones. What a dispute
+ * asks of them is opened first, and looked for after it was seen that they are to go: the ledger takes none later.
+ */
+export async function followKeys(self: ProviderAtWork): Promise<void> {
   const { stores, surroundings, identity } = self;
   const { ledger } = surroundings;
   for (const account of await stores.keys.accounts()) {
     const live = await readEntry(ledger, entries.liveKey, account);
     if (live === undefined) {
       // Of an account that never had a live key, one may be on its way; a replaced account key retired it for good.
-      if ((await replacedAt(ledger, account)) !== undefined) await stores.keys.remove(account);
+      if ((await replacedAt(ledger, account)) === undefined) continue;
+      await openDisputed(self);
+      await stores.keys.remove(account);
       continue;
     }
     if (!equalBytes(live.provider, identity.account)) {
+      await openDisputed(self);
       await stores.keys.remove(account);
       continue;
     }
@@ -97,7 +103,9 @@ export async function followKeys(self: ProviderSelf): Promise<void> {
         transaction: toHex(transaction),
       });
     }
-    if (ended.size > 0) await stores.keys.put(account, withoutParts(surroundings.pairing, custody, ended));
+    if (ended.size === 0) continue;
+    await openDisputed(self);
+    await stores.keys.put(account, withoutParts(surroundings.pairing, custody, ended));
   }
 }
 

@@ -15,6 +15,7 @@ import {
 } from "@chartseal/ledger";
 import type { AuditChallenge } from "../audit/challenge.ts";
 import { type Auditor, auditorActions } from "../audit/run.ts";
+import { openDisputed } from "../dispute/opening.ts";
 import type {
   DirectIntake,
   ErasedCopySignature,
@@ -186,6 +187,11 @@ export class StorageProvider implements Provider {
   /** Deletes the keys of emergencies and proxies that are over: time alone ends them, so no block says so. */
   dropEnded(): Promise<void> {
     return this.#self.inTurn(() => followSpecial(this.#self));
+  }
+
+  /** Opens to the judges the keys that open disputes ask of this provider. */
+  openDisputed(): Promise<void> {
+    return this.#self.inTurn(() => openDisputed(this.#self));
   }
 
   /** A relay's signature convicts it where the attribute signature is bad, so it is checked first. */

@@ -13,10 +13,11 @@ import {
   type RequestValue,
   type SpecialMode,
 } from "@chartseal/ledger";
+import { openDisputed } from "../dispute/opening.ts";
 import { judged, judgingMs } from "../judged.ts";
 import type { Reveal } from "../parties.ts";
 import { type Reader, readEntry } from "../state.ts";
-import type { ProviderSelf } from "./self.ts";
+import type { ProviderAtWork, ProviderSelf } from "./self.ts";
 import type { CustodyKey } from "./stores.ts";
 
 /** The mode of a request that needs a special key. */
@@ -51,14 +52,22 @@ export async function judgeSpecial(
   });
 }
 
-/** Deletes the keys of what is over, those of a replaced account key, and of a grant in force all but its present one. */
-export async function followSpecial({ surroundings, identity, stores }: ProviderSelf): Promise<void> {
+/**
+ * Deletes the keys of what is over, those of a replaced account key, and of a grant in force all but its present one. What
+ * a dispute asks of them is opened first, and looked for after it was seen that they are to go: the ledger takes none later.
+ */
+export async function followSpecial(self: ProviderAtWork): Promise<void> {
+  const { surroundings, identity, stores } = self;
+  const remove = async (grantId: Uint8Array): Promise<void> => {
+    await openDisputed(self);
+    await stores.special.remove(grantId);
+  };
   const { ledger } = surroundings;
   for (const grantId of await stores.special.accounts()) {
     const isProxy = (await readEntry(ledger, entries.proxy, grantId)) !== undefined;
     const mode = isProxy ? "proxy" : "emergency";
     if (!(await isInForce(surroundings, { mode, grantId }))) {
-      await stores.special.remove(grantId);
+      await remove(grantId);
       continue;
     }
     const live = await readEntry(ledger, entries.specialKey, grantId);
@@ -67,7 +76,7 @@ export async function followSpecial({ surroundings, identity, stores }: Provider
     const isMine = equalBytes(live.provider, identity.account);
     if (isMine && (await holds(ledger, (state) => demandSpecialKey(state, grantId))))
       await stores.special.settle(grantId, live.keyId);
-    else await stores.special.remove(grantId);
+    else await remove(grantId);
   }
 }
 
