@@ -3,13 +3,19 @@
  * they travel in, and the provider's signed word. Each is one encoding; what is none is an error of the input, and a
  * judge convicts whoever showed it and nobody else.
  */
-import { type ErrorCode, hasCode, sha256 } from "@chartseal/crypto";
+import { type ErrorCode, hasCode, type ProvedRecovery, sha256 } from "@chartseal/crypto";
 import { type TransformStatement, type Verdict, verifyStatement } from "@chartseal/ledger";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { fuzzRounds, fuzzTimeoutMs } from "../../../test/fuzz-rounds.ts";
 import { type Dispute, openAsJudge, sealToJudges } from "../src/dispute/box.ts";
-import { blindedOf, decodeEvidence, encodeEvidence, type FailedAnswer } from "../src/dispute/evidence.ts";
+import {
+  blindedOf,
+  decodeEvidence,
+  type Evidence,
+  encodeEvidence,
+  type FailedAnswer,
+} from "../src/dispute/evidence.ts";
 import { judge } from "../src/dispute/judge.ts";
 import { decodeKept, encodeKept } from "../src/dispute/kept.ts";
 import { decodeOpening, encodeOpening } from "../src/dispute/opening.ts";
@@ -144,11 +150,34 @@ async function found(shown: {
 
 const judgements = fuzzRounds(60, 0.0005);
 
+/** Well-formed all the same: other elements in the places of K and Y, another proof. */
+function lies(): Evidence[] {
+  const honest = decodeEvidence(world.pairing, evidence);
+  const { gt } = world.pairing;
+  const { shared, root, proof } = honest.recovered!;
+  const { challenge, response } = proof;
+  const others: Partial<ProvedRecovery>[] = [
+    { shared: gt.multiply(shared, shared) },
+    { shared: root },
+    { shared: gt.one },
+    { root: gt.multiply(root, root) },
+    { root: shared },
+    { shared: gt.multiply(shared, shared), root: gt.multiply(root, root) },
+    { proof: { challenge: challenge + 1n, response } },
+    { proof: { challenge, response: response + 1n } },
+    { proof: { challenge: response, response: challenge } },
+  ];
+  return others.map((other) => ({ ...honest, recovered: { ...honest.recovered!, ...other } }));
+}
+
 /** The answer is right: with both sides honest the reader is at fault, and no change of the reader's blames another. */
 test(
   "changed evidence convicts the reader, never the provider or the sealer",
   async () => {
     expect(await found({})).toBe("reader");
+    for (const lie of lies()) {
+      expect(await found({ evidence: encodeEvidence(world.pairing, lie) })).toBe("reader");
+    }
     const property = fc.asyncProperty(mutation, async (how) => {
       const verdict = await found({ evidence: mutated(evidence, how) }).catch((error: unknown) => {
         if (!usage.some((code) => hasCode(error, code))) throw error;
