@@ -18,12 +18,15 @@ import {
   failedAnswer,
   request,
 } from "@chartseal/sharing";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { openHome } from "../src/home/home.ts";
 import { saveKept } from "../src/services/kept-answers.ts";
 import { memberOf, openSession, type Session } from "../src/services/session.ts";
 import { openForWriting } from "../src/services/writing-session.ts";
 import { cases, passphrase, plaintext } from "./care-home.ts";
+
+// Every command here derives keys from passphrases, some in processes of their own.
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 
 const { place, at, cli } = cases();
 const child = fileURLToPath(new URL("./crooked-child.ts", import.meta.url));
