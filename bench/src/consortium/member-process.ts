@@ -7,6 +7,7 @@ import type { Answered, Asked } from "./member.ts";
 import type { PeerOptions, Side } from "./peers.ts";
 
 const source = fileURLToPath(new URL("./member.ts", import.meta.url));
+const closeMsMax = 20_000;
 const isSource = import.meta.url.endsWith(".ts");
 
 export class MemberProcess {
@@ -53,10 +54,14 @@ export class MemberProcess {
   }
 
   async close(): Promise<void> {
-    const ended = once(this.#child, "exit");
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = once(this.#child, "exit");
+    // A ledger waits for what it has under way, which after a failure never comes.
+    const late = setTimeout(() => this.#child.kill("SIGKILL"), closeMsMax);
     await this.#ask({ what: "close" }).catch(() => {});
-    this.#child.disconnect();
+    // It may have ended meanwhile, by itself.
+    if (this.#child.connected) this.#child.disconnect();
     await ended;
+    clearTimeout(late);
   }
 }

@@ -62,7 +62,7 @@ export class Network {
   /** Each member is handed its own transactions. */
   async load(transactions: readonly (readonly Uint8Array[])[], window: number): Promise<Outcome> {
     const loads = this.#members.map((member, at) => member.load({ transactions: transactions[at]!, window }));
-    return outcomeOf(await Promise.all(loads));
+    return outcomeOf(await Promise.race([Promise.all(loads), this.#nodes.lost]));
   }
 
   async down(): Promise<void> {

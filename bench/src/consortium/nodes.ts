@@ -39,6 +39,8 @@ export class CometNodes {
   readonly rpcUrls: readonly string[];
   readonly #program: string;
   readonly #running = new Map<number, CometNode>();
+  readonly #lost = Promise.withResolvers<never>();
+  #stopping = false;
   readonly #atExit = (): void => {
     for (const { pid } of this.#running.values()) if (pid > 0) process.kill(pid, "SIGKILL");
   };
@@ -48,6 +50,12 @@ export class CometNodes {
     this.directories = directories;
     this.rpcUrls = rpcPorts.map((port) => `http://127.0.0.1:${port}`);
     process.once("exit", this.#atExit);
+    this.#lost.promise.catch(() => {});
+  }
+
+  /** Rejects when a node ends that nobody stopped: what waits for it would wait for ever. */
+  get lost(): Promise<never> {
+    return this.#lost.promise;
   }
 
   /** Their folders below `folder`, nothing begun. */
@@ -88,10 +96,14 @@ export class CometNodes {
 
   /** Begins all nodes, each beside its application, and waits until they are at one height at least. */
   async start(applications: readonly (number | "kvstore")[]): Promise<void> {
+    this.#stopping = false;
     for (const [at, abciPort] of applications.entries()) {
       const node = startNode({ program: this.#program, directory: this.directories[at]!, abciPort });
       this.#running.set(at, node);
-      void node.ended.then(() => this.#running.delete(at));
+      void node.ended.then((how) => {
+        this.#running.delete(at);
+        if (!this.#stopping) this.#lost.reject(new Error(`CometBFT node ${at} ended by itself: ${how}`));
+      });
     }
     await Promise.all(this.rpcUrls.map((url) => this.#ready(new CometRpc(url))));
   }
@@ -107,6 +119,7 @@ export class CometNodes {
   }
 
   async stop(): Promise<void> {
+    this.#stopping = true;
     await Promise.all([...this.#running.values()].map((node) => node.stop()));
     process.off("exit", this.#atExit);
   }
