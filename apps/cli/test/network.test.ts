@@ -67,6 +67,9 @@ describe("network init", () => {
     expect(runShell("chartseal network down --dir made", folder).output).toBe("None ran.\n");
     const missing = runShell("chartseal network status --dir nowhere", folder);
     expect([missing.exitCode, missing.errors]).toEqual([2, expect.stringContaining("home-missing")]);
+    const home = { CHARTSEAL_HOME: "made/institution-1" };
+    const write = runShell("chartseal member add amy", folder, { ...passphrase, ...home });
+    expect([write.exitCode, write.errors]).toEqual([5, expect.stringContaining("network up")]);
     const only = runShell("chartseal network up --dir made --only institution-9", folder, passphrase);
     expect([only.exitCode, only.errors]).toEqual([2, expect.stringContaining("institution-1")]);
   });

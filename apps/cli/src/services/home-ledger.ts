@@ -2,10 +2,12 @@
  * The ledger of a home, by its engine: embedded, in this process; or one of a consortium's, whose node runs beside the one
  * process that writes. Who only reads asks the server that runs on such a home, and the files where none does.
  */
+import { existsSync } from "node:fs";
 import { ChartsealError, equalBytes, fromHex, type Pairing } from "@chartseal/crypto";
 import { chainIdOf, type Ledger, ledgerRules, type Rules } from "@chartseal/ledger";
 import { type HomeLock, openEmbedded, openEmbeddedReader } from "@chartseal/ledger/embedded";
 import { type Home, isOfConsortium } from "../home/home.ts";
+import { ledgerFileOf } from "./ledger-files.ts";
 import { findServer } from "./server-file.ts";
 
 export interface HomeLedger {
@@ -67,6 +69,12 @@ export async function openLedgerForReading(
   const rules = rulesOfHome(pairing, home);
   const server = await findServer(home.paths);
   if (server === undefined) {
+    // One that never ran has no file yet; that is no damage.
+    if (!existsSync(ledgerFileOf(home.paths))) {
+      throw new ChartsealError("ledger-unreachable", "this institution has no ledger here yet", {
+        hint: "Start it with chartseal serve, or chartseal network up where all are on this machine.",
+      });
+    }
     const { openCometReader } = await import("@chartseal/ledger/comet");
     const ledger = openCometReader({ directory: home.paths.root, rules });
     return { ledger, close: () => ledger.close() };
