@@ -2,19 +2,12 @@
  * A hospital's registration where no single validator decides (CRYPTO §3.1, relay and admissions): it is proposed with
  * exactly the fields that will be registered, voted on, and done by the hospital's own transaction.
  */
-import {
-  encodeNamespaceLists,
-  encodeNamespaceProof,
-  equalBytes,
-  type NamespaceSecret,
-  namespaceKeys,
-  sha256,
-} from "@chartseal/crypto";
-import { type ActionOf, ballotKey, decodeProposed, emptyKey, entries, lists } from "@chartseal/ledger";
-import { encodeProposed, type Operator } from "./consortium.ts";
+import { equalBytes, sha256 } from "@chartseal/crypto";
+import { type ActionOf, decodeProposed, entries, lists } from "@chartseal/ledger";
+import { encodeProposed, type Operator, readConsortium } from "./consortium.ts";
+import { type NewNamespace, newNamespace, submitRegistration } from "./namespace.ts";
 import type { Identity, Surroundings } from "./parties.ts";
-import { readAccount, readEntry, readList } from "./state.ts";
-import { AccountWriter } from "./submit.ts";
+import { readEntry, readList } from "./state.ts";
 
 /** How long the others have for their votes. */
 const votesForMs = 7 * 86_400_000;
@@ -29,27 +22,10 @@ type Registering = ActionOf<"register-namespace">;
 /** Proposes a new namespace and votes for it. @returns where it stands: one validator alone may hold enough */
 export async function proposeNamespace(
   surroundings: Surroundings,
-  options: {
-    readonly name: string;
-    readonly identity: Identity;
-    readonly operator: Operator;
-    /** Called with the secret before anything is said on the ledger, so that a crash cannot lose it. */
-    readonly saved: (secret: NamespaceSecret) => Promise<void>;
-  },
+  options: NewNamespace & { readonly operator: Operator },
 ): Promise<Registration> {
-  const { pairing, ledger } = surroundings;
   const { name, identity, operator } = options;
-  const place = { chainId: ledger.chainId, namespace: name, account: identity.account };
-  const { secret, lists: made, proof } = namespaceKeys(pairing, place);
-  await options.saved(secret);
-  const action: Registering = {
-    kind: "register-namespace",
-    name,
-    account: identity.account,
-    hpkeKey: identity.hpkePublic,
-    lists: encodeNamespaceLists(pairing, made),
-    proof: encodeNamespaceProof(proof),
-  };
+  const { action } = await newNamespace(surroundings, options);
   const note = `the hospital ${name}`;
   const { identifier: proposalId } = await operator.propose(action, { note, forMs: votesForMs });
   await operator.vote(proposalId, true);
@@ -107,22 +83,13 @@ async function goOn(
     if (!(await hasVotes(surroundings, proposalId))) return { registered: false, proposalId };
     await operator.execute(proposalId);
   }
-  const writer = new AccountWriter(surroundings, identity);
-  if ((await readAccount(ledger, identity.account)) === undefined) {
-    await writer.submit({ kind: "enrol", publicKey: identity.publicKey, hpkeKey: identity.hpkePublic });
-  }
-  await writer.submit(action);
+  await submitRegistration(surroundings, { identity, action });
   return { registered: true };
 }
 
 /** Validators of more than two thirds of the power are in favour, by the stakes of now. */
-async function hasVotes({ ledger }: Surroundings, proposalId: Uint8Array): Promise<boolean> {
-  const inForce = (await readEntry(ledger, entries.validators, emptyKey)) ?? [];
-  let [inFavour, all] = [0n, 0n];
-  for (const { publicKey, stake } of inForce) {
-    const ballot = await readEntry(ledger, entries.ballot, ballotKey(proposalId, publicKey));
-    all += BigInt(stake);
-    if (ballot?.inFavour === true) inFavour += BigInt(stake);
-  }
-  return 3n * inFavour > 2n * all;
+async function hasVotes(surroundings: Surroundings, proposalId: Uint8Array): Promise<boolean> {
+  const { proposals } = await readConsortium(surroundings);
+  const found = proposals.find(({ id }) => equalBytes(id, proposalId));
+  return found !== undefined && 3 * found.inFavour > 2 * found.all;
 }

@@ -20,7 +20,7 @@ import {
   tagged,
   utf8,
 } from "@chartseal/crypto";
-import { emptyKey, entries, type Ledger, lists, type Submitted } from "@chartseal/ledger";
+import { type ActionOf, emptyKey, entries, type Ledger, lists, type Submitted } from "@chartseal/ledger";
 
 import { readCommittee } from "./committee.ts";
 import { type HoldOptions, liftHold, placeHold, setKeepUntil } from "./keeping.ts";
@@ -28,7 +28,7 @@ import type { Hospital, Identity, Surroundings } from "./parties.ts";
 import { quarterNow, rollPeriods } from "./periods.ts";
 import { currentPeriod } from "./signing.ts";
 import { isVouched, readAccount, readEntry, readList } from "./state.ts";
-import { AccountWriter, type Admitter } from "./submit.ts";
+import { AccountWriter, type Admitter, type SubmitExtras } from "./submit.ts";
 
 /** HPKE info of signing keys on their way to an account. */
 export function signingKeysInfo(chainId: Uint8Array, namespace: string, account: Uint8Array): Uint8Array {
@@ -46,37 +46,53 @@ export async function attributesInForce(
   return standing;
 }
 
+export interface NewNamespace {
+  readonly name: string;
+  readonly identity: Identity;
+  /** Called with the secret before anything is said on the ledger, so that a crash cannot lose it. */
+  readonly saved: (secret: NamespaceSecret) => Promise<void>;
+}
+
+/** A namespace's keys, and the registration of their public lists. */
+export async function newNamespace(
+  { pairing, ledger }: Surroundings,
+  { name, identity, saved }: NewNamespace,
+): Promise<{ readonly secret: NamespaceSecret; readonly action: ActionOf<"register-namespace"> }> {
+  const { account, hpkePublic: hpkeKey } = identity;
+  const {
+    secret,
+    lists: made,
+    proof,
+  } = namespaceKeys(pairing, { chainId: ledger.chainId, namespace: name, account });
+  await saved(secret);
+  const lists = encodeNamespaceLists(pairing, made);
+  return {
+    secret,
+    action: { kind: "register-namespace", name, account, hpkeKey, lists, proof: encodeNamespaceProof(proof) },
+  };
+}
+
+/** The hospital's own transaction, after that of its account where the ledger does not know it. */
+export async function submitRegistration(
+  surroundings: Surroundings,
+  { identity, action }: { readonly identity: Identity; readonly action: ActionOf<"register-namespace"> },
+  extras: SubmitExtras = {},
+): Promise<void> {
+  const writer = new AccountWriter(surroundings, identity);
+  if ((await readAccount(surroundings.ledger, identity.account)) === undefined) {
+    await writer.submit({ kind: "enrol", publicKey: identity.publicKey, hpkeKey: identity.hpkePublic });
+  }
+  await writer.submit(action, extras);
+}
+
 /** Makes a namespace's keys and registers it, admitted by validators. @returns its secret (a, b) */
 export async function registerNamespace(
   surroundings: Surroundings,
-  options: {
-    readonly name: string;
-    readonly identity: Identity;
-    readonly admittedBy: readonly Admitter[];
-    /** Called with the secret before it is registered, so that a crash cannot lose it. */
-    readonly saved: (secret: NamespaceSecret) => Promise<void>;
-  },
+  options: NewNamespace & { readonly admittedBy: readonly Admitter[] },
 ): Promise<NamespaceSecret> {
-  const { pairing, ledger } = surroundings;
-  const { name, identity, admittedBy } = options;
-  const place = { chainId: ledger.chainId, namespace: name, account: identity.account };
-  const { secret, lists: made, proof } = namespaceKeys(pairing, place);
-  await options.saved(secret);
-  const writer = new AccountWriter(surroundings, identity);
-  if ((await readAccount(ledger, identity.account)) === undefined) {
-    await writer.submit({ kind: "enrol", publicKey: identity.publicKey, hpkeKey: identity.hpkePublic });
-  }
-  await writer.submit(
-    {
-      kind: "register-namespace",
-      name,
-      account: identity.account,
-      hpkeKey: identity.hpkePublic,
-      lists: encodeNamespaceLists(pairing, made),
-      proof: encodeNamespaceProof(proof),
-    },
-    { admittedBy },
-  );
+  const { secret, action } = await newNamespace(surroundings, options);
+  const { identity, admittedBy } = options;
+  await submitRegistration(surroundings, { identity, action }, { admittedBy });
   return secret;
 }
 
