@@ -2,6 +2,7 @@
 import { ChartsealError } from "@chartseal/crypto";
 import { readNodes } from "@chartseal/sharing";
 import type { Command } from "commander";
+import { checkNewHome } from "../home/draft.ts";
 import { homeFolder } from "../home/home.ts";
 import { makeNodeHome, nodeHomeExists, openNodeHome } from "../home/node-home.ts";
 import { readPassphrase } from "../home/passphrase.ts";
@@ -13,7 +14,6 @@ import {
   type WantedNode,
 } from "../operations/authority.ts";
 import { ledgerOf, readGenesisFile, serveNode } from "../operations/authority-node.ts";
-import { checkNewHome } from "../operations/init.ts";
 import { untilStopped } from "../operations/serve.ts";
 import { globalsOf } from "../program-globals.ts";
 import { programVersion } from "../program-version.ts";

@@ -1,9 +1,10 @@
 /** init: makes an embedded consortium. */
 import { join } from "node:path";
 import type { Command } from "commander";
+import { checkNewHome } from "../home/draft.ts";
 import { homeFolder } from "../home/home.ts";
 import { readPassphrase } from "../home/passphrase.ts";
-import { checkInit, checkNewHome, init } from "../operations/init.ts";
+import { checkInit, init } from "../operations/init.ts";
 import { globalsOf } from "../program-globals.ts";
 import { passphraseOption } from "../run.ts";
 import { checkDistinct, collect, parseAddress } from "./authority-addresses.ts";

@@ -3,10 +3,10 @@ import { resolve } from "node:path";
 import { ChartsealError, fromHex, toHex } from "@chartseal/crypto";
 import { accountOf } from "@chartseal/ledger";
 import type { Command } from "commander";
+import { checkNewHome } from "../home/draft.ts";
 import { readGivenNetwork } from "../home/network-file.ts";
 import { readPassphrase } from "../home/passphrase.ts";
 import { readGenesisFile } from "../operations/authority-node.ts";
-import { checkNewHome } from "../operations/init.ts";
 import {
   basePortDefault,
   checkNetworkInit,

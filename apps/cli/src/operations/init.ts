@@ -2,25 +2,24 @@
  * init: makes an embedded consortium in a folder (DESIGN decision 1). Everything is made in a folder beside it and moved
  * into place at the end, so that an interrupted init leaves no half of a home.
  */
-import { existsSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
 import { ChartsealError, ed25519KeyPairFromSeed, loadPairing, randomBytes, toHex } from "@chartseal/crypto";
 import { chainIdOf, defaultParameters, encodeGenesis, ledgerRules } from "@chartseal/ledger";
 import { openEmbedded } from "@chartseal/ledger/embedded";
 import {
-  AccountWriter,
   generateCommitteeKeys,
   type IdentitySeeds,
   identityOf,
   newIdentitySeeds,
   type Surroundings,
 } from "@chartseal/sharing";
-import { makeFolder, writeJson, writeSmallFile } from "../home/files.ts";
-import { type HomeConfig, homeExists } from "../home/home.ts";
+import { drafted } from "../home/draft.ts";
+import { writeJson, writeSmallFile } from "../home/files.ts";
+import type { HomeConfig } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
 import { type HomePaths, homePaths } from "../home/paths.ts";
 import { type AuthorityAddress, saveAddresses } from "../services/authority-nodes.ts";
 import { openObjectStores } from "../services/provider-stores.ts";
+import { registerOwnProvider } from "../services/registering.ts";
 import { saveNode, saveProviderSeeds, saveValidatorSeed } from "../services/service-keys.ts";
 
 export interface InitOptions {
@@ -44,19 +43,6 @@ export interface Initialised {
 /** Most authority nodes that one process runs. */
 export const nodesMax = 32;
 
-/** @throws ChartsealError `home-exists`, before anything is made */
-export function checkNewHome(folder: string): void {
-  if (homeExists(folder)) {
-    throw new ChartsealError("home-exists", `there is a consortium in ${folder} already`);
-  }
-  if (!existsSync(folder)) return;
-  if (!statSync(folder).isDirectory() || readdirSync(folder).length > 0) {
-    throw new ChartsealError("home-exists", `${folder} is there and not an empty folder`, {
-      hint: "Give an empty or new folder.",
-    });
-  }
-}
-
 /** @throws ChartsealError `input-invalid`, before anything is made */
 export function checkInit(options: Pick<InitOptions, "name" | "nodes" | "threshold">): void {
   const { name, nodes, threshold } = options;
@@ -72,31 +58,9 @@ export function checkInit(options: Pick<InitOptions, "name" | "nodes" | "thresho
   }
 }
 
-/** The folder in which the home is drafted, beside its place. @throws ChartsealError `input-invalid` */
-function makeDraft(folder: string): string {
-  const draft = join(dirname(folder), `.${basename(folder)}.${process.pid}.init`);
-  try {
-    rmSync(draft, { recursive: true, force: true });
-    makeFolder(draft);
-  } catch (cause) {
-    throw new ChartsealError("input-invalid", `no folder can be made in ${dirname(folder)}`, { cause });
-  }
-  return draft;
-}
-
 export async function init(folder: string, options: InitOptions): Promise<Initialised> {
-  checkNewHome(folder);
   checkInit(options);
-  const draft = makeDraft(folder);
-  try {
-    const made = await build(homePaths(draft), options);
-    if (existsSync(folder)) rmdirSync(folder);
-    renameSync(draft, folder);
-    return made;
-  } catch (error) {
-    rmSync(draft, { recursive: true, force: true });
-    throw error;
-  }
+  return await drafted(folder, (draft) => build(homePaths(draft), options));
 }
 
 async function build(paths: HomePaths, options: InitOptions): Promise<Initialised> {
@@ -131,7 +95,7 @@ async function build(paths: HomePaths, options: InitOptions): Promise<Initialise
     const surroundings: Surroundings = { pairing, ledger, now };
     if (others.length > 0) saveAddresses({ paths }, others);
     else await generateKeys(surroundings, { vault, nodeSeeds });
-    await registerProvider(surroundings, providerSeeds);
+    await registerOwnProvider(surroundings, await identityOf(providerSeeds));
     const { height } = await ledger.head();
     await openObjectStores(paths);
     writeSmallFile(paths.genesis, genesis);
@@ -158,10 +122,4 @@ async function generateKeys(
   for (const [at, seeds] of nodeSeeds.entries()) {
     await saveNode(vault, { index: at + 1, seeds, shares: shares[at]! });
   }
-}
-
-async function registerProvider(surroundings: Surroundings, seeds: IdentitySeeds): Promise<void> {
-  const provider = await identityOf(seeds);
-  const { publicKey, hpkePublic: hpkeKey } = provider;
-  await new AccountWriter(surroundings, provider).submit({ kind: "register-provider", publicKey, hpkeKey });
 }

@@ -63,9 +63,10 @@ async function statusOf(name: string, home: string): Promise<InstitutionStatus> 
   };
 }
 
-const numberOr = (value: unknown): number | null => (typeof value === "number" ? value : null);
+export const numberOr = (value: unknown): number | null => (typeof value === "number" ? value : null);
 
-async function healthAt(
+/** GET /health of a server; undefined where it does not answer. */
+export async function healthAt(
   url: string,
 ): Promise<{ readonly roles?: Readonly<Record<string, Readonly<Record<string, unknown>>>> } | undefined> {
   try {

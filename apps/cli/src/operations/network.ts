@@ -2,21 +2,21 @@
  * network: a consortium of institutions, each with a home of its own: made in one go on one machine, started, looked at
  * and stopped there. Each home can be carried to its institution's machine: nothing in it names another's folder.
  */
-import { existsSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { ChartsealError, ed25519KeyPairFromSeed, fromHex, randomBytes, toHex } from "@chartseal/crypto";
-import { accountOf, chainIdOf, defaultParameters, encodeGenesis } from "@chartseal/ledger";
-import { type IdentitySeeds, newIdentitySeeds } from "@chartseal/sharing";
-import { makeFolder, writeJson, writeSmallFile } from "../home/files.ts";
-import type { HomeConfig } from "../home/home.ts";
-import { KeyVault } from "../home/key-vault.ts";
-import { type Institution, type NetworkFile, writeNetworkFile } from "../home/network-file.ts";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { ChartsealError, toHex } from "@chartseal/crypto";
+import { chainIdOf, defaultParameters, encodeGenesis } from "@chartseal/ledger";
+import { drafted } from "../home/draft.ts";
+import { writeSmallFile } from "../home/files.ts";
+import type { Institution, NetworkFile } from "../home/network-file.ts";
 import { homePaths } from "../home/paths.ts";
-import { saveAddresses } from "../services/authority-nodes.ts";
-import { settingsOf } from "../services/consortium-node.ts";
-import { openObjectStores } from "../services/provider-stores.ts";
-import { dropFirstShares, saveProviderSeeds, saveValidatorSeed } from "../services/service-keys.ts";
-import { checkNewHome } from "./init.ts";
+import {
+  introduced,
+  listensAt,
+  newInstitutionKeys,
+  publicKeyOf,
+  writeInstitutionHome,
+} from "./institution-home.ts";
 
 /** Ports of each institution where all are on one machine: server, node among nodes, its RPC, its metrics. */
 const portsEach = 4;
@@ -73,164 +73,60 @@ export function checkNetworkInit(wanted: Omit<NetworkInit, "passphrase" | "now">
     refuse("--base-port leaves no room for all ports");
 }
 
-interface Draft {
-  readonly institution: Institution;
-  readonly file: Omit<NetworkFile, "institutions">;
-  readonly stake: number;
-  readonly validatorSeed: Uint8Array;
-  readonly nodeSeed: Uint8Array;
-  readonly providerSeeds: IdentitySeeds;
-  /** Undefined where it runs no node of the committee. */
-  readonly authoritySeed: Uint8Array | undefined;
-}
-
 /** @throws ChartsealError `home-exists`, `input-invalid` */
 export async function initNetwork(folder: string, options: NetworkInit): Promise<NetworkMade> {
-  checkNewHome(folder);
   checkNetworkInit(options);
-  const draft = join(dirname(folder), `.${basename(folder)}.${process.pid}.init`);
-  try {
-    rmSync(draft, { recursive: true, force: true });
-    makeFolder(draft);
-  } catch (cause) {
-    throw new ChartsealError("input-invalid", `no folder can be made in ${dirname(folder)}`, { cause });
-  }
-  try {
-    const made = await build(draft, options);
-    if (existsSync(folder)) rmdirSync(folder);
-    renameSync(draft, folder);
-    const institutions = made.institutions.map((one) => ({ ...one, home: join(folder, one.name) }));
-    return { ...made, institutions };
-  } catch (error) {
-    rmSync(draft, { recursive: true, force: true });
-    throw error;
-  }
+  const { consortium, chainId, institutions } = await drafted(folder, (draft) => build(draft, options));
+  const homes = institutions.map(({ name, url }) => ({ name, home: join(folder, name), url }));
+  return { consortium, chainId, institutions: homes };
 }
 
-async function build(folder: string, options: NetworkInit): Promise<NetworkMade> {
-  const { nodeIdOf } = await import("@chartseal/ledger/comet");
-  const { name, now, threshold } = options;
-  const drafts = options.stakes.map((stake, at) => draftOf(at, stake, options, nodeIdOf));
-  const createdMs = now();
+async function build(
+  folder: string,
+  options: NetworkInit,
+): Promise<{ consortium: string; chainId: string; institutions: readonly Institution[] }> {
+  const { name, now, stakes, nodes, threshold, passphrase } = options;
+  const founders = stakes.map((stake, at) => ({ stake, keys: newInstitutionKeys({ hasNode: at < nodes }) }));
   const genesis = encodeGenesis({
     name,
-    createdMs,
+    createdMs: now(),
     parameters: defaultParameters,
-    validators: drafts.map(({ validatorSeed, stake }) => ({ publicKey: publicKeyOf(validatorSeed), stake })),
-    providers: drafts.map(({ providerSeeds }) => publicKeyOf(providerSeeds.seed)),
-    nodes: drafts.flatMap(({ authoritySeed }) =>
-      authoritySeed === undefined ? [] : [publicKeyOf(authoritySeed)],
+    validators: founders.map(({ stake, keys }) => ({ publicKey: publicKeyOf(keys.validatorSeed), stake })),
+    providers: founders.map(({ keys }) => publicKeyOf(keys.providerSeeds.seed)),
+    nodes: founders.flatMap(({ keys }) =>
+      keys.authoritySeed === undefined ? [] : [publicKeyOf(keys.authoritySeed)],
     ),
     threshold,
   });
-  const institutions = drafts.map(({ institution }) => institution);
+  const places = founders.map((_, at) => placeOf(at, options));
+  const institutions = await Promise.all(founders.map(({ keys }, at) => introduced(keys, places[at]!)));
   writeSmallFile(join(folder, "genesis.cbor"), genesis);
-  for (const draft of drafts) {
-    await writeInstitution(join(folder, draft.institution.name), draft, {
-      ...options,
-      genesis,
+  for (const [at, { keys }] of founders.entries()) {
+    const { host, ...place } = places[at]!;
+    const network: NetworkFile = {
+      version: 1,
+      ...place,
+      listen: listensAt(host),
+      // One provider keeps all members' transform keys: a reader has one, wherever the record came from.
+      provider: institutions[0]!.name,
+      snapshotBlocks: options.snapshotBlocks,
       institutions,
-      createdMs,
-    });
+    };
+    await writeInstitutionHome(join(folder, place.name), { keys, network, genesis, passphrase });
   }
-  return {
-    consortium: name,
-    chainId: toHex(chainIdOf(genesis)),
-    institutions: institutions.map(({ name: own, url }) => ({ name: own, home: "", url })),
-  };
+  return { consortium: name, chainId: toHex(chainIdOf(genesis)), institutions };
 }
 
-const publicKeyOf = (seed: Uint8Array): Uint8Array => ed25519KeyPairFromSeed(seed).publicKey;
-
-function draftOf(
-  at: number,
-  stake: number,
-  { hosts, basePort, nodes, snapshotBlocks }: NetworkInit,
-  nodeIdOf: (seed: Uint8Array) => string,
-): Draft {
-  const name = `institution-${at + 1}`;
-  const first = basePort + portsEach * at;
-  const own = { serverPort: first, p2pPort: first + 1, rpcPort: first + 2, metricsPort: first + 3 };
+function placeOf(at: number, { hosts, basePort }: Pick<NetworkInit, "hosts" | "basePort">) {
   const host = hosts?.[at];
-  const ports = host === undefined ? own : hostPorts;
-  const [validatorSeed, nodeSeed] = [randomBytes(32), randomBytes(32)];
-  const providerSeeds = newIdentitySeeds();
-  const authoritySeed = at < nodes ? randomBytes(32) : undefined;
-  const reached = host ?? "127.0.0.1";
-  const institution: Institution = {
-    name,
-    url: `http://${reached}:${ports.serverPort}`,
-    nodeId: nodeIdOf(nodeSeed),
-    p2pHost: reached,
-    p2pPort: ports.p2pPort,
-    validator: toHex(publicKeyOf(validatorSeed)),
-    provider: toHex(publicKeyOf(providerSeeds.seed)),
-    authority: authoritySeed === undefined ? null : toHex(publicKeyOf(authoritySeed)),
-  };
-  const listen = host === undefined ? "127.0.0.1" : "0.0.0.0";
-  // One provider keeps all members' transform keys: a reader has one, wherever the record came from.
-  const file = { version: 1, name, listen, ...ports, provider: "institution-1", snapshotBlocks } as const;
-  return { institution, file, stake, validatorSeed, nodeSeed, providerSeeds, authoritySeed };
+  const ports = host === undefined ? portsFrom(basePort + portsEach * at) : hostPorts;
+  return { name: `institution-${at + 1}`, host, ...ports };
 }
 
-async function writeInstitution(
-  folder: string,
-  draft: Draft,
-  shared: NetworkInit & {
-    readonly genesis: Uint8Array;
-    readonly institutions: readonly Institution[];
-    readonly createdMs: number;
-  },
-): Promise<void> {
-  const { writeNodeFiles } = await import("@chartseal/ledger/comet");
-  const { genesis, institutions, createdMs, name: consortium, nodes, threshold, passphrase } = shared;
-  const paths = homePaths(folder);
-  makeFolder(folder);
-  const vault = await KeyVault.create(paths.service, passphrase);
-  await saveValidatorSeed(vault, draft.validatorSeed);
-  await saveProviderSeeds(vault, draft.providerSeeds);
-  const { authoritySeed, file } = draft;
-  if (authoritySeed !== undefined) {
-    const number = institutions.findIndex(({ name }) => name === draft.institution.name) + 1;
-    const publicKey = publicKeyOf(authoritySeed);
-    await dropFirstShares(vault, number, { seed: authoritySeed, publicKey, account: accountOf(publicKey) });
-  }
-  saveAddresses(
-    { paths },
-    institutions.flatMap(({ name, authority, url }) =>
-      authority === null || name === file.name ? [] : [{ publicKey: fromHexKey(authority), url }],
-    ),
-  );
-  const network: NetworkFile = { ...file, institutions };
-  writeNetworkFile(paths, network);
-  writeNodeFiles(paths.comet, {
-    genesis: {
-      chainId: chainIdOf(genesis),
-      genesis,
-      createdMs,
-      validators: institutions.map(({ validator }, at) => ({
-        publicKey: fromHexKey(validator),
-        stake: shared.stakes[at]!,
-      })),
-    },
-    settings: settingsOf(network),
-    validatorSeed: draft.validatorSeed,
-    nodeSeed: draft.nodeSeed,
-  });
-  await openObjectStores(paths);
-  writeSmallFile(paths.genesis, genesis);
-  const chainId = toHex(chainIdOf(genesis));
-  writeJson(paths.config, {
-    version: 1,
-    consortium,
-    chainId,
-    nodes,
-    threshold,
-    engine: "comet",
-  } satisfies HomeConfig);
+/** An institution's four ports in a row. */
+export function portsFrom(first: number) {
+  return { serverPort: first, p2pPort: first + 1, rpcPort: first + 2, metricsPort: first + 3 };
 }
-
-export const fromHexKey = (hex: string): Uint8Array => fromHex(hex, 32);
 
 /** Homes of a network's folder, by name. @throws ChartsealError `home-missing` */
 export function institutionsIn(folder: string): { readonly name: string; readonly home: string }[] {
