@@ -25,6 +25,7 @@ describe("status", () => {
       records: 1,
       erased: 0,
       disputed: 0,
+      disputes: 0,
       bytes: plaintext.length,
       tombstones: 0,
       failedAudits: 0,

@@ -175,6 +175,11 @@ export class Operator {
     this.#writer = writer;
   }
 
+  /** 20 bytes. */
+  get account(): Uint8Array {
+    return this.#writer.account;
+  }
+
   /** @returns with the proposal's id as its identifier. @throws ChartsealError `input-invalid`, `transaction-refused` */
   async propose(
     action: Action,

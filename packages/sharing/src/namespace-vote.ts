@@ -3,7 +3,7 @@
  * exactly the fields that will be registered, voted on, and done by the hospital's own transaction.
  */
 import { equalBytes, sha256 } from "@chartseal/crypto";
-import { type ActionOf, decodeProposed, entries, lists } from "@chartseal/ledger";
+import { type ActionOf, ballotKey, decodeProposed, entries, lists } from "@chartseal/ledger";
 import { encodeProposed, type Operator, readConsortium } from "./consortium.ts";
 import { type NewNamespace, newNamespace, submitRegistration } from "./namespace.ts";
 import type { Identity, Surroundings } from "./parties.ts";
@@ -28,7 +28,6 @@ export async function proposeNamespace(
   const { action } = await newNamespace(surroundings, options);
   const note = `the hospital ${name}`;
   const { identifier: proposalId } = await operator.propose(action, { note, forMs: votesForMs });
-  await operator.vote(proposalId, true);
   return await goOn(surroundings, { identity, operator, found: { proposalId, action } });
 }
 
@@ -80,11 +79,25 @@ async function goOn(
   const isApproved = async (): Promise<boolean> =>
     (await readEntry(ledger, entries.approval, sha256(encodeProposed(action)))) !== undefined;
   if (!(await isApproved())) {
+    await voteOnce(surroundings, operator, proposalId);
     if (!(await hasVotes(surroundings, proposalId))) return { registered: false, proposalId };
     await operator.execute(proposalId);
   }
   await submitRegistration(surroundings, { identity, action });
   return { registered: true };
+}
+
+/** The operator's own vote, where an earlier attempt did not come to it. */
+async function voteOnce(
+  surroundings: Surroundings,
+  operator: Operator,
+  proposalId: Uint8Array,
+): Promise<void> {
+  const { validators } = await readConsortium(surroundings);
+  for (const { publicKey } of validators.filter((one) => equalBytes(one.operator, operator.account))) {
+    const ballot = await readEntry(surroundings.ledger, entries.ballot, ballotKey(proposalId, publicKey));
+    if (ballot === undefined) return void (await operator.vote(proposalId, true));
+  }
 }
 
 /** Validators of more than two thirds of the power are in favour, by the stakes of now. */

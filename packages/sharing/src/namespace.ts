@@ -5,6 +5,7 @@
 import {
   attributeKeys,
   ChartsealError,
+  columnsDefault,
   encodeNamespaceLists,
   encodeNamespaceProof,
   encodeSigningKeys,
@@ -49,6 +50,8 @@ export async function attributesInForce(
 export interface NewNamespace {
   readonly name: string;
   readonly identity: Identity;
+  /** Of an earlier attempt. */
+  readonly secret?: NamespaceSecret;
   /** Called with the secret before anything is said on the ledger, so that a crash cannot lose it. */
   readonly saved: (secret: NamespaceSecret) => Promise<void>;
 }
@@ -56,19 +59,20 @@ export interface NewNamespace {
 /** A namespace's keys, and the registration of their public lists. */
 export async function newNamespace(
   { pairing, ledger }: Surroundings,
-  { name, identity, saved }: NewNamespace,
+  { name, identity, secret: earlier, saved }: NewNamespace,
 ): Promise<{ readonly secret: NamespaceSecret; readonly action: ActionOf<"register-namespace"> }> {
   const { account, hpkePublic: hpkeKey } = identity;
-  const {
-    secret,
-    lists: made,
-    proof,
-  } = namespaceKeys(pairing, { chainId: ledger.chainId, namespace: name, account });
-  await saved(secret);
-  const lists = encodeNamespaceLists(pairing, made);
+  const place = { chainId: ledger.chainId, namespace: name, account };
+  const made =
+    earlier === undefined
+      ? namespaceKeys(pairing, place)
+      : { secret: earlier, ...namespaceLists(pairing, place, earlier, columnsDefault) };
+  await saved(made.secret);
+  const lists = encodeNamespaceLists(pairing, made.lists);
+  const proof = encodeNamespaceProof(made.proof);
   return {
-    secret,
-    action: { kind: "register-namespace", name, account, hpkeKey, lists, proof: encodeNamespaceProof(proof) },
+    secret: made.secret,
+    action: { kind: "register-namespace", name, account, hpkeKey, lists, proof },
   };
 }
 

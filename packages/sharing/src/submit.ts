@@ -25,6 +25,8 @@ export const validForMs = 600_000;
 const validSpreadMs = 600_000;
 /** How often a transaction is numbered again after another writer of its account took its number. */
 const attemptsMax = 8;
+/** Longest wait for a block that frees a number. */
+const blockMsMax = 10_000;
 
 /** How old a block is that an anonymous transaction names, so that the naming tells nobody apart (CRYPTO §5). */
 export const anonymousHeadAgeMs = 10_000;
@@ -125,22 +127,30 @@ export class AccountWriter {
         () => {},
         () => {},
       );
-      const { sent } = await turn;
+      const { sent, sequence } = await turn;
       try {
         return await sent;
       } catch (error) {
         // What was refused used no number: the next one asks the ledger again.
         this.#next = undefined;
-        if (attempt < attemptsMax && isOutOfSequence(error)) continue;
-        throw refusalForUsers(error);
+        if (attempt === attemptsMax || !isOutOfSequence(error)) throw refusalForUsers(error);
+        await this.#untilFree(sequence);
       }
     }
+  }
+
+  /** Where the ledger does not know yet who took the number, as while a node holds it for its next block: waits for that. */
+  async #untilFree(sequence: number): Promise<void> {
+    const { ledger } = this.#surroundings;
+    const { height } = await ledger.head();
+    if ((await nextSequence(ledger, this.#identity.account)) !== sequence) return;
+    for await (const _block of ledger.watch(height + 1, AbortSignal.timeout(blockMsMax))) return;
   }
 
   async #send(
     body: Uint8Array,
     extras: Omit<SubmitExtras, "admittedBy"> & { readonly admissions: Admission[] },
-  ): Promise<{ readonly sent: Promise<Submitted> }> {
+  ): Promise<{ readonly sent: Promise<Submitted>; readonly sequence: number }> {
     const { ledger } = this.#surroundings;
     const { account, seed } = this.#identity;
     this.#next ??= await nextSequence(ledger, account);
@@ -155,7 +165,7 @@ export class AccountWriter {
     });
     const sent = ledger.submit(transaction);
     sent.catch(() => {});
-    return { sent };
+    return { sent, sequence };
   }
 }
 

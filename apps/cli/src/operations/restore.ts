@@ -29,7 +29,7 @@ import {
 } from "@chartseal/sharing";
 import { type ObjectStore, StorageError } from "@chartseal/storage";
 import { readJson, writeJson } from "../home/files.ts";
-import { type Home, homeExists, openHome } from "../home/home.ts";
+import { type Home, homeExists, isOfConsortium, openHome } from "../home/home.ts";
 import { type HomePaths, homePaths } from "../home/paths.ts";
 import { takeOwnHome } from "../services/home-lock.ts";
 import { openObjectStores, openTombstones } from "../services/provider-stores.ts";
@@ -104,7 +104,15 @@ function checkSource(from: string, folder: string): Home {
   if (existsSync(path) && !statSync(path).isDirectory()) {
     throw new ChartsealError("input-invalid", `${from} is not a folder`);
   }
-  return openHome(path);
+  const home = openHome(path);
+  if (!isOfConsortium(home)) return home;
+  throw new ChartsealError(
+    "input-invalid",
+    "this is the home of an institution, whose ledger the others have",
+    {
+      hint: "A node that comes back with an old ledger may vote twice: see A backup of an institution, docs/guide/consortium.md.",
+    },
+  );
 }
 
 /** Whether a home is replaced. @throws ChartsealError `input-invalid` where something else stands in its place */

@@ -42,9 +42,10 @@ export async function proposeHospital(
   const { vault, operator, name } = own;
   const before = await loadNamespace(vault, name);
   if (before !== undefined) {
-    const { identity } = before;
-    const found = await registerProposed(surroundings, { name, identity, operator });
+    const found = await registerProposed(surroundings, { name, identity: before.identity, operator });
     if (found !== undefined) return found;
+    // What an earlier attempt said may be on its way still: the same keys serve whichever comes first.
+    return await proposeNamespace(surroundings, { name, ...before, operator, saved: async () => {} });
   }
   const seeds = newIdentitySeeds();
   return await proposeNamespace(surroundings, {

@@ -35,7 +35,11 @@ export function startNode(options: {
   const child: ChildProcess = spawn(options.program, args, { stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<number | NodeJS.Signals>((resolve) => {
     child.once("error", () => resolve(-1));
-    child.once("exit", (code, signal) => resolve(code ?? signal ?? -1));
+    // Not at its exit: the log is whole, and closed, when its streams are.
+    child.once("close", (code, signal) => {
+      closeSync(log);
+      resolve(code ?? signal ?? -1);
+    });
   });
   const node: CometNode = {
     pid: child.pid ?? 0,
@@ -64,7 +68,6 @@ export function startNode(options: {
       watch(chunk);
     });
   }
-  child.once("close", () => closeSync(log));
   return node;
 }
 
