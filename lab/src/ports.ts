@@ -1,15 +1,35 @@
 /** Ports of loopback that nobody listens on, and waiting until somebody does. */
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
+// Below those that systems hand out by themselves (32768 and above on Linux, 49152 elsewhere): a connection that anybody
+// opens meanwhile takes none of them.
+const firstPort = 10_000;
+const lastPort = 32_767;
+const givenOut = new Set<number>();
+
+/** By chance, so that programs that ask at the same time get others; never twice in one process. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
+  for (let tries = 0; tries < 1_000; tries++) {
+    const port = randomInt(firstPort, lastPort + 1);
+    if (givenOut.has(port) || !(await isFree(port))) continue;
+    givenOut.add(port);
+    return port;
+  }
+  throw new Error("no port of loopback is free");
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    await once(server.listen(port, "127.0.0.1"), "listening");
+  } catch {
+    return false;
+  }
+  await once(server.close(), "close");
+  return true;
 }
 
 async function isListening(port: number): Promise<boolean> {

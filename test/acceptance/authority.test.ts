@@ -5,9 +5,8 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { cpSync, rmSync, writeFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import { join } from "node:path";
+import { freePort } from "@chartseal/lab";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Done, fails, finished, json, start, workFolder } from "./support.ts";
 
@@ -30,15 +29,6 @@ interface Node {
 let nodes: Node[];
 let ledger: string;
 let record: string;
-
-/** A port that is free now. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** Starts a command that serves, and waits for its one value. */
 async function serving(

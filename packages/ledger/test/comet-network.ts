@@ -1,10 +1,10 @@
 /** Real CometBFT nodes on loopback, each with the application in this process: what the tests of the consortium's engine run on. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ed25519KeyPairFromSeed, sha256, utf8 } from "@chartseal/crypto";
+import { freePort } from "@chartseal/lab";
 import {
   type CometNode,
   type CometOptions,
@@ -20,14 +20,6 @@ import {
   writeSettings,
 } from "../src/comet/index.ts";
 import type { Rules } from "../src/index.ts";
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 export interface Validator {
   readonly seed: Uint8Array;

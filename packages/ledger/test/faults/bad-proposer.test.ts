@@ -64,7 +64,6 @@ async function beginAnew(network: BentNetwork): Promise<void> {
 testFault({
   name: "bad-proposer",
   what: "a validator proposes what is refused, too much, or has another state",
-  rounds: 3,
   make: (program: string) => BentNetwork.make(program),
   async round(network, random, round, sent) {
     const { comet } = network;

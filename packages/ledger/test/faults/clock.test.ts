@@ -46,7 +46,6 @@ function timesAreSane({ startedMs }: ClockNetwork, chains: readonly Chain[]): vo
 testFault({
   name: "clock",
   what: "a validator's clock is an hour off",
-  rounds: 2,
   // It takes a minute, once, and comes before there is a network: no application could answer meanwhile.
   lacks() {
     try {

@@ -13,7 +13,6 @@ const waitMs = 60_000;
 testFault({
   name: "crash",
   what: "application and node of one of four are killed together",
-  rounds: 3,
   needsRoot: true,
   make: (program: string) => NamespaceNetwork.make(program, waitMs),
   async round(network, random, _, sent) {

@@ -65,7 +65,6 @@ async function shown(directory: string): Promise<Held[] | { code: string; opened
 testFault({
   name: "damage",
   what: "a node's database is cut off or changed",
-  rounds: 4,
   make: (program: string) => ToyNetwork.make(program),
   async round(network, random, round, sent) {
     const { comet } = network;

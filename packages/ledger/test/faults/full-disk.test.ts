@@ -74,7 +74,6 @@ class SmallDiskNetwork extends ToyNetwork {
 testFault({
   name: "full-disk",
   what: "a node's disk is full",
-  rounds: 2,
   needsRoot: true,
   make: (program: string) => SmallDiskNetwork.make(program),
   async round(network, random, _, sent) {

@@ -10,7 +10,6 @@ import { shuffled, ToyNetwork } from "./toy-network.ts";
 testFault({
   name: "kill",
   what: "one of four nodes is killed",
-  rounds: 4,
   make: (program: string) => ToyNetwork.make(program),
   async round(network, random, _, sent) {
     const [victim, other] = shuffled(random, 4) as [number, number];

@@ -28,7 +28,6 @@ const all = ["data", "ledger"];
 testFault({
   name: "old-data",
   what: "a node comes up with a folder from earlier",
-  rounds: 4,
   make: (program: string) => ToyNetwork.make(program),
   async round(network, random, round, sent) {
     const { comet } = network;

@@ -17,7 +17,6 @@ const attemptsMax = 24;
 testFault({
   name: "partition",
   what: "a network of four is cut two and two, and healed",
-  rounds: 4,
   needsRoot: true,
   make: (program: string) => NamespaceNetwork.make(program, waitMs),
   async round(network, random, _, sent) {

@@ -90,8 +90,6 @@ export interface Fault<N extends Network> {
   readonly what: string;
   readonly make: (program: string) => Promise<N>;
   readonly round: Round<N>;
-  /** Played where nothing else is asked for. */
-  readonly rounds: number;
   readonly needsRoot?: boolean;
   /** What else is not there that it needs; the test is then skipped by name. */
   readonly lacks?: () => string | undefined;
@@ -115,12 +113,14 @@ interface Result {
   readonly seed: number;
 }
 
+/** Where nothing else is asked for. */
+const roundsDefault = "10";
 const roundMsMax = 60_000;
 const minutesMax = Number(process.env.CHARTSEAL_FAULT_MINUTES ?? "1000");
 
 /** The test of a fault. */
 export function testFault<N extends Network>(fault: Fault<N>): void {
-  const rounds = Number(process.env.CHARTSEAL_FAULT_ROUNDS ?? fault.rounds);
+  const rounds = Number(process.env.CHARTSEAL_FAULT_ROUNDS ?? roundsDefault);
   const timeout = 120_000 + rounds * roundMsMax;
   describeTool("cometbft", `a fault of ${rounds} rounds`, (program) => {
     describeUnlessLacking(fault.name, lacking(fault), () => {

@@ -32,7 +32,6 @@ class TwinNetwork extends ToyNetwork {
 testFault({
   name: "twin-key",
   what: "two nodes have one validator's key",
-  rounds: 2,
   make: async (program: string) =>
     new TwinNetwork(
       (await ToyNetwork.make(program, { further: [faultRules().validators[doubled]!.seed] })).comet,

@@ -46,7 +46,6 @@ async function bringAgain(network: ToyNetwork, at: number, sent: Sent, again: Ui
 testFault({
   name: "two-down",
   what: "two of four nodes are down: the chain halts and goes on with the third",
-  rounds: 3,
   make: (program: string) => ToyNetwork.make(program, { waitMs }),
   async round(network, random, _, sent) {
     const { members } = network.comet;
