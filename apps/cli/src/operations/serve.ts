@@ -358,6 +358,8 @@ async function driveNodes(
 }
 
 const registerMs = 2_000;
+/** How often a provider that the genesis does not name asks again; a refusal is this node's own, and on no ledger. */
+const approvalMs = 10_000;
 
 /** Registers an institution's provider once the ledger takes it, which needs more than two thirds of the institutions. */
 function register(session: OwnSession, log: ServeOptions["log"]): { stop(): Promise<void> } {
@@ -365,6 +367,7 @@ function register(session: OwnSession, log: ServeOptions["log"]): { stop(): Prom
   const { signal } = stopping;
   const attempts = async (): Promise<void> => {
     const provider = await loadProvider(session.vault);
+    let isTold = false;
     while (!signal.aborted) {
       try {
         await registerOwnProvider(session, provider);
@@ -372,10 +375,13 @@ function register(session: OwnSession, log: ServeOptions["log"]): { stop(): Prom
       } catch (error) {
         const code = error instanceof ChartsealError ? error.code : "defect";
         // One that the genesis does not name needs a vote (chartseal consortium propose register-provider).
-        if (isFamily(error, "refused")) return;
-        const msg = "the provider is not registered yet";
-        if (!signal.aborted) log.write(`${JSON.stringify({ level: 40, time: Date.now(), msg, code })}\n`);
-        await sleep(registerMs, undefined, { signal }).catch(() => {});
+        const needsVote = isFamily(error, "refused");
+        const msg = needsVote ? "the provider needs a vote" : "the provider is not registered yet";
+        if (!signal.aborted && !(needsVote && isTold)) {
+          log.write(`${JSON.stringify({ level: 40, time: Date.now(), msg, code })}\n`);
+        }
+        isTold ||= needsVote;
+        await sleep(needsVote ? approvalMs : registerMs, undefined, { signal }).catch(() => {});
       }
     }
   };

@@ -19,6 +19,8 @@ export interface CometNode {
 }
 
 const stopMsMax = 10_000;
+/** Where its consensus has failed: such a node mostly does not end when it is asked, and has nothing left to write. */
+const failedStopMsMax = 1_000;
 
 export function startNode(options: {
   readonly program: string;
@@ -41,15 +43,16 @@ export function startNode(options: {
       resolve(code ?? signal ?? -1);
     });
   });
+  const stop = async (msMax: number): Promise<void> => {
+    child.kill("SIGTERM");
+    const timer = setTimeout(() => child.kill("SIGKILL"), msMax);
+    await ended;
+    clearTimeout(timer);
+  };
   const node: CometNode = {
     pid: child.pid ?? 0,
     ended,
-    async stop() {
-      child.kill("SIGTERM");
-      const timer = setTimeout(() => child.kill("SIGKILL"), stopMsMax);
-      await ended;
-      clearTimeout(timer);
-    },
+    stop: () => stop(stopMsMax),
     async kill() {
       child.kill("SIGKILL");
       await ended;
@@ -60,7 +63,7 @@ export function startNode(options: {
     options.failed?.(
       new ChartsealError("ledger-unreachable", "the CometBFT node's consensus has failed", { data }),
     );
-    void node.stop();
+    void stop(failedStopMsMax);
   });
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on("data", (chunk: Buffer) => {
