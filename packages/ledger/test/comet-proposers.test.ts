@@ -14,7 +14,7 @@ const blocksWanted = Number(process.env.CHARTSEAL_PROPOSER_BLOCKS ?? 100);
 const stakes = [40, 30, 20, 10];
 /** In hundredths: how far a share may be from its stake's. */
 const pointsMax = 2;
-const pauseMs = 10;
+const pauseMs = 30;
 const openMax = 400;
 /** Which heights carry a block of ours is a matter of moments: their shares need more of them. */
 const blocksForShares = 1_000;
