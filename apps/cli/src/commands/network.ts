@@ -216,7 +216,7 @@ function addJoin(group: Command): void {
     )
     .option(
       "--rpc <list>",
-      "RPC addresses of others' nodes, comma-separated; default: beside their node's ports",
+      "where headers are asked for, CometBFT's RPC, comma-separated; default: the others' servers",
     )
     .action(async (options: JoinCommandOptions) => {
       const globals = globalsOf(join);

@@ -19,7 +19,7 @@ export interface JoinOptions {
   /** Where this one is reached; undefined: this machine alone. */
   readonly host?: string;
   readonly basePort: number;
-  /** RPC of other institutions' nodes, for the headers that a snapshot is checked by; default: beside their p2p ports. */
+  /** Where the headers are asked for that a snapshot is checked by, CometBFT's RPC; default: the others' servers. */
   readonly rpcUrls?: readonly string[];
   readonly passphrase: string;
   readonly now: () => number;
@@ -89,11 +89,19 @@ async function snapshotTrust(options: JoinOptions): Promise<NetworkFile["stateSy
     });
   }
   if (height < 2 * network.snapshotBlocks) return undefined;
-  const beside = network.institutions.map(({ p2pHost, p2pPort }) => `http://${p2pHost}:${p2pPort + 1}`);
-  const [first, second = first, ...others] = options.rpcUrls ?? beside;
-  const rpcUrls = [first!, second!, ...others];
+  // Their servers' window on their nodes' headers; the nodes' own RPC is on loopback.
+  const windows = network.institutions.flatMap(({ url }, at) =>
+    answers[at] === undefined ? [] : [`${url}/v1/ledger/light-rpc`],
+  );
   const { validators } = decodeGenesis(genesis);
-  const chainId = chainIdOf(genesis);
-  const trust = await trustFromGenesis({ chainId, validators, rpcUrls: [...new Set(rpcUrls)], nowMs: now() });
-  return { rpcUrls, trustHeight: trust.height, trustHash: toHex(trust.hash) };
+  const asked = {
+    chainId: chainIdOf(genesis),
+    validators,
+    rpcUrls: options.rpcUrls ?? windows,
+    nowMs: now(),
+  };
+  const { height: trustHeight, hash, rpcUrls } = await trustFromGenesis(asked);
+  // CometBFT's light client wants a second to compare with, be it the same.
+  const [first, second = first] = rpcUrls;
+  return { rpcUrls: [first!, second!, ...rpcUrls.slice(2)], trustHeight, trustHash: toHex(hash) };
 }

@@ -167,10 +167,14 @@ async function rolesOf(
   );
   const { token, identities, config, stagings } = parts;
   const { home, ledger, provider, node, now, validatorSeed, addNamespace } = session;
-  const { engineHealth, ownNodes } = session;
+  const { engineHealth, askNode, ownNodes } = session;
+  const engine = {
+    ...(engineHealth === undefined ? {} : { engineHealth }),
+    ...(askNode === undefined ? {} : { askNode }),
+  };
   const namespace = hospitalsOf(session);
   return {
-    ledger: ledgerRole({ ledger, ...(engineHealth === undefined ? {} : { engineHealth }) }),
+    ledger: ledgerRole({ ledger, ...engine }),
     ...(ownNodes.length === 0 ? {} : { authority: authorityRole({ nodes: ownNodes }) }),
     provider: providerRole({
       provider,

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ChartsealError, fromHex } from "@chartseal/crypto";
 import type { Ledger, Rules } from "@chartseal/ledger";
-import type { CometNode, OpenedComet } from "@chartseal/ledger/comet";
+import type { CometNode, CometRpc, OpenedComet } from "@chartseal/ledger/comet";
 import type { HomeLock } from "@chartseal/ledger/embedded";
 import type { Home } from "../home/home.ts";
 import { type NetworkFile, readNetworkFile } from "../home/network-file.ts";
@@ -13,6 +13,9 @@ import { findCometbft } from "./cometbft.ts";
 
 /** Waiting for late votes, and the time of a chain on which nothing happens (docs/decisions/comet-engine.md). */
 export const networkTimes = { commitMs: 100, emptyBlocksMs: 5_000 };
+
+/** Of what others ask the node for: 256 validators' signatures have some 64 KiB. */
+const windowLimits = { msMax: 4_000, bytesMax: 1024 * 1024 };
 
 const readyMsMax = 60_000;
 const pollMs = 50;
@@ -24,6 +27,8 @@ export interface ConsortiumNode {
   readonly ledger: Ledger;
   /** For GET /health: how far the node is, and with whom it speaks. */
   health(): Promise<Readonly<Record<string, number | boolean | string>>>;
+  /** Asks the node's RPC, within what the server may wait for and hold. @throws ChartsealError `ledger-unreachable` */
+  readonly askNode: CometRpc["ask"];
   /** Ends the node; the ledger is closed with it. */
   stop(): Promise<void>;
 }
@@ -46,12 +51,13 @@ export async function startConsortiumNode(options: ConsortiumNodeOptions): Promi
   const network = readNetworkFile(home.paths);
   const program = await findCometbft({ install: true });
   const { CometRpc, openComet, startNode, writeSettings } = await import("@chartseal/ledger/comet");
+  const rpcUrl = `http://127.0.0.1:${network.rpcPort}`;
   let stopped = false;
   let broken: unknown;
   const opened = await openComet({
     directory: home.paths.root,
     rules,
-    rpcUrl: `http://127.0.0.1:${network.rpcPort}`,
+    rpcUrl,
     abciPort: 0,
     now,
     lock,
@@ -62,7 +68,8 @@ export async function startConsortiumNode(options: ConsortiumNodeOptions): Promi
       failed(error);
     },
   });
-  const rpc = new CometRpc(`http://127.0.0.1:${network.rpcPort}`);
+  const rpc = new CometRpc(rpcUrl);
+  const window = new CometRpc(rpcUrl, windowLimits);
   const { abciPort } = opened;
   const start = (): CometNode => startNode({ program, directory: home.paths.comet, abciPort, failed });
   writeSettings(home.paths.comet, settingsOf(network));
@@ -92,7 +99,12 @@ export async function startConsortiumNode(options: ConsortiumNodeOptions): Promi
     await stop();
     throw error;
   }
-  return { ledger: opened.ledger, stop, health: () => healthOf(opened, rpc, () => broken) };
+  return {
+    ledger: opened.ledger,
+    stop,
+    health: () => healthOf(opened, rpc, () => broken),
+    askNode: (method, parameters) => window.ask(method, parameters),
+  };
 }
 
 /** Until the node answers: with its peers away it waits for them, and this does not. */

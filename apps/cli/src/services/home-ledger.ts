@@ -7,6 +7,7 @@ import { ChartsealError, equalBytes, fromHex, type Pairing } from "@chartseal/cr
 import { chainIdOf, type Ledger, ledgerRules, type Rules } from "@chartseal/ledger";
 import { type HomeLock, openEmbedded, openEmbeddedReader } from "@chartseal/ledger/embedded";
 import { type Home, isOfConsortium } from "../home/home.ts";
+import type { ConsortiumNode } from "./consortium-node.ts";
 import { ledgerFileOf } from "./ledger-files.ts";
 import { findServer } from "./server-file.ts";
 
@@ -14,6 +15,8 @@ export interface HomeLedger {
   readonly ledger: Ledger;
   /** What GET /health says of the engine beside the ledger's own. */
   readonly health?: () => Promise<Readonly<Record<string, number | boolean | string>>>;
+  /** A consortium's node, for those who ask this home's server for headers. */
+  readonly askNode?: ConsortiumNode["askNode"];
   close(): Promise<void>;
 }
 
@@ -42,7 +45,7 @@ export async function openHomeLedger(home: Home, parts: WriterParts): Promise<Ho
   }
   const { startConsortiumNode } = await import("./consortium-node.ts");
   const rules = rulesOfHome(pairing, home);
-  const { ledger, health, stop } = await startConsortiumNode({
+  const { ledger, health, askNode, stop } = await startConsortiumNode({
     home,
     rules,
     validatorSeed,
@@ -50,7 +53,7 @@ export async function openHomeLedger(home: Home, parts: WriterParts): Promise<Ho
     lock,
     failed,
   });
-  return { ledger, health, close: stop };
+  return { ledger, health, askNode, close: stop };
 }
 
 /** No key, no lock, no byte changed. @throws ChartsealError `chain-altered`, `home-busy`, `ledger-unreachable` */

@@ -114,6 +114,8 @@ export interface OwnSession extends Session {
   readonly ownNodes: readonly NodeDriver[];
   /** Of a consortium's ledger: how its node is. */
   readonly engineHealth?: HomeLedger["health"];
+  /** And what is asked of its node's headers. */
+  readonly askNode?: HomeLedger["askNode"];
 }
 
 /** For what is done with the services' own keys alone. @throws ChartsealError `home-busy` where a server has them */
@@ -237,6 +239,7 @@ async function assemble(
     submitOperation: (body: Uint8Array) => submitOperation(operating, body),
     close,
     ...(opened.health === undefined ? {} : { engineHealth: opened.health }),
+    ...(opened.askNode === undefined ? {} : { askNode: opened.askNode }),
   };
   const roll = () => rollPeriods(surroundings, namespace);
   try {

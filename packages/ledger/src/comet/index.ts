@@ -14,6 +14,6 @@ export {
 export { type CometNode, startNode } from "./node-process.ts";
 export { type CometOptions, type OpenedComet, openComet } from "./open.ts";
 export { type CometReaderOptions, openCometReader, openCometSalvage, verifyComet } from "./reader.ts";
-export { broadcastMax, CometRpc } from "./rpc.ts";
+export { broadcastMax, CometRpc, type RpcAnswer } from "./rpc.ts";
 export type { SnapshotOptions } from "./snapshots.ts";
 export { type Trust, type TrustOptions, trustFromGenesis } from "./trust.ts";

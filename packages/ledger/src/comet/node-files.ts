@@ -45,6 +45,9 @@ export interface StateSyncSettings {
   readonly trustHash: Uint8Array;
 }
 
+/** Institutions that dial this node: all of a large consortium's, and those that came later, whom it does not know. */
+const inboundPeersMax = 256;
+
 const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
 const upperHex = (bytes: Uint8Array) => toHex(bytes).toUpperCase();
 
@@ -145,6 +148,7 @@ laddr = "tcp://${p2pHost}:${p2pPort}"
 persistent_peers = ${JSON.stringify(peers.join(","))}
 addr_book_strict = false
 allow_duplicate_ip = true
+max_num_inbound_peers = ${inboundPeersMax}
 pex = false
 
 [mempool]

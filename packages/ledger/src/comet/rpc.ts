@@ -7,6 +7,8 @@ import type { CometCommit } from "../commit.ts";
 import { lightBlockOfRpc } from "../light/json.ts";
 
 const answerMsMax = 10_000;
+/** The largest answer that is asked for is a block with its evidence, in base64. */
+const answerBytesMax = 16 * 1024 * 1024;
 const validatorsAPage = 100;
 
 /** Most transactions of one message; the node's `max_request_batch_size` is not less. */
@@ -15,10 +17,26 @@ export const broadcastMax = 64;
 /** `held`: the node has, or had, these bytes already. */
 export type Taken = "taken" | "held" | { readonly reason: string };
 
-interface Answer {
-  readonly id?: unknown;
+/** One of the two, as JSON-RPC has it. */
+export interface RpcAnswer {
   readonly result?: unknown;
-  readonly error?: { readonly data?: unknown; readonly message?: unknown };
+  readonly error?: { readonly code?: unknown; readonly message?: unknown; readonly data?: unknown };
+}
+
+interface Answer extends RpcAnswer {
+  readonly id?: unknown;
+}
+
+/** A body whole, where it is no longer than that; a server that others run may send without end. */
+async function textOf({ body }: Response, bytesMax: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    size += chunk.length;
+    if (size > bytesMax) throw new Error(`the answer is longer than ${bytesMax} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 function said({ error }: Answer): string {
@@ -33,12 +51,20 @@ function resultOf(method: string, answer: Answer): Record<string, unknown> {
   throw new ChartsealError("ledger-unreachable", "the CometBFT node refuses to answer", { data });
 }
 
+/** Of one answer. */
+export interface RpcLimits {
+  readonly msMax: number;
+  readonly bytesMax: number;
+}
+
 export class CometRpc {
   readonly #url: string;
+  readonly #limits: RpcLimits;
 
   /** @param url e.g. http://127.0.0.1:26657 */
-  constructor(url: string) {
+  constructor(url: string, limits: Partial<RpcLimits> = {}) {
     this.#url = url;
+    this.#limits = { msMax: answerMsMax, bytesMax: answerBytesMax, ...limits };
   }
 
   /** Several calls in one message, answered in order. @throws ChartsealError `ledger-unreachable` */
@@ -49,14 +75,20 @@ export class CometRpc {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: JSON.stringify(calls.length === 1 ? calls[0] : calls),
-        signal: AbortSignal.timeout(answerMsMax),
+        signal: AbortSignal.timeout(this.#limits.msMax),
       });
-      const answer: unknown = await response.json();
+      const answer: unknown = JSON.parse(await textOf(response, this.#limits.bytesMax));
       const answers = Array.isArray(answer) ? (answer as Answer[]) : [answer as Answer];
       return calls.map(({ id }) => answers.find((one) => one.id === id) ?? answers[0] ?? {});
     } catch (error) {
       throw new ChartsealError("ledger-unreachable", "the CometBFT node does not answer", { cause: error });
     }
+  }
+
+  /** One call and its answer as it is, a refusal too. @throws ChartsealError `ledger-unreachable` */
+  async ask(method: string, parameters: object): Promise<RpcAnswer> {
+    const [{ result, error } = {}] = await this.#calls(method, [parameters]);
+    return error === undefined || error === null ? { result } : { error };
   }
 
   async #call(method: string, parameters: object): Promise<Record<string, unknown>> {
@@ -89,6 +121,13 @@ export class CometRpc {
       if (validators.length >= Number(total) || !Array.isArray(some) || some.length === 0) break;
     }
     return lightBlockOfRpc(signedHeader, validators);
+  }
+
+  /** The height of the newest header, by the one call that light clients use too. */
+  async newestHeight(): Promise<number> {
+    const { signed_header: signedHeader } = await this.#call("commit", {});
+    const { header } = signedHeader as { readonly header?: { readonly height?: unknown } };
+    return Number(header?.height);
   }
 
   /** The `evidence` of a block, as `equivocationsOfRpc` reads it. */

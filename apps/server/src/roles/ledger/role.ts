@@ -9,6 +9,7 @@ import { problemOf } from "../../host/problem-reply.ts";
 import type { Role, RoleApp } from "../../host/role.ts";
 import { hexOf, hexUpTo } from "../../wire.ts";
 import { AnswerAt } from "./answers.ts";
+import { type AskNode, addLightRpc } from "./light-rpc.ts";
 import { blocksAnswer, headAnswer, stateAnswer, submitAnswer, transactionAnswer } from "./wire.ts";
 
 export interface LedgerRoleOptions {
@@ -17,6 +18,8 @@ export interface LedgerRoleOptions {
   readonly transactionKind?: StateKind;
   /** What GET /health says of the engine beside the ledger's own; what it throws is shown by its code. */
   readonly engineHealth?: () => Promise<Readonly<Record<string, string | number | boolean>>>;
+  /** The CometBFT node, where there is one: its headers are shown to light clients. */
+  readonly askNode?: AskNode;
 }
 
 /** Transactions in one request, and the longest wait for a block. */
@@ -29,7 +32,7 @@ const height = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const seen = height.default(0).describe("the height that the client has verified");
 
 export function ledgerRole(options: LedgerRoleOptions): Role {
-  const { ledger, transactionKind = entries.transaction.kind, engineHealth } = options;
+  const { ledger, transactionKind = entries.transaction.kind, engineHealth, askNode } = options;
   const stopping = new AbortController();
   return {
     name: "ledger",
@@ -39,6 +42,7 @@ export function ledgerRole(options: LedgerRoleOptions): Role {
       addTransactions(app, ledger, transactionKind);
       addBlocks(app, ledger);
       addSubmit(app, ledger);
+      if (askNode !== undefined) addLightRpc(app, askNode);
     },
     async health() {
       const head = await ledger.head();
