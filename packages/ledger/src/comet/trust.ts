@@ -60,6 +60,9 @@ export async function trustFromGenesis(options: TrustOptions): Promise<Trust> {
     if (!equalBytes(found.signedHeader.commit.blockId.hash, hash)) {
       throw other.altered("the servers show two histories", `height ${height} has two hashes`);
     }
+    const lie = lightBlockFault(chainId, found);
+    if (lie !== undefined)
+      throw other.altered("a server's header is not what its validators signed", lie.detail);
     agreeing.push(other.url);
   }
   if (servers.length > 1 && agreeing.length < 2) {
