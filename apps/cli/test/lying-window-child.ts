@@ -7,7 +7,10 @@ import { createServer } from "node:http";
 const [, , asked, port] = process.argv;
 
 createServer(async (request, response) => {
-  if (request.method === "GET") return response.end(JSON.stringify({ roles: { ledger: { ok: true } } }));
+  if (request.method === "GET") {
+    response.end(JSON.stringify({ roles: { ledger: { ok: true } } }));
+    return;
+  }
   const chunks: Uint8Array[] = [];
   for await (const chunk of request) chunks.push(chunk as Uint8Array);
   const headers = { "content-type": "application/json" };

@@ -3,8 +3,8 @@
  * is down, hangs or sends without end; and what a joining institution makes of servers that lie through it.
  */
 import { createServer, type RequestListener } from "node:http";
+import { CometRpc, trustFromGenesis } from "@chartseal/ledger/comet";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { CometRpc, trustFromGenesis } from "../../../packages/ledger/src/comet/index.ts";
 import { CometNetwork, validatorsOf } from "../../../packages/ledger/test/comet-network.ts";
 import { createToy, makeHome } from "../../../packages/ledger/test/embedded-home.ts";
 import { toyGenesis, toyRules, toyTransaction } from "../../../packages/ledger/test/toy-rules.ts";
