@@ -245,6 +245,16 @@ describeTool("cometbft", "a window on a real node", (program) => {
     });
     await expect(trust([header, url])).rejects.toMatchObject({ ...altered, data: { server: header } });
     await expect(trust([url, header])).rejects.toMatchObject({ ...altered, data: { server: header } });
+    const later = await lying((method, result) => {
+      const { header } = result.signed_header ?? {};
+      if (method === "commit" && header?.height !== "1") header!.app_hash = "00".repeat(32);
+    });
+    const unfollowed = {
+      ...altered,
+      message: expect.stringContaining("does not follow"),
+      data: { server: later },
+    };
+    await expect(trust([later, url])).rejects.toMatchObject(unfollowed);
     const history = await lying((method, result) => {
       if (method === "commit") result.signed_header!.commit.block_id.hash = "AB".repeat(32);
     });
@@ -279,7 +289,7 @@ describeTool("cometbft", "a window on a real node", (program) => {
 /** What the lies alter, of CometBFT's answers. */
 interface Bendable {
   readonly signed_header?: {
-    readonly header: { app_hash: string };
+    readonly header: { app_hash: string; readonly height: string };
     readonly commit: { readonly block_id: { hash: string } };
   };
   readonly validators?: readonly { readonly pub_key: { value: string } }[];
