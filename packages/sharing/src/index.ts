@@ -88,6 +88,7 @@ export {
   type KeptAnswer,
   keptBytesMax,
 } from "./dispute/kept.ts";
+export { OpenDisputes } from "./dispute/open-disputes.ts";
 export { demandStatement } from "./dispute/statement.ts";
 export {
   confirmEmergency,

@@ -35,9 +35,19 @@ export async function readList(
   list: List,
   key: Uint8Array = emptyKey,
 ): Promise<Uint8Array[]> {
+  return (await readListFrom(ledger, list, { key, from: 0 })) ?? [];
+}
+
+/** The items of a list from a place on, oldest first; undefined where the list is shorter than that. */
+export async function readListFrom(
+  ledger: Reader,
+  list: List,
+  { key = emptyKey, from }: { readonly key?: Uint8Array; readonly from: number },
+): Promise<Uint8Array[] | undefined> {
   const size = (await readEntry(ledger, entries.listSize, listKey(list, key))) ?? 0;
+  if (size < from) return undefined;
   const items: Uint8Array[] = [];
-  for (let at = 0; at < size; at++) {
+  for (let at = from; at < size; at++) {
     const item = await readEntry(ledger, entries.listItem, listItemKey(list, key, at));
     if (item === undefined) throw new ChartsealError("chain-altered", "a list of the state has a hole");
     items.push(item);

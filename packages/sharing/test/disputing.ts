@@ -9,6 +9,7 @@ import {
   type FailedAnswer,
   failedAnswer,
   judgeNext,
+  OpenDisputes,
   readDispute,
   request,
 } from "../src/index.ts";
@@ -39,11 +40,12 @@ export async function signedAs(
 
 /** Nodes by number do what is theirs to do. */
 export async function nodesJudge(world: World, ...numbers: readonly number[]): Promise<void> {
+  const disputes = new OpenDisputes(world);
   for (const number of numbers) {
     const { identity } = world.nodeParts[number - 1]!;
     const writer = new AccountWriter(world.surroundings, identity);
     const secrets = [identity.hpkeSecret];
-    const node = { surroundings: world.surroundings, account: identity.account, writer, secrets };
+    const node = { surroundings: world.surroundings, account: identity.account, writer, secrets, disputes };
     while (await judgeNext(node));
   }
 }

@@ -13,6 +13,7 @@ import {
   judgeNext,
   NodeDriver,
   NodeSecrets,
+  type OpenDisputes,
   readEntry,
   readNodes,
   type SealedAnswer,
@@ -157,6 +158,12 @@ async function ownNode(
   return new NodeDriver(surroundings, { identity, store: new VaultNodeStore(vault, `node-${own}`) });
 }
 
+/** A home whose own nodes are at work. */
+interface OwnPlace extends Omit<Place, "asker"> {
+  /** Theirs, and the provider's beside them. */
+  readonly disputes: OpenDisputes;
+}
+
 /** A node of this home that takes its steps in a change of the committee, and judges disputes about transforms. */
 export interface OwnDriver {
   /** True where it did something. */
@@ -166,7 +173,8 @@ export interface OwnDriver {
 }
 
 /** Drivers of the nodes that `init` made here. Before the committee's first change they judge, and their keys stay where they are. */
-export function ownDrivers({ surroundings, home, vault }: Omit<Place, "asker">): OwnDriver[] {
+export function ownDrivers(place: OwnPlace): OwnDriver[] {
+  const { surroundings, home, disputes } = place;
   const { nodes } = decodeGenesis(home.genesis);
   const own = nodes
     .map((_, at) => at + 1)
@@ -176,16 +184,14 @@ export function ownDrivers({ surroundings, home, vault }: Omit<Place, "asker">):
     let driver: NodeDriver | undefined;
     const judge = async (): Promise<boolean> => {
       if (driver !== undefined) return await driver.judge();
-      return (
-        (await toJudge(surroundings, account)).length > 0 && (await judgeAs(surroundings, vault, number))
-      );
+      return (await toJudge(disputes, account)).length > 0 && (await judgeAs(place, number));
     };
     return {
       judge,
       async step() {
         if ((await readEntry(surroundings.ledger, entries.committeeChange, emptyKey)) === undefined)
           return await judge();
-        driver ??= await driverOf(surroundings, vault, number);
+        driver ??= await driverOf(place, number);
         return await driver.step();
       },
     };
@@ -193,20 +199,20 @@ export function ownDrivers({ surroundings, home, vault }: Omit<Place, "asker">):
 }
 
 /** With the key that `init` left, where it is still the node's: what it reads with needs no store of its own. */
-async function judgeAs(surroundings: Surroundings, vault: KeyVault, own: number): Promise<boolean> {
+async function judgeAs({ surroundings, vault, disputes }: OwnPlace, own: number): Promise<boolean> {
   const { identity, first } = await loadNode(vault, own);
   if (first === undefined) {
     const store = new VaultNodeStore(vault, `node-${own}`);
-    return await new NodeDriver(surroundings, { identity, store }).judge();
+    return await new NodeDriver(surroundings, { identity, store, disputes }).judge();
   }
   const { account } = identity;
   const writer = new AccountWriter(surroundings, identity);
   const secrets = [(await hpkeKeyPairFromSeed(first.hpkeSeed)).privateKey];
-  return await judgeNext({ surroundings, account, writer, secrets });
+  return await judgeNext({ surroundings, account, writer, secrets, disputes });
 }
 
 /** What `init` left is moved to the node's store first, and dropped when all of it is there. */
-async function driverOf(surroundings: Surroundings, vault: KeyVault, own: number): Promise<NodeDriver> {
+async function driverOf({ surroundings, vault, disputes }: OwnPlace, own: number): Promise<NodeDriver> {
   const { identity, first } = await loadNode(vault, own);
   const store = new VaultNodeStore(vault, `node-${own}`);
   if (first !== undefined) {
@@ -218,13 +224,13 @@ async function driverOf(surroundings: Surroundings, vault: KeyVault, own: number
     }
     await dropFirstShares(vault, own, identity);
   }
-  return new NodeDriver(surroundings, { identity, store });
+  return new NodeDriver(surroundings, { identity, store, disputes });
 }
 
 /** Nodes of the committee that an institution runs itself: they make their shares over the ledger, with the others. */
-export async function institutionNodes(place: Omit<Place, "asker">): Promise<NodeDriver[]> {
-  const { surroundings, home, vault } = place;
+export async function institutionNodes(place: OwnPlace): Promise<NodeDriver[]> {
+  const { home } = place;
   const numbers = decodeGenesis(home.genesis).nodes.map((key) => ownNumber(home, accountOf(key)));
   const own = numbers.filter((number) => number > 0);
-  return await Promise.all(own.map((number) => driverOf(surroundings, vault, number)));
+  return await Promise.all(own.map((number) => driverOf(place, number)));
 }

@@ -3,18 +3,17 @@
  * for, and its authority nodes judge. Done at the beginning of every command that has the services' keys.
  */
 import { isFamily } from "@chartseal/crypto";
-import { readDisputes, type StorageProvider, type Surroundings } from "@chartseal/sharing";
+import type { OpenDisputes, StorageProvider } from "@chartseal/sharing";
 import type { OwnDriver } from "./authority-nodes.ts";
 
 /** What cannot be done now, as of a damaged key, stops no command: the dispute waits, and the next one tries again. */
 export async function judgeOwn(parts: {
-  readonly ledger: Surroundings["ledger"];
+  readonly disputes: OpenDisputes;
   readonly provider: Pick<StorageProvider, "openDisputed">;
   readonly drivers: readonly OwnDriver[];
 }): Promise<void> {
-  const { ledger, provider, drivers } = parts;
-  const isOpen = (await readDisputes({ ledger })).some(({ outcome }) => outcome === null);
-  if (!isOpen) return;
+  const { disputes, provider, drivers } = parts;
+  if ((await disputes.read()).length === 0) return;
   try {
     await provider.openDisputed();
     for (const driver of drivers) while (await driver.judge());

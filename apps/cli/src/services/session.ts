@@ -27,6 +27,7 @@ import {
   listNamespaces,
   type NodeDriver,
   namespacesBehind,
+  OpenDisputes,
   Operator,
   type OperatorWriter,
   operatorWriter,
@@ -100,6 +101,8 @@ export interface OwnSession extends Session {
   readonly vault: KeyVault;
   readonly validatorSeed: Uint8Array;
   readonly provider: StorageProvider;
+  /** What provider and nodes of this process look for disputes with. */
+  readonly disputes: OpenDisputes;
   /** A hospital whose keys are in this home's vault. */
   hospital(name: string): Promise<HospitalNamespace | undefined>;
   /** Signs and submits for the home's operator, on behalf of a command. */
@@ -193,7 +196,9 @@ async function assemble(
   const surroundings: Surroundings = { pairing, ledger, now };
   const stores = await openProviderStores(home.paths, { vault, pairing });
   const identity = await loadProvider(vault);
-  const provider = new StorageProvider({ surroundings, identity, stores, quotas: quotasOf(home.paths) });
+  const disputes = new OpenDisputes(surroundings);
+  const quotas = quotasOf(home.paths);
+  const provider = new StorageProvider({ surroundings, identity, stores, quotas, disputes });
   let members: readonly SessionMember[];
   let isFinished: boolean;
   try {
@@ -230,6 +235,7 @@ async function assemble(
     vault,
     validatorSeed,
     provider,
+    disputes,
     auditor: provider.auditor,
     members,
     namespace,
@@ -253,15 +259,23 @@ async function assemble(
   }
   await eraseWhatIsDue(provider);
   await recordPendingRepairs(provider);
-  const place = { surroundings, home, vault, asker: identity };
+  const authority = await authorityOf({ surroundings, home, vault, asker: identity, disputes, provider });
+  return { ...session, ...authority, addNamespace, validators: [validatorSeed], rollPeriods: roll };
+}
+
+/** The committee as this home reaches it, and the home's own nodes at work. */
+async function authorityOf(
+  place: Parameters<typeof presentNode>[0] &
+    Parameters<typeof institutionNodes>[0] & { readonly provider: StorageProvider },
+): Promise<Pick<OwnSession, "nodes" | "node" | "drivers" | "ownNodes">> {
+  const { home, provider, disputes } = place;
   const nodes = await committeeNodes(place);
   const node = (index: number) => presentNode(place, index);
-  const ownNodes = isOfConsortium(home) ? await institutionNodes({ surroundings, home, vault }) : [];
-  const drivers = isOfConsortium(home) ? ownNodes : ownDrivers({ surroundings, home, vault });
+  const ownNodes = isOfConsortium(home) ? await institutionNodes(place) : [];
+  const drivers = isOfConsortium(home) ? ownNodes : ownDrivers(place);
   // A consortium's nodes and provider are at it as long as their server runs.
-  if (!isOfConsortium(home)) await judgeOwn({ ledger, provider, drivers });
-  const authority = { nodes, node, drivers, ownNodes };
-  return { ...session, ...authority, addNamespace, validators: [validatorSeed], rollPeriods: roll };
+  if (!isOfConsortium(home)) await judgeOwn({ disputes, provider, drivers });
+  return { nodes, node, drivers, ownNodes };
 }
 
 /** Members' keys from their vaults, for a ledger that extends what each has seen. @throws ChartsealError `chain-altered` */

@@ -18,6 +18,7 @@ import {
   signAsAccount,
 } from "@chartseal/ledger";
 import { judgeNext, toJudge } from "../dispute/judging.ts";
+import { OpenDisputes } from "../dispute/open-disputes.ts";
 import { CommitteeNode } from "../issue.ts";
 import type { NodeShares } from "../key-generation.ts";
 import type { Identity, SealedAnswer, Surroundings } from "../parties.ts";
@@ -58,15 +59,22 @@ export class NodeDriver {
   readonly #identity: NodeAccount;
   readonly #secrets: NodeSecrets;
   readonly #writer: AccountWriter;
+  readonly #disputes: OpenDisputes;
 
   constructor(
     surroundings: Surroundings,
-    node: { readonly identity: NodeAccount; readonly store: NodeStore },
+    node: {
+      readonly identity: NodeAccount;
+      readonly store: NodeStore;
+      /** Of this ledger, where others of the process look for disputes too. */
+      readonly disputes?: OpenDisputes;
+    },
   ) {
     this.#surroundings = surroundings;
     this.#identity = node.identity;
     this.#secrets = new NodeSecrets(node.store);
     this.#writer = new AccountWriter(surroundings, node.identity);
+    this.#disputes = node.disputes ?? new OpenDisputes(surroundings);
   }
 
   get account(): Uint8Array {
@@ -92,8 +100,10 @@ export class NodeDriver {
   /** The next verdict in a dispute about a transform (dispute/judging.ts). */
   async judge(): Promise<boolean> {
     const secrets = (await this.#secrets.receivingKeys()).map(({ secret }) => secret);
-    const surroundings = this.#surroundings;
-    return await judgeNext({ surroundings, account: this.account, writer: this.#writer, secrets });
+    return await judgeNext({
+      ...{ surroundings: this.#surroundings, account: this.account, writer: this.#writer },
+      ...{ secrets, disputes: this.#disputes },
+    });
   }
 
   /** Steps until there is nothing to do for now. */
@@ -198,7 +208,7 @@ export class NodeDriver {
     }
     if (keys.length === 1 || !(await this.#isSettled(view))) return false;
     // What a dispute shows may be sealed to an earlier one.
-    if ((await toJudge(this.#surroundings, this.account)).length > 0) return false;
+    if ((await toJudge(this.#disputes, this.account)).length > 0) return false;
     await this.#secrets.saveReceivingKeys([newest]);
     return true;
   }

@@ -8,8 +8,9 @@ import { readCommittee } from "../committee.ts";
 import type { Surroundings } from "../parties.ts";
 import type { AccountWriter } from "../submit.ts";
 import { type Dispute, openAsJudge, type Side } from "./box.ts";
-import { blindedOf, decodeEvidence, type Evidence, readDisputes } from "./evidence.ts";
+import { blindedOf, decodeEvidence, type Evidence } from "./evidence.ts";
 import { judge } from "./judge.ts";
+import type { OpenDisputes } from "./open-disputes.ts";
 import { decodeOpening } from "./opening.ts";
 
 export interface JudgingNode {
@@ -18,16 +19,16 @@ export interface JudgingNode {
   readonly writer: AccountWriter;
   /** Every receiving key that the node still has. */
   readonly secrets: readonly Uint8Array[];
+  readonly disputes: OpenDisputes;
 }
 
 /** Disputes that this node is still to judge. */
 export async function toJudge(
-  surroundings: Pick<Surroundings, "ledger">,
+  disputes: Pick<OpenDisputes, "read">,
   account: Uint8Array,
 ): Promise<readonly Dispute[]> {
-  return (await readDisputes(surroundings)).filter(
-    ({ outcome, nodes, verdicts }) =>
-      outcome === null &&
+  return (await disputes.read()).filter(
+    ({ nodes, verdicts }) =>
       nodes.some((one) => equalBytes(one, account)) &&
       !verdicts.some(({ node }) => equalBytes(node, account)),
   );
@@ -35,7 +36,7 @@ export async function toJudge(
 
 /** Gives the next verdict that can be given. True where it gave one. */
 export async function judgeNext(node: JudgingNode): Promise<boolean> {
-  for (const dispute of await toJudge(node.surroundings, node.account)) {
+  for (const dispute of await toJudge(node.disputes, node.account)) {
     const verdict = await verdictOn(node, dispute);
     if (verdict === undefined) continue;
     const { disputeId, opening, evidence } = dispute;

@@ -24,7 +24,6 @@ import type { ProviderAtWork } from "../provider/self.ts";
 import type { CustodyKey } from "../provider/stores.ts";
 import { readEntry, requireRecord } from "../state.ts";
 import { type Dispute, sealToJudges } from "./box.ts";
-import { readDisputes } from "./evidence.ts";
 
 export function encodeOpening(pairing: Pairing, { key, dropped }: CustodyKey): Uint8Array {
   return encode([
@@ -59,12 +58,11 @@ function malformed(): ChartsealError {
  * @throws ChartsealError of the family `unavailable`, after all others were tried
  */
 export async function openDisputed(self: ProviderAtWork): Promise<void> {
-  const { surroundings, identity } = self;
+  const { surroundings, identity, disputes } = self;
   const postponed = new Postponed();
   const nowMs = Math.max((await surroundings.ledger.head()).timestampMs, surroundings.now());
-  for (const dispute of await readDisputes(surroundings)) {
-    const open = dispute.outcome === null && dispute.opening === null;
-    if (!open || !equalBytes(dispute.provider, identity.account)) continue;
+  for (const dispute of await disputes.read()) {
+    if (dispute.opening !== null || !equalBytes(dispute.provider, identity.account)) continue;
     if (nowMs > dispute.timestampMs + disputeAnswerMs) continue;
     await postponed.attempt(() => openOne(self, dispute));
   }

@@ -2,6 +2,7 @@
  * The provider as its own parts see it: what was handed in, one writer for its account, and turns, so that custody and
  * headers are changed by one at a time however many readers are served at once.
  */
+import { OpenDisputes } from "../dispute/open-disputes.ts";
 import type { Identity, Surroundings } from "../parties.ts";
 import { AccountWriter } from "../submit.ts";
 import { ErasureSchedule } from "./erasure-schedule.ts";
@@ -15,6 +16,8 @@ export interface ProviderSelf {
   readonly stores: ProviderStores;
   /** What owners may have stored here; without it there is no bound. */
   readonly quotas?: Quotas | undefined;
+  /** Of this ledger, where others of the process look for disputes too. */
+  readonly disputes?: OpenDisputes | undefined;
 }
 
 /** A provider at work. */
@@ -27,6 +30,7 @@ export class ProviderAtWork implements ProviderSelf {
   readonly quotas: Quotas | undefined;
   readonly usage: UsageBook;
   readonly schedule: ErasureSchedule;
+  readonly disputes: OpenDisputes;
   /** Up to when payloads were judged as leftovers or not (collect.ts). */
   collectedMs = Number.NEGATIVE_INFINITY;
   /** Last block that was followed; undefined before the first time. */
@@ -35,7 +39,7 @@ export class ProviderAtWork implements ProviderSelf {
   readonly undone = new Map<string, () => Promise<unknown>>();
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor({ surroundings, identity, stores, quotas }: ProviderSelf) {
+  constructor({ surroundings, identity, stores, quotas, disputes }: ProviderSelf) {
     this.surroundings = surroundings;
     this.identity = identity;
     this.stores = stores;
@@ -43,6 +47,7 @@ export class ProviderAtWork implements ProviderSelf {
     this.usage = new UsageBook(surroundings.ledger, identity.account);
     const { ledger } = surroundings;
     this.schedule = new ErasureSchedule({ ledger, files: stores.pending, provider: identity.account });
+    this.disputes = disputes ?? new OpenDisputes(surroundings);
     this.writer = new AccountWriter(surroundings, identity);
   }
 
