@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { describeTool } from "../../../test/tools.ts";
+import { freePorts, networkPlayer } from "./network-player.ts";
 import { runShell } from "./transcript.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "chartseal-network-"));
@@ -82,18 +83,12 @@ describe("network init", () => {
 
 describeTool("cometbft", "a network", (cometbft) => {
   const environment = { ...passphrase, CHARTSEAL_COMETBFT: cometbft };
-  const play = (line: string, home?: number) => {
-    const at = home === undefined ? {} : { CHARTSEAL_HOME: `four/institution-${home}` };
-    const ran = runShell(`chartseal ${line} --json`, folder, { ...environment, ...at }, 300_000);
-    expect(`${line}: ${ran.exitCode} ${ran.exitCode === 0 ? "" : ran.errors}`).toBe(`${line}: 0 `);
-    return JSON.parse(ran.output) as Record<string, never>;
-  };
+  const play = networkPlayer(folder, environment);
 
   it("comes up, takes hospitals by vote, serves members of every institution, and goes down", {
     timeout: 900_000,
   }, () => {
-    // Below the ports that the system gives out by itself.
-    const port = 20_000 + (process.pid % 400) * 24;
+    const port = freePorts();
     play(`network init --validators 4 --out four --base-port ${port} --snapshot-blocks 5`);
     try {
       const up = play("network up --dir four") as unknown as { institutions: { peers: number }[] };

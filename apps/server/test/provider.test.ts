@@ -16,11 +16,12 @@ import {
   refreshSigningKeys,
   rekey,
   renewTransformKey,
+  request,
   retrieve,
 } from "@chartseal/sharing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { failure, type Member, readOut, source } from "../../../packages/sharing/test/world.ts";
-import type { SendingOptions } from "../src/client/index.ts";
+import { HttpProvider, type SendingOptions } from "../src/client/index.ts";
 import { ServedWorld, signerOf } from "./served-world.ts";
 
 const policy = "cardiologist@cedars and physician@cedars";
@@ -175,6 +176,48 @@ describe("what names nobody", () => {
     expect(seen.filter((one) => one.startsWith("signed"))).toEqual([]);
     for (const one of ["payloads", "headers", "relay", "transforms"])
       expect(seen).toContainEqual(expect.stringMatching(new RegExp(`^POST /v1/provider/${one}`)));
+  });
+});
+
+describe("a relay whose ledger is another one's", () => {
+  /** A relay that is asked by a client whose own ledger has what is relayed some time after it, or never. */
+  async function behind({ aheadMs, lagMs }: { readonly aheadMs: number; readonly lagMs: number }) {
+    const { ledger } = served.world;
+    const { height } = await ledger.head();
+    const untilMs = performance.now() + lagMs;
+    const hasIt = (): boolean => performance.now() >= untilMs;
+    const later = new Proxy(ledger, {
+      get: (target, name) => {
+        if (name === "head") return async () => ({ ...(await target.head()), height });
+        if (name === "transaction")
+          return async (id: Uint8Array) => (hasIt() ? target.transaction(id) : undefined);
+        if (name === "watch") {
+          return async function* (from: number, signal: AbortSignal) {
+            while (!hasIt() && !signal.aborted) await new Promise((resolve) => setTimeout(resolve, 20));
+            if (!signal.aborted) yield* target.watch(from, signal);
+          };
+        }
+        const value = Reflect.get(target, name, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const { account } = served.world.provider;
+    return new HttpProvider({ connection: served.connection(), account, ledger: later, aheadMs });
+  }
+
+  const asking = async (recordId: Uint8Array, provider: HttpProvider) =>
+    await request({ ...served.client(reader), provider }, { member: reader, recordId });
+
+  it("is waited for until the block is here, and no longer than it may be ahead", async () => {
+    const { recordId } = await byAuthor();
+    const granted = await asking(recordId, await behind({ aheadMs: 60_000, lagMs: 300 }));
+    expect(granted.requestId).toHaveLength(32);
+    for (const aheadMs of [0, 200]) {
+      const never = await behind({ aheadMs, lagMs: 60_000 });
+      const failed = await failure("ledger-unreachable", () => asking(recordId, never));
+      expect(failed.message).toContain("the relay says");
+      expect(failed.data).toMatchObject({ outcome: "unknown" });
+    }
   });
 });
 

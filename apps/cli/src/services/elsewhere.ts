@@ -7,7 +7,7 @@ import { accountOf, entries, type Ledger } from "@chartseal/ledger";
 import { Connection, HttpNamespace, HttpProvider, type Transport } from "@chartseal/server/client";
 import { type Hospital, type Identity, type Provider, readEntry } from "@chartseal/sharing";
 import { institutionOf, type NetworkFile } from "../home/network-file.ts";
-import { levelled, untilTheyKnow } from "./level.ts";
+import { waitMs as aheadMs, levelled, untilTheyKnow } from "./level.ts";
 import type { SessionMember } from "./session.ts";
 
 interface Place {
@@ -28,7 +28,10 @@ export function providerElsewhere(place: Place, asker: Identity): Provider | und
   const { url, provider } = institutionOf(network, network.provider);
   const signer = { keyId: toHex(asker.account), seed: asker.seed };
   const connection = new Connection({ url, transport, now, unreachable: "provider-unreachable", signer });
-  const asked = new HttpProvider({ connection, account: accountOf(fromHex(provider, 32)), ledger });
+  const asked = new HttpProvider({
+    ...{ connection, account: accountOf(fromHex(provider, 32)), ledger },
+    aheadMs,
+  });
   return levelled(asked, connection, ledger);
 }
 

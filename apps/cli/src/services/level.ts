@@ -8,7 +8,7 @@ import type { Connection } from "@chartseal/server/client";
 import type { Provider } from "@chartseal/sharing";
 
 /** Longest wait for the other; then it is asked all the same, and says itself what it lacks. */
-const waitMs = 10_000;
+export const waitMs = 10_000;
 
 /** The height of another institution's ledger, as its server says: nothing but a wait depends on it. */
 async function heightAt(connection: Connection, query: string): Promise<number> {

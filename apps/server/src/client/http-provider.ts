@@ -30,6 +30,8 @@ export interface HttpProviderOptions {
   readonly signer?: RequestSigner;
   /** How payloads are sent and fetched again after a cut. */
   readonly sending?: SendingOptions;
+  /** How long the relay's ledger may be ahead of the caller's, which is another institution's then; default 0. */
+  readonly aheadMs?: number;
 }
 
 const spanBytesMax = 4 * 1024 * 1024;
@@ -48,13 +50,15 @@ export class HttpProvider implements Provider {
   readonly #connection: Connection;
   readonly #ledger: Ledger;
   readonly #sending: SendingOptions;
+  readonly #aheadMs: number;
   readonly #named: { readonly signer?: RequestSigner };
 
-  constructor({ connection, account, ledger, signer, sending = {} }: HttpProviderOptions) {
+  constructor({ connection, account, ledger, signer, sending = {}, aheadMs = 0 }: HttpProviderOptions) {
     this.account = account;
     this.#connection = connection;
     this.#ledger = ledger;
     this.#sending = sending;
+    this.#aheadMs = aheadMs;
     this.#named = signer === undefined ? {} : { signer };
   }
 
@@ -87,7 +91,7 @@ export class HttpProvider implements Provider {
     await this.#connection.json({ target: "/v1/provider/relay", json });
     // Where it is the ledger says, not the relay.
     const { identifier } = decodeTransaction(transaction);
-    const found = await this.#ledger.transaction(identifier);
+    const found = await this.#transactionAt(identifier);
     if (found === undefined) {
       throw new ChartsealError(
         "ledger-unreachable",
@@ -99,6 +103,19 @@ export class HttpProvider implements Provider {
     }
     const { height, index, header } = found;
     return { height, index, identifier, blockHash: hashHeader(header) };
+  }
+
+  /** In a block that is here, or comes here in the time that the relay's ledger may be ahead. */
+  async #transactionAt(identifier: Uint8Array) {
+    const ledger = this.#ledger;
+    const { height } = await ledger.head();
+    const found = await ledger.transaction(identifier);
+    if (found !== undefined || this.#aheadMs === 0) return found;
+    for await (const _block of ledger.watch(height + 1, AbortSignal.timeout(this.#aheadMs))) {
+      const come = await ledger.transaction(identifier);
+      if (come !== undefined) return come;
+    }
+    return undefined;
   }
 
   async transform(reveal: Reveal): Promise<Transformed> {
