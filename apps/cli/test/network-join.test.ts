@@ -162,7 +162,15 @@ describeTool("cometbft", "an institution on another machine", (cometbft) => {
       const level = await machines.until("oak is level", 0, own, (health) => health.height >= height);
       expect(level.peers).toBe(4);
       if (level.height === height) expect(level.hash).toBe(hash);
-      // By a snapshot: what lies before is not there.
+      // By a snapshot: what lies before is not there, and what is there is checked, beside the server too.
+      const verified = machines.play(joiner, "--home oak verify");
+      expect(verified).toMatchObject({ ok: true, findings: [] });
+      expect(Number(verified.from)).toBeGreaterThan(1);
+      expect(Number(verified.from) + Number(verified.blocks) - 1).toBeGreaterThanOrEqual(height);
+      const text = machines.command(joiner, "chartseal --home oak verify").output;
+      expect(text).toContain(`Checked from block ${verified.from} on`);
+      const exported = machines.command(joiner, "chartseal --home oak ledger export");
+      expect([exported.exitCode, exported.errors]).toEqual([2, expect.stringContaining("begins with block")]);
       const log = readFileSync(join(folder, "oak/comet/node.log"), "utf8");
       expect(log).toContain("Snapshot restored");
     });

@@ -40,6 +40,8 @@ export interface ChainFinding {
 
 export interface ChainReport {
   readonly ok: boolean;
+  /** The first height that was looked at: 1, or where the chain began with a snapshot that block's. */
+  readonly from: number;
   readonly blocks: number;
   readonly transactions: number;
   /** The last block, as its own bytes say. */
@@ -117,6 +119,7 @@ export class ChainCheck {
   readonly #nodes: ReplayNodes;
   readonly #findings: ChainFinding[] = [];
   #head: Head;
+  #from = 1;
   #blocks = 0;
   #transactions = 0;
   #stateCheckedTo = 0;
@@ -157,6 +160,26 @@ export class ChainCheck {
     this.#replaying = false;
     this.#linked = false;
     this.#commits.lose();
+  }
+
+  /**
+   * Begins with a snapshot's block in the place of the genesis: what lies before it, and what it was made from, is not here.
+   * `isStateWhole`: the nodes hold every node under its state root. That it follows from the genesis is not shown.
+   */
+  begin(block: Block, isStateWhole: boolean): void {
+    const { height } = block.header;
+    const faults = blockFaults(block, this.#rules.chainId);
+    for (const { field, detail } of faults) this.find(height, field, detail);
+    this.#commits.lose();
+    this.#commit(block);
+    this.#from = height;
+    this.#blocks++;
+    this.#transactions += block.transactions.length;
+    this.#head = headOf(block);
+    this.#replaying = isStateWhole && faults.every(({ field }) => field === "commit");
+    if (!this.#replaying) return;
+    this.#stateCheckedTo = height;
+    this.#guard(height, () => this.#followValidators(block));
   }
 
   /** Checks the next block; what its transactions gave, where they could be replayed. */
@@ -238,6 +261,7 @@ export class ChainCheck {
   report(): ChainReport {
     return {
       ok: this.#findings.length === 0,
+      from: this.#from,
       blocks: this.#blocks,
       transactions: this.#transactions,
       head: this.#head,

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { encode, sha256, toHex, u64, utf8 } from "@chartseal/crypto";
+import Database from "better-sqlite3";
 import {
   ResponseApplySnapshotChunk_Result as Applied,
   ResponseOfferSnapshot_Result as Offered,
@@ -17,6 +18,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Application } from "../src/comet/application.ts";
 import { CometStore } from "../src/comet/comet-store.ts";
+import { verifyComet } from "../src/comet/reader.ts";
 import {
   decodeMetadata,
   encodeMetadata,
@@ -26,6 +28,7 @@ import {
 import { cometChainId } from "../src/index.ts";
 import { cometAddress } from "../src/light/hashes.ts";
 import { encodeNode, readState, statePath } from "../src/state-tree.ts";
+import { lightBlock } from "./comet-fixture.ts";
 import { proposer } from "./embedded-home.ts";
 import { accountKey, balanceKind, balanceOf, toyGenesis, toyRules, toyTransaction } from "./toy-rules.ts";
 
@@ -226,6 +229,98 @@ describe("a snapshot", () => {
     for (let height = 1; height <= 12; height++) await decide(node, height, gifts(height));
     await sleep(50);
     expect(await listed(node)).toEqual([]);
+  });
+});
+
+describe("the check of a ledger that began with a snapshot", () => {
+  const key = { ...proposer, power: 10 };
+  const inForce = { ...rules, validators: () => [{ publicKey: proposer.publicKey, stake: 10 }] };
+
+  /** Block 20 by a snapshot and five more, each with its commit, of which only the last is missing. */
+  async function joined(): Promise<Node> {
+    const source = await grown("source", 20);
+    const { snapshot, appHash, chunks } = await givenBy(source, 20);
+    const node = open("joining");
+    await offer(node, snapshot, appHash);
+    for (const [index, chunk] of chunks.entries()) await apply(node, index, chunk);
+    await decide(node, 41, []);
+    for (let height = 21; height <= 26; height++) await decide(node, 2 * height, gifts(height));
+    const chainId = cometChainId(toHex(rules.chainId));
+    for (let height = 20; height <= 25; height++) {
+      const { hash } = node.store.chain.block(height)!;
+      node.store.seal(
+        height,
+        lightBlock({ chainId, height: 2 * height + 1, validators: [key], appHash: hash }),
+      );
+    }
+    return node;
+  }
+
+  const check = async ({ directory }: Node) => {
+    const { findings, ...report } = await verifyComet({ directory, rules: inForce });
+    return { ...report, findings: findings.map(({ height, field }) => `${height} ${field}`) };
+  };
+
+  it("is of its block, all of its state and what came after, and says from where on", async () => {
+    const node = await joined();
+    const sound = { ok: true, findings: [], from: 20, blocks: 6, transactions: 18, stateCheckedTo: 25 };
+    expect(await check(node)).toMatchObject(sound);
+  });
+
+  it("is of nothing as long as its block has no commit yet", async () => {
+    const source = await grown("source", 20);
+    const { snapshot, appHash, chunks } = await givenBy(source, 20);
+    const node = open("joining");
+    await offer(node, snapshot, appHash);
+    for (const [index, chunk] of chunks.entries()) await apply(node, index, chunk);
+    expect(await check(node)).toMatchObject({ ok: true, blocks: 0, findings: [] });
+  });
+
+  const leaf = "(SELECT min(id) FROM nodes WHERE left_id IS NULL AND id > 10)";
+  it.each([
+    [
+      "a leaf of its state, which no later block touches",
+      `UPDATE nodes SET node = zeroblob(60) WHERE id = ${leaf}`,
+      "20 stateRoot",
+    ],
+    ["a node of its state that is missing", `DELETE FROM nodes WHERE id = ${leaf}`, "20 stateRoot"],
+    [
+      "its block's transactions",
+      "UPDATE blocks SET transactions = (SELECT transactions FROM blocks WHERE height = 21) WHERE height = 20",
+      "20 merkleRoot",
+    ],
+    [
+      "its block's commit",
+      "UPDATE made SET seal = (SELECT seal FROM made WHERE height = 21) WHERE height = 20",
+      "20 commit",
+    ],
+    [
+      "a later block's transactions",
+      "UPDATE blocks SET transactions = (SELECT transactions FROM blocks WHERE height = 23) WHERE height = 22",
+      "22 merkleRoot",
+    ],
+    [
+      "a later block's commit",
+      "UPDATE made SET seal = (SELECT seal FROM made WHERE height = 25) WHERE height = 24",
+      "24 commit",
+    ],
+    ["a later block that is missing", "DELETE FROM blocks WHERE height = 23", "23 line"],
+    ["the index of transactions", "DELETE FROM transactions WHERE height = 22 AND position = 1", "22 store"],
+  ])("finds %s", async (_, damage, finding) => {
+    const node = await joined();
+    await shut(opened.pop()!);
+    const database = new Database(join(node.directory, "ledger", "comet.sqlite"));
+    expect(database.prepare(damage).run().changes).toBe(1);
+    database.close();
+    const found = await check(node);
+    expect([found.ok, found.findings]).toEqual([false, expect.arrayContaining([finding])]);
+  });
+
+  it("finds a commit by validators whom the state does not hold", async () => {
+    const node = await joined();
+    const others = { ...rules, validators: () => [{ publicKey: proposer.publicKey, stake: 11 }] };
+    const { findings } = await verifyComet({ directory: node.directory, rules: others });
+    expect(findings[0]).toMatchObject({ height: 20, field: "commit" });
   });
 });
 

@@ -141,6 +141,7 @@ export {
   checkTombstones,
   type HeldChain,
   type SeenHead,
+  transactionOf as transactionOfTombstone,
 } from "./forensics/witnesses.ts";
 export {
   decodeFullKey,

@@ -24,10 +24,14 @@ function findingText({ kind, detail, remedy }: Verified["findings"][number]): st
 }
 
 function verifiedText(value: Verified): string {
-  const { blocks, transactions, records, objects, orphans, findings } = value;
+  const { from, blocks, transactions, records, objects, orphans, findings } = value;
+  const begun =
+    from === undefined
+      ? ""
+      : `\nChecked from block ${from} on, with which the ledger here began by a snapshot: what lies before is with the others.`;
   const seen = `${blocks} blocks, ${transactions} transactions, ${records} records, ${objects} objects`;
   const rest =
-    orphans === 0 ? "" : `\n${orphans} objects of interrupted deposits: chartseal gc removes them.`;
+    begun + (orphans === 0 ? "" : `\n${orphans} objects of interrupted deposits: chartseal gc removes them.`);
   if (findings.length === 0) return `Everything holds together: ${seen}.${rest}`;
   const count = findings.length === 1 ? "1 finding" : `${findings.length} findings`;
   return [`${count} in ${seen}:`, ...findings.map(findingText)].join("\n") + rest;

@@ -42,6 +42,8 @@ import {
   type StoredRecord,
   type StoredReport,
   storedRecord,
+  type Tombstone,
+  transactionOfTombstone,
   verifyShards,
   verifyStored,
 } from "@chartseal/sharing";
@@ -55,6 +57,8 @@ import { type OpenedObjects, openStoredObjects } from "../services/stored-object
 /** What `verify` prints. */
 export interface Verified {
   readonly ok: boolean;
+  /** The first block that was checked, where the ledger here began with a snapshot: what lies before is with the others. */
+  readonly from?: number;
   readonly blocks: number;
   readonly transactions: number;
   readonly records: number;
@@ -94,6 +98,7 @@ export async function verifyHome(folder: string, progress: VerifyProgress = {}):
 export function verified({ chain, records, stored, findings }: HomeCheck): Verified {
   return {
     ok: findings.length === 0,
+    ...(chain.from > 1 ? { from: chain.from } : {}),
     blocks: chain.blocks,
     transactions: chain.transactions,
     records: records.length,
@@ -157,7 +162,8 @@ async function checkOpened(
     const { placed } = objects;
     const { divided, findings: shards } =
       placed === undefined ? noShards : await verifyShards({ placed, records: records ?? [] });
-    const witnesses = salvage === undefined ? [] : await checkWitnesses(paths, objects, salvage, loss);
+    const witnesses =
+      salvage === undefined ? [] : await checkWitnesses(paths, objects, { salvage, source, loss });
     const findings = [...origin.findings, ...explained, ...witnesses, ...stored.findings, ...shards];
     const { genesis } = origin;
     const seen = { findings, stored, records: records ?? [], divided };
@@ -233,7 +239,7 @@ async function checkChain(
   if (rules !== undefined) return await files.verify(rules);
   const detail = "no genesis can be read: nothing of the chain can be checked";
   const findings = [{ height: 0, field: "genesis", detail }];
-  return { ok: false, blocks: 0, transactions: 0, head: noHead, stateCheckedTo: 0, findings };
+  return { ok: false, from: 1, blocks: 0, transactions: 0, head: noHead, stateCheckedTo: 0, findings };
 }
 
 function rulesFor(pairing: Pairing, genesis: Uint8Array | undefined): Rules | undefined {
@@ -310,6 +316,18 @@ class RecordSource {
     return await this.#ofState(async (ledger) => storedRecord(id, await requireRecord(ledger, id)));
   }
 
+  /** Of the transactions that tombstones name, those that the state knows, hex: it names all that there ever were. */
+  async knownOf(tombstones: readonly Tombstone[]): Promise<ReadonlySet<string>> {
+    const known = new Set<string>();
+    for (const tombstone of tombstones) {
+      const named = transactionOfTombstone(tombstone);
+      if (named === undefined) continue;
+      const found = await this.#ofState((ledger) => ledger.read(entries.transaction.kind, named));
+      if (found !== undefined) known.add(toHex(named));
+    }
+    return known;
+  }
+
   async acceptedLoss(): Promise<AcceptedLoss | undefined> {
     return await this.#ofState((ledger) => readEntry(ledger, entries.era, emptyKey));
   }
@@ -336,21 +354,26 @@ function readable<T>(open: () => T): T | undefined {
 async function checkWitnesses(
   paths: HomePaths,
   objects: StoredObjects,
-  salvage: Salvage,
-  loss: AcceptedLoss | undefined,
+  held: {
+    readonly salvage: Salvage;
+    readonly source: RecordSource;
+    readonly loss: AcceptedLoss | undefined;
+  },
 ): Promise<Finding[]> {
+  const { salvage, source, loss } = held;
+  const tombstones = await objects.tombstones.list();
+  const began = salvage.base() > 0;
+  // What a chain that began with a snapshot holds from before is in its state alone; block hashes are not found there.
+  const before: ReadonlySet<string> = began ? await source.knownOf(tombstones) : new Set();
   const chain = {
     height: () => salvage.height(),
     hashOf: (height: number) => salvage.block(height)?.hash,
-    holdsTransaction: (identifier: Uint8Array) => salvage.heightOf(identifier) !== undefined,
-    holdsHash: (hash: Uint8Array) => equalBytes(hash, noHead.hash) || salvage.holdsHash(hash),
+    holdsTransaction: (identifier: Uint8Array) =>
+      salvage.heightOf(identifier) !== undefined || before.has(toHex(identifier)),
+    holdsHash: (hash: Uint8Array) => began || equalBytes(hash, noHead.hash) || salvage.holdsHash(hash),
   };
   const { heads, findings } = readHeads(paths);
-  return [
-    ...findings,
-    ...checkHeads(heads, chain, loss),
-    ...checkTombstones(await objects.tombstones.list(), chain, loss),
-  ];
+  return [...findings, ...checkHeads(heads, chain, loss), ...checkTombstones(tombstones, chain, loss)];
 }
 
 /**
@@ -364,13 +387,17 @@ export async function demandWitnessed(paths: HomePaths): Promise<void> {
   try {
     const genesis = salvage.genesis();
     const source = new RecordSource(files, await loadPairing(), { genesis, salvage });
-    const loss = await source.acceptedLoss().finally(() => source.close());
-    const [first] = await checkWitnesses(paths, await openStoredObjects(paths), salvage, loss);
+    const [first] = await witnessed(paths, salvage, source).finally(() => source.close());
     if (first === undefined) return;
     throw new ChartsealError("chain-altered", first.detail, { hint: first.remedy });
   } finally {
     salvage.close();
   }
+}
+
+async function witnessed(paths: HomePaths, salvage: Salvage, source: RecordSource): Promise<Finding[]> {
+  const loss = await source.acceptedLoss();
+  return await checkWitnesses(paths, await openStoredObjects(paths), { salvage, source, loss });
 }
 
 /** The last head that each member of this home verified. */

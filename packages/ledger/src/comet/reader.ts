@@ -61,16 +61,6 @@ function demandGenesis({ chain }: CometStore, rules: Rules): void {
   if (!same) throw new ChartsealError("chain-altered", "the stored genesis is not what the chain began with");
 }
 
-/** What a node that joined by a snapshot holds cannot be played again from the genesis. */
-function demandWhole({ chain }: CometStore): void {
-  const base = chain.base();
-  if (base === 0) return;
-  throw new ChartsealError("input-invalid", `this node's chain begins with block ${base}`, {
-    data: { base },
-    hint: "The node joined by a snapshot: check the whole chain at one that holds it.",
-  });
-}
-
 export interface CometReaderOptions {
   /** Holds `ledger/comet.sqlite`. */
   readonly directory: string;
@@ -90,14 +80,14 @@ export function openCometReader({ directory, rules }: CometReaderOptions): Chain
 }
 
 /**
- * Checks the whole ledger of an institution's folder, beside the process that runs it too, and changes no byte.
- * @throws ChartsealError `home-missing`, `home-busy`, `ledger-unreachable`, `input-invalid` where it began with a snapshot
+ * Checks the whole ledger of an institution's folder, beside the process that runs it too, and changes no byte; where it
+ * began with a snapshot, all from there on.
+ * @throws ChartsealError `home-missing`, `home-busy`, `ledger-unreachable`
  */
 export async function verifyComet({ directory, rules }: CometReaderOptions): Promise<ChainReport> {
   return await verifyStore(directory, cometStore, (connection) => {
     const store = CometStore.over(connection);
     demandGenesis(store, rules);
-    demandWhole(store);
     return { store: store.chain, rules, block: (height) => store.block(height), last: store.sealedHeight() };
   });
 }

@@ -27,6 +27,8 @@ export interface SalvagedBlock {
 export interface Salvage {
   /** The stored genesis, or undefined where it cannot be read. */
   genesis(): Uint8Array | undefined;
+  /** The block of the snapshot that the store began with, where it did; else 0. */
+  base(): number;
   /** Height of the last row, 0 where none can be read. */
   height(): number;
   /** A row, or undefined where there is none or the database cannot give it. */
@@ -79,6 +81,10 @@ class DamagedStore implements Salvage {
 
   genesis(): Uint8Array | undefined {
     return bytesOrNothing(this.#value("SELECT value FROM meta WHERE name = 'genesis'"));
+  }
+
+  base(): number {
+    return wholeOrNothing(this.#value("SELECT value FROM meta WHERE name = 'base'")) ?? 0;
   }
 
   height(): number {

@@ -67,10 +67,15 @@ function chainSection({ chain, stateCheckedTo }: ForensicsReport): string {
     stateCheckedTo >= last
       ? "Every state root was made again from the transactions."
       : `State roots were made again up to block ${stateCheckedTo}; what lies after an altered block is sound by itself, but the state there could not be made again.`;
+  const begun = chain[0]?.from ?? 1;
+  const before =
+    begun > 1
+      ? ` The chain here begins with a snapshot at block ${begun}; what lies before is with the others.`
+      : "";
   return `<section><h2>The chain</h2>
 ${picture === "" ? "<p>No block could be read.</p>" : picture}
 ${legend}<span class="unchecked">state not checked</span></p>
-<p class="note">${checked}</p></section>`;
+<p class="note">${checked}${before}</p></section>`;
 }
 
 function recordSection({ strips, records }: ForensicsReport): string {

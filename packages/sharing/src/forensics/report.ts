@@ -92,7 +92,7 @@ export function makeReport(input: {
     objects: stored.objects,
     orphans: stored.orphans,
     stateCheckedTo: chain.stateCheckedTo,
-    chain: segments(findings, Math.max(input.height, chain.head.height), chain.stateCheckedTo),
+    chain: segments(findings, { ...chain, height: Math.max(input.height, chain.head.height) }),
     strips: strips(stored.records, findings),
     places: placesOf(places, divided),
     divided: shownDivided(divided),
@@ -101,8 +101,15 @@ export function makeReport(input: {
   };
 }
 
-/** The chain cut into runs of one state. */
-function segments(findings: readonly Finding[], height: number, stateCheckedTo: number): ChainSegment[] {
+/** The chain cut into runs of one state; what lies before a snapshot that it began with is no part of it. */
+function segments(
+  findings: readonly Finding[],
+  {
+    from,
+    height,
+    stateCheckedTo,
+  }: Pick<ChainReport, "from" | "stateCheckedTo"> & { readonly height: number },
+): ChainSegment[] {
   const states = new Map<number, ChainSegment["state"]>();
   let last = height;
   for (const { kind, height: at } of findings) {
@@ -112,7 +119,7 @@ function segments(findings: readonly Finding[], height: number, stateCheckedTo: 
     last = Math.max(last, at);
   }
   const list: ChainSegment[] = [];
-  for (let at = 1; at <= last; at++) {
+  for (let at = from; at <= last; at++) {
     const state = states.get(at) ?? (at <= stateCheckedTo ? "good" : "unchecked");
     const previous = list.at(-1);
     if (previous?.state === state) list[list.length - 1] = { ...previous, to: at };

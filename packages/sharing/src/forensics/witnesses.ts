@@ -52,8 +52,8 @@ export function checkHeads(
   });
 }
 
-/** A tombstone names its transaction by its identifier, or holds it whole. */
-function identifierIn(hex: string): Uint8Array | undefined {
+/** What a tombstone names: a transaction by its identifier or whole, or a block by its hash; undefined for neither. */
+export function transactionOf({ transaction: hex }: Tombstone): Uint8Array | undefined {
   return attempt(() => (hex.length === 64 ? fromHex(hex, 32) : decodeTransaction(fromHex(hex)).identifier));
 }
 
@@ -65,7 +65,7 @@ export function checkTombstones(
 ): Finding[] {
   if (loss !== undefined) return [];
   return tombstones.flatMap((tombstone): Finding[] => {
-    const named = identifierIn(tombstone.transaction);
+    const named = transactionOf(tombstone);
     if (named === undefined) return [];
     if (tombstone.kind !== "erased") {
       if (chain.holdsHash(named) || chain.holdsTransaction(named)) return [];
