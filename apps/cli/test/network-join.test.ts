@@ -4,11 +4,13 @@
  * two files, the others' servers and their nodes' ports. It comes to the same head by a snapshot; liars are found out.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { fromHex, toHex } from "@chartseal/crypto";
+import { decodeTransaction } from "@chartseal/ledger";
 import { afterAll, expect, it } from "vitest";
 import { Namespaces } from "../../../packages/ledger/test/faults/namespaces.ts";
 import { describeTool, describeUnlessLacking } from "../../../test/tools.ts";
@@ -169,6 +171,31 @@ describeTool("cometbft", "an institution on another machine", (cometbft) => {
       expect(Number(verified.from) + Number(verified.blocks) - 1).toBeGreaterThanOrEqual(height);
       const text = machines.command(joiner, "chartseal --home oak verify").output;
       expect(text).toContain(`Checked from block ${verified.from} on`);
+      // What its provider did for a transaction from before is known from the state; for one that never was, it is a finding.
+      const line = machines
+        .command(0, "chartseal --home metro/institution-1 ledger export")
+        .output.split("\n")[0]!;
+      const { transactions } = JSON.parse(line) as { transactions: string[] };
+      const early = toHex(decodeTransaction(fromHex(transactions[0]!)).identifier);
+      const erasedFor = (transaction: string) => {
+        const tombstone = {
+          kind: "erased",
+          recordId: "ab".repeat(32),
+          address: "cd".repeat(32),
+          transaction,
+        };
+        mkdirSync(join(folder, "oak/provider/tombstones"), { recursive: true });
+        appendFileSync(
+          join(folder, "oak/provider/tombstones/tombstones.jsonl"),
+          `${JSON.stringify(tombstone)}\n`,
+        );
+      };
+      erasedFor(early);
+      expect(machines.play(joiner, "--home oak verify")).toMatchObject({ ok: true, findings: [] });
+      erasedFor("ef".repeat(32));
+      const lost = machines.command(joiner, "chartseal --home oak verify --json");
+      expect(lost.exitCode).toBe(4);
+      expect(JSON.parse(lost.output)).toMatchObject({ findings: [{ kind: "chain-rollback" }] });
       const exported = machines.command(joiner, "chartseal --home oak ledger export");
       expect([exported.exitCode, exported.errors]).toEqual([2, expect.stringContaining("begins with block")]);
       const log = readFileSync(join(folder, "oak/comet/node.log"), "utf8");
