@@ -235,6 +235,7 @@ describe("a stranger's check", () => {
     const report = await check(chain.lines(), chain.head);
     expect(report).toEqual({
       ok: true,
+      from: 1,
       blocks: 6,
       transactions: 18,
       head: chain.head,
