@@ -80,7 +80,7 @@ class Machines {
 
   async until(what: string, from: number, url: string, holds: (health: Health) => boolean): Promise<Health> {
     let health: Health | undefined;
-    for (const startMs = performance.now(); performance.now() < startMs + untilMs; await sleep(500)) {
+    for (const startMs = performance.now(); performance.now() < startMs + untilMs; await sleep(1_000)) {
       health = this.health(from, url);
       if (health !== undefined && holds(health)) return health;
     }
@@ -193,9 +193,12 @@ describeTool("cometbft", "an institution on another machine", (cometbft) => {
       erasedFor(early);
       expect(machines.play(joiner, "--home oak verify")).toMatchObject({ ok: true, findings: [] });
       erasedFor("ef".repeat(32));
-      const lost = machines.command(joiner, "chartseal --home oak verify --json");
+      const lost = machines.command(joiner, "chartseal --home oak forensics --out report --json");
       expect(lost.exitCode).toBe(4);
-      expect(JSON.parse(lost.output)).toMatchObject({ findings: [{ kind: "chain-rollback" }] });
+      const { findings, chain } = JSON.parse(readFileSync(join(folder, "report/report.json"), "utf8"));
+      expect(findings).toMatchObject([{ kind: "chain-rollback" }]);
+      expect(chain[0]).toMatchObject({ from: verified.from, state: "good" });
+      expect(readFileSync(join(folder, "report/report.html"), "utf8")).toContain("begins with a snapshot");
       const exported = machines.command(joiner, "chartseal --home oak ledger export");
       expect([exported.exitCode, exported.errors]).toEqual([2, expect.stringContaining("begins with block")]);
       const log = readFileSync(join(folder, "oak/comet/node.log"), "utf8");
