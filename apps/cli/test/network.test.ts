@@ -71,11 +71,6 @@ describe("network init", () => {
     const home = { CHARTSEAL_HOME: "made/institution-1" };
     const write = runShell("chartseal member add amy", folder, { ...passphrase, ...home });
     expect([write.exitCode, write.errors]).toEqual([5, expect.stringContaining("network up")]);
-    const restored = runShell("chartseal restore made/institution-1", folder, {
-      ...passphrase,
-      CHARTSEAL_HOME: "back",
-    });
-    expect([restored.exitCode, restored.errors]).toEqual([2, expect.stringContaining("vote twice")]);
     const only = runShell("chartseal network up --dir made --only institution-9", folder, passphrase);
     expect([only.exitCode, only.errors]).toEqual([2, expect.stringContaining("institution-1")]);
   });

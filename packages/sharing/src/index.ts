@@ -233,6 +233,7 @@ export {
 } from "./provider/audit.ts";
 export { orphanGraceMsMin } from "./provider/collect.ts";
 export { destroyRecord, type Holdings, removeObjects } from "./provider/follow.ts";
+export { expectHeight } from "./provider/followed.ts";
 export { type CheckedHeader, checkHeader } from "./provider/header-check.ts";
 export { splitKeysOf } from "./provider/placement-keys.ts";
 export { noPlaces } from "./provider/placing.ts";

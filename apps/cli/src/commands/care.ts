@@ -7,6 +7,7 @@ import { doctor } from "../operations/doctor.ts";
 import { type HomeMigrated, migrateHome } from "../operations/migrate.ts";
 import { changePassphrase, checkNewPassphrase } from "../operations/passphrase.ts";
 import { type Restored, restore } from "../operations/restore.ts";
+import type { RestoredInstitution } from "../operations/restore-institution.ts";
 import { statusOf } from "../operations/status.ts";
 import { exitCodes } from "../output.ts";
 import { globalsOf } from "../program-globals.ts";
@@ -94,7 +95,21 @@ function addRestore(program: Command): void {
   example(command, "chartseal restore /mnt/backup/2026-11-23 --accept-loss --export chain.jsonl");
 }
 
-function restoredText({ home, height, era, lost, missing, replaced }: Restored): string {
+function restoredText(restored: Restored | RestoredInstitution): string {
+  return "institution" in restored ? institutionText(restored) : homeText(restored);
+}
+
+function institutionText({ home, institution, snapshot, replaced }: RestoredInstitution): string {
+  const begins = snapshot ? "begins with a snapshot" : "plays all blocks";
+  const lines = [
+    `Restored ${institution} to ${home}. Its ledger comes from the others: the node ${begins}.`,
+    "Start it with chartseal serve once nothing runs on its keys anywhere else: two of one validator cost stake.",
+  ];
+  if (replaced !== null) lines.push(`The home that was here is in ${replaced}.`);
+  return lines.join("\n");
+}
+
+function homeText({ home, height, era, lost, missing, replaced }: Restored): string {
   const lines = [`Restored ${home} to block ${height}, era ${era}.`];
   if (lost !== null)
     lines.push(`Lost: everything up to block ${lost.height}.`, ...missing.map((one) => `  ${one}`));

@@ -4,6 +4,7 @@ import { ChartsealError, fromHex, toHex } from "@chartseal/crypto";
 import { accountOf } from "@chartseal/ledger";
 import type { Command } from "commander";
 import { checkNewHome } from "../home/draft.ts";
+import { homeFolder } from "../home/home.ts";
 import { readGivenNetwork } from "../home/network-file.ts";
 import { readPassphrase } from "../home/passphrase.ts";
 import { readGenesisFile } from "../operations/authority-node.ts";
@@ -16,6 +17,7 @@ import {
 } from "../operations/network.ts";
 import { checkJoin, joinNetwork } from "../operations/network-join.ts";
 import { type InstitutionStatus, networkDown, networkStatus, networkUp } from "../operations/network-run.ts";
+import { resyncNode } from "../operations/node-anew.ts";
 import { globalsOf } from "../program-globals.ts";
 import { passphraseOption, writing } from "../run.ts";
 import { commaList, durationOf, example, wholeNumberOf } from "./shared.ts";
@@ -26,13 +28,16 @@ const stakeDefault = 10;
 export function addNetworkCommands(program: Command): void {
   const group = program
     .command("network")
-    .description("institutions that run one ledger together: init, up, status, down, join, add-validator");
+    .description(
+      "institutions that run one ledger together: init, up, status, down, join, add-validator, resync",
+    );
   addInit(group);
   addUp(group);
   addStatus(group);
   addDown(group);
   addJoin(group);
   addValidator(group);
+  addResync(group);
 }
 
 interface InitOptions {
@@ -285,4 +290,35 @@ function addValidator(group: Command): void {
       );
     });
   example(add, "chartseal network add-validator oak/network.json --weight 10");
+}
+
+function addResync(group: Command): void {
+  const resync = group
+    .command("resync")
+    .description(
+      "have this institution's node get its chain from the others again; the old files are kept beside it",
+    )
+    .option("--replay", "play all blocks, and hold the whole chain, also where a snapshot could be had")
+    .option(
+      "--rpc <list>",
+      "where headers are asked for, CometBFT's RPC, comma-separated; default: the others' servers",
+    )
+    .action(async (options: { readonly replay?: boolean; readonly rpc?: string }) => {
+      const globals = globalsOf(resync);
+      const { replay = false, rpc } = options;
+      const done = await resyncNode(homeFolder(globals.home), {
+        waitMs: globals.waitMs,
+        replay,
+        ...(rpc === undefined ? {} : { rpcUrls: commaList(rpc) }),
+        now: Date.now,
+      });
+      globals.output.value(
+        done,
+        [
+          `${done.name} ${done.snapshot ? "begins with a snapshot" : "plays all blocks"}; start it with chartseal serve.`,
+          `The old ledger is in ${done.kept}: delete it when nothing is missed.`,
+        ].join("\n"),
+      );
+    });
+  example(resync, "chartseal network resync --replay");
 }

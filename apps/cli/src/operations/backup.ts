@@ -18,7 +18,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { ChartsealError, toHex } from "@chartseal/crypto";
-import type { Home } from "../home/home.ts";
+import { type Home, isOfConsortium, openHome } from "../home/home.ts";
 import { takeOwnHome } from "../services/home-lock.ts";
 import { openForReading } from "../services/session.ts";
 
@@ -91,6 +91,18 @@ export function checkBackupFolder(home: Home, out: string): string {
   return folder;
 }
 
+async function headOf(folder: string): Promise<{ readonly height: number; readonly hash: Uint8Array }> {
+  const home = openHome(folder);
+  // An institution that never ran has no ledger yet.
+  if (isOfConsortium(home) && !existsSync(home.paths.ledger)) return { height: 0, hash: new Uint8Array(32) };
+  const copy = await openForReading(folder);
+  try {
+    return await copy.ledger.head();
+  } finally {
+    await copy.close();
+  }
+}
+
 /** @throws ChartsealError `input-invalid`, `home-busy`; a failure leaves nothing behind */
 export async function backup(
   home: Home,
@@ -104,9 +116,7 @@ export async function backup(
   try {
     rmSync(draft, { recursive: true, force: true });
     const copied = copyHome(home.paths.root, draft, (path) => options.headers || !isHeader(path));
-    const copy = await openForReading(draft);
-    const { height, hash } = await copy.ledger.head();
-    await copy.close();
+    const { height, hash } = await headOf(draft);
     if (existsSync(folder)) rmdirSync(folder);
     renameSync(draft, folder);
     syncPath(dirname(folder));

@@ -112,7 +112,7 @@ function seenHeads(paths: HomePaths): LostHead[] {
 }
 
 /** Whether a line of the file is one that can be acted upon. */
-function isSound(tombstone: Tombstone): boolean {
+export function isSound(tombstone: Tombstone): boolean {
   if (typeof tombstone !== "object" || tombstone === null || typeof tombstone.transaction !== "string")
     return false;
   if (tombstone.kind === "erased") {

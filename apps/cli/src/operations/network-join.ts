@@ -4,12 +4,12 @@
  * the ledger from then on; a vote makes it a validator.
  */
 import { ChartsealError, toHex } from "@chartseal/crypto";
-import { chainIdOf, decodeGenesis } from "@chartseal/ledger";
+import { chainIdOf } from "@chartseal/ledger";
 import { checkNewHome, drafted } from "../home/draft.ts";
 import type { NetworkFile } from "../home/network-file.ts";
 import { introduced, listensAt, newInstitutionKeys, writeInstitutionHome } from "./institution-home.ts";
 import { portsFrom } from "./network.ts";
-import { healthAt, numberOr } from "./network-run.ts";
+import { snapshotTrust } from "./snapshot-trust.ts";
 
 export interface JoinOptions {
   /** Another institution's, and the genesis that it works by. */
@@ -57,7 +57,8 @@ export async function joinNetwork(folder: string, options: JoinOptions): Promise
   checkNewHome(folder);
   checkJoin(options);
   const { network, genesis, name, host, basePort, passphrase } = options;
-  const stateSync = await snapshotTrust(options);
+  const { institutions, snapshotBlocks } = network;
+  const stateSync = await snapshotTrust({ ...options, institutions, snapshotBlocks });
   const keys = newInstitutionKeys({ hasNode: false });
   const ports = portsFrom(basePort);
   const own = await introduced(keys, { name, host, ...ports });
@@ -75,33 +76,4 @@ export async function joinNetwork(folder: string, options: JoinOptions): Promise
   const { url, validator } = own;
   const chainId = toHex(chainIdOf(genesis));
   return { name, home: folder, url, chainId, validator, snapshot: stateSync !== undefined };
-}
-
-/** What the node's state sync may trust; undefined while the chain is too short to have a snapshot at every node. */
-async function snapshotTrust(options: JoinOptions): Promise<NetworkFile["stateSync"]> {
-  const { network, genesis, now } = options;
-  const { trustFromGenesis } = await import("@chartseal/ledger/comet");
-  const answers = await Promise.all(network.institutions.map(({ url }) => healthAt(url)));
-  const height = Math.max(0, ...answers.map((one) => numberOr(one?.roles?.ledger?.height) ?? 0));
-  if (height === 0) {
-    throw new ChartsealError("ledger-unreachable", "no institution of the network answers", {
-      hint: "Start them, or ask their operators; their addresses are in the network.json that was given.",
-    });
-  }
-  if (height < 2 * network.snapshotBlocks) return undefined;
-  // Their servers' window on their nodes' headers; the nodes' own RPC is on loopback.
-  const windows = network.institutions.flatMap(({ url }, at) =>
-    answers[at] === undefined ? [] : [`${url}/v1/ledger/light-rpc`],
-  );
-  const { validators } = decodeGenesis(genesis);
-  const asked = {
-    chainId: chainIdOf(genesis),
-    validators,
-    rpcUrls: options.rpcUrls ?? windows,
-    nowMs: now(),
-  };
-  const { height: trustHeight, hash, rpcUrls } = await trustFromGenesis(asked);
-  // CometBFT's light client wants a second to compare with, be it the same.
-  const [first, second = first] = rpcUrls;
-  return { rpcUrls: [first!, second!, ...rpcUrls.slice(2)], trustHeight, trustHash: toHex(hash) };
 }

@@ -3,39 +3,29 @@
  * is accepted: then validators raise the era, lost revocations and erasures are applied again, and what is known to be
  * missing goes on the ledger. Everything is made in a folder beside the home; the replaced home is kept, not deleted.
  */
-import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
-import {
-  ChartsealError,
-  concat,
-  decodeHeader,
-  fromHex,
-  hasCode,
-  headerBytesMax,
-  loadPairing,
-  namespaceOf,
-  type Pairing,
-  toHex,
-} from "@chartseal/crypto";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { ChartsealError, fromHex, loadPairing, namespaceOf, type Pairing, toHex } from "@chartseal/crypto";
 import { emptyKey, encodeTransaction, entries, ledgerRules, signAdmission } from "@chartseal/ledger";
 import { verifyEmbedded } from "@chartseal/ledger/embedded";
-import {
-  currentBody,
-  headerName,
-  isVouched,
-  readEntry,
-  spanTreeName,
-  type Tombstone,
-} from "@chartseal/sharing";
-import { type ObjectStore, StorageError } from "@chartseal/storage";
-import { readJson, writeJson } from "../home/files.ts";
-import { type Home, homeExists, isOfConsortium, openHome } from "../home/home.ts";
+import { currentBody, isVouched, readEntry, type Tombstone } from "@chartseal/sharing";
+import { writeJson } from "../home/files.ts";
+import { type Home, isOfConsortium, openHome } from "../home/home.ts";
 import { type HomePaths, homePaths } from "../home/paths.ts";
 import { takeOwnHome } from "../services/home-lock.ts";
-import { openObjectStores, openTombstones } from "../services/provider-stores.ts";
-import { type OwnSession, openForReading, openSession, type ReadSession } from "../services/session.ts";
+import { openTombstones } from "../services/provider-stores.ts";
+import { type OwnSession, openForReading, openSession } from "../services/session.ts";
 import { copyHome, draftBeside } from "./backup.ts";
 import { findLoss, type Loss, type LostHead } from "./loss.ts";
+import { type RestoredInstitution, restoreInstitution } from "./restore-institution.ts";
+import {
+  checkTarget,
+  destroyErased,
+  keepSeenHeads,
+  mergeTombstones,
+  openDamaged,
+  swap,
+} from "./restored-home.ts";
 
 export interface RestoreOptions {
   /** The home's folder, whether or not anything is there. */
@@ -61,17 +51,16 @@ export interface Restored {
   readonly replaced: string | null;
 }
 
-type ErasedTombstone = Extract<Tombstone, { readonly kind: "erased" }>;
-
 /** One raise-era transaction holds at most this many tombstones, of this many bytes together. */
 const tombstonesMax = 256;
 const tombstoneBytesMax = 128 * 1024;
 
 /** @throws ChartsealError `home-missing`, `chain-altered` (also where something would be lost), `input-invalid`, … */
-export async function restore(options: RestoreOptions): Promise<Restored> {
+export async function restore(options: RestoreOptions): Promise<Restored | RestoredInstitution> {
   const folder = resolve(options.folder);
   const source = checkSource(options.from, folder);
   const isReplaced = checkTarget(folder, source);
+  if (isOfConsortium(source)) return await restoreInstitution({ ...options, folder }, { source, isReplaced });
   const pairing = await loadPairing();
   await checkBackup(source, pairing);
   const lock =
@@ -104,44 +93,7 @@ function checkSource(from: string, folder: string): Home {
   if (existsSync(path) && !statSync(path).isDirectory()) {
     throw new ChartsealError("input-invalid", `${from} is not a folder`);
   }
-  const home = openHome(path);
-  if (!isOfConsortium(home)) return home;
-  throw new ChartsealError(
-    "input-invalid",
-    "this is the home of an institution, whose ledger the others have",
-    {
-      hint: "A node that comes back with an old ledger may vote twice: see A backup of an institution, docs/guide/consortium.md.",
-    },
-  );
-}
-
-/** Whether a home is replaced. @throws ChartsealError `input-invalid` where something else stands in its place */
-function checkTarget(folder: string, source: Home): boolean {
-  if (!existsSync(folder)) return false;
-  const paths = homePaths(folder);
-  const parts = [paths.config, paths.ledger, paths.members, paths.service];
-  if (readdirSync(folder).length === 0) return false;
-  if (!parts.some((path) => existsSync(path))) {
-    throw new ChartsealError("input-invalid", `${folder} is not empty and is no home`, {
-      hint: "Give an empty or new folder with --home.",
-    });
-  }
-  const chainId = homeExists(folder) ? openedChain(folder) : undefined;
-  if (chainId !== undefined && chainId !== source.config.chainId) {
-    throw new ChartsealError("input-invalid", "the backup is of another consortium than the home", {
-      data: { home: chainId, backup: source.config.chainId },
-    });
-  }
-  return true;
-}
-
-/** The chain of a home whose files may be damaged: that may be why it is replaced. */
-function openedChain(folder: string): string | undefined {
-  try {
-    return openHome(folder).config.chainId;
-  } catch {
-    return undefined;
-  }
+  return openHome(path);
 }
 
 /** A damaged backup never takes a home's place. */
@@ -177,17 +129,6 @@ async function lossOf(options: RestoreOptions, source: Home, before: HomePaths |
   }
 }
 
-async function openDamaged(folder: string): Promise<ReadSession | undefined> {
-  try {
-    return await openForReading(folder);
-  } catch (error) {
-    // An older format is no damage: what it holds must not count as nothing.
-    if (hasCode(error, "home-outdated")) throw error;
-    if (error instanceof ChartsealError && error.family !== "defect") return undefined;
-    throw error;
-  }
-}
-
 /** @throws ChartsealError `chain-altered`, data {height, hash, missing} */
 function demandNoLoss({ head, unknown, missing }: Loss): void {
   if (head === undefined && unknown.length === 0) return;
@@ -210,63 +151,17 @@ async function prepare(
 ): Promise<Made> {
   const { loss, passphrase, before } = options;
   const home = openHome(draft);
-  await mergeTombstones(home, loss);
+  await mergeTombstones(home, loss.tombstones);
   if (passphrase !== undefined) return await acceptLoss(home, loss, passphrase);
   const session = await openForReading(draft);
   try {
-    await destroyErased(session, loss.tombstones);
+    await destroyErased(home, loss.tombstones);
     const { height } = await session.ledger.head();
     const era = (await readEntry(session.ledger, entries.era, emptyKey))?.era ?? 0;
     if (before !== undefined) keepSeenHeads(home, before);
     return { height, era, lost: null, missing: [], tombstones: loss.tombstones.length };
   } finally {
     await session.close();
-  }
-}
-
-async function mergeTombstones({ paths }: Home, { tombstones }: Loss): Promise<void> {
-  const file = openTombstones(paths);
-  const held = new Set((await file.list()).map((one) => JSON.stringify(one)));
-  for (const tombstone of tombstones) if (!held.has(JSON.stringify(tombstone))) await file.add(tombstone);
-}
-
-/** Whatever came back with the backup and was erased goes again; of objects that are another record's nothing does. */
-async function destroyErased(session: ReadSession, tombstones: readonly Tombstone[]): Promise<void> {
-  const { objects, leaves, journal } = await openObjectStores(session.home.paths);
-  for (const tombstone of tombstones) {
-    if (tombstone.kind !== "erased" || !(await isOf(objects, tombstone))) continue;
-    const { address } = tombstone;
-    // Header first: without it the payload opens for those alone who hold its file key already.
-    const header = await objects.remove(headerName(address));
-    await leaves.remove(address);
-    await leaves.remove(spanTreeName(address));
-    const payload = await objects.remove(address);
-    if (header || payload) await journal.append({ event: "removed", address, atMs: session.now() });
-  }
-}
-
-/** Whether an address is the record's by the header there; without a readable one it is nobody else's. */
-async function isOf(objects: ObjectStore, { address, recordId }: ErasedTombstone): Promise<boolean> {
-  try {
-    const name = headerName(address);
-    if ((await objects.stat(name)).size > headerBytesMax) return true;
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of objects.get(name)) chunks.push(Uint8Array.from(chunk));
-    return toHex(decodeHeader(concat(...chunks)).context.recordId) === recordId;
-  } catch (error) {
-    if (error instanceof StorageError && error.code === "store-unreachable") throw error;
-    return true;
-  }
-}
-
-/** A member's memory never goes back where nothing was lost. */
-function keepSeenHeads({ paths }: Home, before: HomePaths): void {
-  for (const name of existsSync(before.members) ? readdirSync(before.members) : []) {
-    const seen = readJson(join(before.members, name, "head.json")) as LostHead | undefined;
-    const folder = join(paths.members, name);
-    if (seen === undefined || !existsSync(folder)) continue;
-    const own = readJson(join(folder, "head.json")) as LostHead | undefined;
-    if (own === undefined || own.height < seen.height) writeJson(join(folder, "head.json"), seen);
   }
 }
 
@@ -345,19 +240,4 @@ async function revokeAgain(session: OwnSession, unknown: readonly Tombstone[]): 
       await service?.revoke(account, [attribute]);
     }
   }
-}
-
-/** Puts the copy in the home's place; says where the home that was there went. */
-function swap(draft: string, folder: string): string | null {
-  if (!existsSync(folder)) {
-    renameSync(draft, folder);
-    return null;
-  }
-  const isEmpty = readdirSync(folder).length === 0;
-  const aside = join(dirname(folder), `${basename(folder)}.replaced-${Date.now()}`);
-  renameSync(folder, aside);
-  renameSync(draft, folder);
-  if (!isEmpty) return aside;
-  rmSync(aside, { recursive: true });
-  return null;
 }

@@ -123,10 +123,17 @@ export async function startServing(session: OwnSession, options: ServeOptions): 
   const server = { address: host.url, token, pid: process.pid };
   writeServerFile(home.paths, server);
   const duties = lookAfter({ session, identities, stagings, log: logged(log, logLevel) });
-  const nodes = await driveNodes(session, log);
-  const registering = isOfConsortium(home) ? register(session, log) : undefined;
   const journal = openAuditJournal(home.paths);
-  const rota = startRota(session, options.audits ?? rotaDefaults, { journal, log: logged(log, logLevel) });
+  const restored = judgeRestored(session, log);
+  const going = restored.done.then(async (isDone): Promise<readonly Going[]> => {
+    if (!isDone) return [];
+    const rota = { journal, log: logged(log, logLevel) };
+    return [
+      await driveNodes(session, log),
+      ...(isOfConsortium(home) ? [register(session, log)] : []),
+      startRota(session, options.audits ?? rotaDefaults, rota),
+    ];
+  });
   return {
     address: host.url,
     port: host.port,
@@ -134,10 +141,9 @@ export async function startServing(session: OwnSession, options: ServeOptions): 
     async stop() {
       // No command comes any more; those under way are finished.
       removeServerFile(home.paths, server);
-      await rota.stop();
+      await restored.stop();
       await duties.stop();
-      await registering?.stop();
-      await nodes.stop();
+      await Promise.all((await going).map((one) => one.stop()));
       await host.close();
       await session.close();
     },
@@ -316,9 +322,11 @@ function lookAfter(looked: {
   ];
   // One that fails keeps none of the others from being done.
   const round = async (): Promise<void> => {
+    if (await isBehind(session)) return;
     for (const duty of duties) await duty().catch((error: unknown) => tell(error, {}));
   };
   const follow = async (): Promise<void> => {
+    if (await isBehind(session)) return;
     for (const [namespace, error] of await identities.sync()) tell(error, { namespace });
   };
   const every = (milliseconds: number, duty: () => Promise<void>): NodeJS.Timeout =>
@@ -330,6 +338,72 @@ function lookAfter(looked: {
     async stop() {
       for (const timer of timers) clearInterval(timer);
       await running;
+    },
+  };
+}
+
+/**
+ * Whether the ledger here is older than what the others have, or than what this home had before it was restored. What it does
+ * not know yet is nothing to act upon.
+ */
+async function isBehind({ engineHealth, provider }: OwnSession): Promise<boolean> {
+  return (await provider.isBehind()) || (await engineHealth?.())?.catchingUp === true;
+}
+
+const restoredMs = 2_000;
+
+/**
+ * After a restore: has what came back judged once the node has caught up. Everything else that acts by itself waits for that: to
+ * a ledger of before, the committee has no keys yet, and a stored record is not what the ledger says.
+ */
+function judgeRestored(session: OwnSession, log: ServeOptions["log"]): Attempts {
+  const { provider } = session;
+  const tell = (error: unknown): void => {
+    const code = error instanceof ChartsealError ? error.code : "defect";
+    const msg = "what a restore brought back is not all judged yet";
+    log.write(`${JSON.stringify({ level: 40, time: Date.now(), msg, code })}\n`);
+  };
+  return untilDone(async () => {
+    try {
+      if (!(await provider.isExpecting())) return true;
+      if (await isBehind(session)) return restoredMs;
+    } catch (error) {
+      tell(error);
+      return restoredMs;
+    }
+    // What a place that is away keeps from it, the next rounds of duties do.
+    await provider.follow().catch(tell);
+    return true;
+  });
+}
+
+interface Going {
+  stop(): Promise<void>;
+}
+
+interface Attempts extends Going {
+  /** Resolves at the end: whether it was done, or stopped before. */
+  readonly done: Promise<boolean>;
+}
+
+/** Tries again and again until it says that it is done, or is stopped; else it says after how many milliseconds. */
+function untilDone(attempt: () => Promise<true | number>): Attempts {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const attempts = async (): Promise<boolean> => {
+    while (!signal.aborted) {
+      const next = await attempt();
+      if (next === true) return true;
+      await sleep(next, undefined, { signal }).catch(() => {});
+    }
+    return false;
+  };
+  const done = attempts();
+  return {
+    done,
+    async stop() {
+      stopping.abort();
+      await done;
     },
   };
 }
@@ -366,36 +440,24 @@ const registerMs = 2_000;
 const approvalMs = 10_000;
 
 /** Registers an institution's provider once the ledger takes it, which needs more than two thirds of the institutions. */
-function register(session: OwnSession, log: ServeOptions["log"]): { stop(): Promise<void> } {
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  const attempts = async (): Promise<void> => {
-    const provider = await loadProvider(session.vault);
-    let isTold = false;
-    while (!signal.aborted) {
-      try {
-        await registerOwnProvider(session, provider);
-        return;
-      } catch (error) {
-        const code = error instanceof ChartsealError ? error.code : "defect";
-        // One that the genesis does not name needs a vote (chartseal consortium propose register-provider).
-        const needsVote = isFamily(error, "refused");
-        const msg = needsVote ? "the provider needs a vote" : "the provider is not registered yet";
-        if (!signal.aborted && !(needsVote && isTold)) {
-          log.write(`${JSON.stringify({ level: 40, time: Date.now(), msg, code })}\n`);
-        }
-        isTold ||= needsVote;
-        await sleep(needsVote ? approvalMs : registerMs, undefined, { signal }).catch(() => {});
+function register(session: OwnSession, log: ServeOptions["log"]): Going {
+  let isTold = false;
+  return untilDone(async () => {
+    try {
+      await registerOwnProvider(session, await loadProvider(session.vault));
+      return true;
+    } catch (error) {
+      const code = error instanceof ChartsealError ? error.code : "defect";
+      // One that the genesis does not name needs a vote (chartseal consortium propose register-provider).
+      const needsVote = isFamily(error, "refused");
+      const msg = needsVote ? "the provider needs a vote" : "the provider is not registered yet";
+      if (!(needsVote && isTold)) {
+        log.write(`${JSON.stringify({ level: 40, time: Date.now(), msg, code })}\n`);
       }
+      isTold ||= needsVote;
+      return needsVote ? approvalMs : registerMs;
     }
-  };
-  const done = attempts();
-  return {
-    async stop() {
-      stopping.abort();
-      await done;
-    },
-  };
+  });
 }
 
 /** Resolves when the process is told to stop. */

@@ -14,8 +14,9 @@ import {
   loadPairing,
   type Pairing,
   toHex,
+  u64,
 } from "@chartseal/crypto";
-import type { Head, Ledger, Submitted } from "@chartseal/ledger";
+import { blockKind, type Head, type Ledger, type Submitted } from "@chartseal/ledger";
 import { type HomeLock, takeHomeLock } from "@chartseal/ledger/embedded";
 import {
   type Admitter,
@@ -32,6 +33,7 @@ import {
   type OperatorWriter,
   operatorWriter,
   type Provider,
+  type ProviderSelf,
   type Registration,
   refreshSigningKeys,
   renewTransformKey,
@@ -197,8 +199,7 @@ async function assemble(
   const stores = await openProviderStores(home.paths, { vault, pairing });
   const identity = await loadProvider(vault);
   const disputes = new OpenDisputes(surroundings);
-  const quotas = quotasOf(home.paths);
-  const provider = new StorageProvider({ surroundings, identity, stores, quotas, disputes });
+  const provider = providerOf(home, { surroundings, identity, stores, disputes });
   let members: readonly SessionMember[];
   let isFinished: boolean;
   try {
@@ -247,7 +248,7 @@ async function assemble(
     ...(opened.health === undefined ? {} : { engineHealth: opened.health }),
     ...(opened.askNode === undefined ? {} : { askNode: opened.askNode }),
   };
-  const roll = () => rollPeriods(surroundings, namespace);
+  const roll = () => rollPeriods({ ...surroundings, provider }, namespace);
   try {
     await roll();
   } catch (error) {
@@ -278,6 +279,11 @@ async function authorityOf(
   return { nodes, node, drivers, ownNodes };
 }
 
+function providerOf(home: Home, parts: Omit<ProviderSelf, "quotas" | "followsOthers">) {
+  const quotas = quotasOf(home.paths);
+  return new StorageProvider({ ...parts, quotas, followsOthers: isOfConsortium(home) });
+}
+
 /** Members' keys from their vaults, for a ledger that extends what each has seen. @throws ChartsealError `chain-altered` */
 export async function openMembers(
   home: Home,
@@ -301,9 +307,11 @@ export async function openMembers(
 
 /** Signing periods go over into the next quarter with the first command of it; two reads a hospital where none does. */
 async function rollPeriods(
-  surroundings: Surroundings,
+  surroundings: Surroundings & { readonly provider: StorageProvider },
   namespace: (name: string) => Promise<HospitalNamespace | undefined>,
 ): Promise<void> {
+  // By a ledger of before a restore every period would seem to be over.
+  if (await surroundings.provider.isBehind()) return;
   for (const name of await namespacesBehind(surroundings, await listNamespaces(surroundings.ledger))) {
     await (await namespace(name))?.rollPeriods();
   }
@@ -399,8 +407,21 @@ export function seenHead(home: Home, name: string): { height: number; hash: Uint
 async function demandSameChain(home: Home, ledger: Ledger, name: string): Promise<void> {
   const seen = readJson(headFile(home, name)) as SeenHead | undefined;
   if (seen === undefined) return;
-  const block = await ledger.block(seen.height);
-  if (block !== undefined && toHex(block.hash) === seen.hash) return;
+  const { height, hash } = await ledger.head();
+  if (seen.height > height && isOfConsortium(home)) {
+    throw new ChartsealError(
+      "ledger-unreachable",
+      `this institution's node lacks blocks that ${name} has seen`,
+      {
+        data: { member: name, height: seen.height, head: height },
+        hint: "It gets them from the others, as after a restore: see chartseal network status.",
+      },
+    );
+  }
+  // By the state, which names every block before: one that began with a snapshot does not hold all of them.
+  const below = seen.height < height ? await ledger.read(blockKind, u64(seen.height)) : undefined;
+  const held = seen.height === height ? hash : below;
+  if (held !== undefined && toHex(held) === seen.hash) return;
   throw new ChartsealError("chain-altered", `the chain does not extend the one that ${name} has seen`, {
     data: { member: name, height: seen.height, hash: seen.hash },
     hint: "A backup was restored, or the ledger was changed; see chartseal verify and restore --accept-loss.",

@@ -23,6 +23,7 @@ import { exists, getWhole, once, storageFailure } from "../streams.ts";
 import { destroyAside } from "./aside.ts";
 import { actionsOf, addressesOf, erasureAt, revocationAt, type Told } from "./chain.ts";
 import { withoutParts } from "./custody-key.ts";
+import { firstHeld, followedBefore, isBehind, noteFollowed } from "./followed.ts";
 import { signedByHolders } from "./holders.ts";
 import { likePayload, recordPlacementSoon } from "./placing.ts";
 import { Postponed } from "./postponed.ts";
@@ -50,6 +51,7 @@ export interface Holdings {
 /** @throws ChartsealError of the family `unavailable` only after everything else was done; the next call tries it again */
 export async function follow(self: ProviderAtWork): Promise<void> {
   await self.inTurn(async () => {
+    if (await isBehind(self)) return;
     const postponed = new Postponed();
     // Keys that a dispute asks for go only when they were shown.
     if (await postponed.attempt(() => openDisputed(self))) {
@@ -149,14 +151,24 @@ async function followBlocks(self: ProviderAtWork): Promise<void> {
   };
   for (const [name, deed] of [...self.undone]) await attempt(name, deed);
   const begins = self.followedHeight === undefined;
-  for (let height = 1 + (self.followedHeight ?? Math.max(0, head - blocksBehind)); height <= head; height++) {
+  const from = 1 + (self.followedHeight ?? (await beginning(self, head)));
+  for (let height = await firstHeld(ledger, from); height <= head; height++) {
     for (const [at, told] of (await actionsOf(ledger, height)).entries()) {
       await attempt(`${height}.${at}`, () => followAction(self, told, height));
     }
   }
   if (begins) await attempt("sweep", () => sweepErased(self));
   self.followedHeight = head;
+  // What was left undone is known to this process alone: the next one looks at those blocks again.
+  if (self.followsOthers && self.undone.size === 0 && from <= head) await noteFollowed(self, head);
   postponed.end();
+}
+
+/** The block after which a provider begins to look: a crash may have left something undone in the last ones. */
+async function beginning(self: ProviderAtWork, head: number): Promise<number> {
+  const recent = Math.max(0, head - blocksBehind);
+  if (!self.followsOthers) return recent;
+  return Math.min((await followedBefore(self)) ?? recent, recent);
 }
 
 async function followAction(self: ProviderAtWork, { action, bytes }: Told, height: number): Promise<void> {

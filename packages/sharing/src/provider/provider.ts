@@ -37,9 +37,11 @@ import { takeIssue } from "./custody.ts";
 import { destroyCopies, eraseDue } from "./destroy.ts";
 import { directIntake } from "./direct.ts";
 import { dropOvertaken, dropReplaced, follow } from "./follow.ts";
+import { expectedHeight, isBehind } from "./followed.ts";
 import { demandRoom, recordPlacementSoon } from "./placing.ts";
 import { sayRepairs } from "./repair-notes.ts";
 import { type RepairedRecord, type RepairRecordOptions, repairRecord } from "./repairing.ts";
+import { judgeRestored } from "./restored.ts";
 import { ProviderAtWork, type ProviderSelf } from "./self.ts";
 import { followSpecial } from "./special.ts";
 import { takeHeader, takePayload } from "./take.ts";
@@ -115,7 +117,7 @@ export class StorageProvider implements Provider {
 
   /** Erases what is due and free, and certifies it; the records' ids. */
   eraseDue(): Promise<readonly Uint8Array[]> {
-    return this.#self.inTurn(() => eraseDue(this.#self));
+    return this.#self.inTurn(() => this.#unlessBehind(() => eraseDue(this.#self), []));
   }
 
   /** What lies beside the objects and is in somebody's hand: of a server, its uploads. */
@@ -125,7 +127,7 @@ export class StorageProvider implements Provider {
 
   /** Removes payloads that were taken so long ago and never registered. @returns their addresses */
   collect(options: { readonly graceMs: number }): Promise<readonly string[]> {
-    return collectOrphans(this.#self, options);
+    return this.#unlessBehind(() => collectOrphans(this.#self, options), []);
   }
 
   /** Bytes and records by owner and by relay, as the ledger has them now. */
@@ -161,8 +163,25 @@ export class StorageProvider implements Provider {
     return this.#self.inTurn(() => dropReplaced(this.#self, recordId));
   }
 
-  follow(): Promise<void> {
-    return follow(this.#self);
+  /** What the ledger says must go, goes; after a restore, also what came back. Nothing while the ledger is behind. */
+  async follow(): Promise<void> {
+    await follow(this.#self);
+    await this.#self.inTurn(() => judgeRestored(this.#self));
+  }
+
+  /** Whether its stores, or its ledger, came back from a copy and not all of that is judged yet. */
+  async isExpecting(): Promise<boolean> {
+    return (await expectedHeight(this.#self.stores.pending)) !== undefined;
+  }
+
+  /** Whether the ledger is older than what came back. */
+  isBehind(): Promise<boolean> {
+    return isBehind(this.#self);
+  }
+
+  /** To an older ledger what lies here is foreign, or not ended, or not begun. */
+  async #unlessBehind<T>(act: () => Promise<T>, otherwise: T): Promise<T> {
+    return (await isBehind(this.#self)) ? otherwise : await act();
   }
 
   placed({ recordId }: { readonly recordId: Uint8Array }): Promise<void> {
@@ -181,12 +200,12 @@ export class StorageProvider implements Provider {
 
   /** Says on the ledger what was repaired and is not said: without this provider's key, or by a process that died. */
   sayRepairs(): Promise<void> {
-    return this.#self.inTurn(() => sayRepairs(this.#self));
+    return this.#self.inTurn(() => this.#unlessBehind(() => sayRepairs(this.#self), undefined));
   }
 
   /** Deletes the keys of emergencies and proxies that are over: time alone ends them, so no block says so. */
   dropEnded(): Promise<void> {
-    return this.#self.inTurn(() => followSpecial(this.#self));
+    return this.#self.inTurn(() => this.#unlessBehind(() => followSpecial(this.#self), undefined));
   }
 
   /** Opens to the judges the keys that open disputes ask of this provider. */

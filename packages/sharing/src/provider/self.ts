@@ -18,6 +18,8 @@ export interface ProviderSelf {
   readonly quotas?: Quotas | undefined;
   /** Of this ledger, where others of the process look for disputes too. */
   readonly disputes?: OpenDisputes | undefined;
+  /** Whether others write to its ledger, also while it does not run: then it notes how far it followed. Default: no. */
+  readonly followsOthers?: boolean | undefined;
 }
 
 /** A provider at work. */
@@ -28,6 +30,7 @@ export class ProviderAtWork implements ProviderSelf {
   /** Of the provider's own account: two writers would take each other's numbers. */
   readonly writer: AccountWriter;
   readonly quotas: Quotas | undefined;
+  readonly followsOthers: boolean;
   readonly usage: UsageBook;
   readonly schedule: ErasureSchedule;
   readonly disputes: OpenDisputes;
@@ -39,11 +42,12 @@ export class ProviderAtWork implements ProviderSelf {
   readonly undone = new Map<string, () => Promise<unknown>>();
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor({ surroundings, identity, stores, quotas, disputes }: ProviderSelf) {
+  constructor({ surroundings, identity, stores, quotas, disputes, followsOthers = false }: ProviderSelf) {
     this.surroundings = surroundings;
     this.identity = identity;
     this.stores = stores;
     this.quotas = quotas;
+    this.followsOthers = followsOthers;
     this.usage = new UsageBook(surroundings.ledger, identity.account);
     const { ledger } = surroundings;
     this.schedule = new ErasureSchedule({ ledger, files: stores.pending, provider: identity.account });
