@@ -57,6 +57,23 @@ describeTool("versitygw", "the S3 store over versitygw", (program) => {
     return { store, beside: open({ stallMs: 5000 }), proxy: cutting, unfinished, clear };
   });
 
+  it("a body that goes silent is read on from there, also where the limit is six seconds, from which on the SDK begins to watch later", async () => {
+    stores++;
+    const store = open({ endpoint: `http://127.0.0.1:${cutting.port}`, stallMs: 6_500 });
+    const bytes = patternBytes(3_000_000);
+    await open().put("a", source(bytes));
+    let silent = 0;
+    cutting.faults = { plan: () => (silent++ === 0 ? { stallBytes: 1_000_000 } : undefined) };
+    cutting.cutAll();
+    try {
+      expect(Buffer.compare(await collect(store.get("a")), bytes)).toBe(0);
+      expect(silent).toBe(2);
+    } finally {
+      cutting.faults = undefined;
+      cutting.cutAll();
+    }
+  });
+
   describe("where answers of HTTP are wrong", () => {
     it.each([500, 503])(
       "a server that often answers %i is asked again, whatever the request",

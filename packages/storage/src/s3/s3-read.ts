@@ -11,20 +11,20 @@ import { isChanged, isMissing, isPassing, isRangeRefused, storageErrorOf } from 
 
 export interface ReadOptions {
   readonly bucket: S3Bucket;
-  readonly key: string;
+  readonly name: string;
   readonly range: ByteRange | undefined;
-  /** Longest time without a byte, in ms. */
-  readonly stallMs: number;
 }
 
 /** How often in a row a connection may fail without having brought a byte. */
 const failuresMax = 5;
 const firstPauseMs = 100;
 
+/** One generator and no timer for a chunk, of which a body brings thousands a second: the SDK's `socketTimeout` ends a silent one. */
 export async function* readObject(options: ReadOptions): AsyncGenerator<Uint8Array> {
-  const { bucket, key, range } = options;
+  const { bucket, name, range } = options;
+  const key = bucket.keyOf(name);
   if (range !== undefined) demandOrder(range);
-  const first = await begin(options);
+  const first = await begin(bucket, key, range);
   if (first === undefined) return;
   let { from, length } = { from: 0, length: first.size };
   try {
@@ -41,12 +41,12 @@ export async function* readObject(options: ReadOptions): AsyncGenerator<Uint8Arr
     while (at < end) {
       try {
         open ??= await bucket.fetch(key, { from: at, to: end - 1, etag: first.etag });
-        for await (const chunk of watched(open, options.stallMs)) {
+        for await (const chunk of open.body) {
           if (at + chunk.length > end)
             throw new StorageError("store-unreachable", "the S3 server gives more bytes than the object has");
           at += chunk.length;
           failures = 0;
-          yield chunk;
+          yield new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
         }
         if (at < end) throw new StorageError("store-unreachable", "the S3 server gives too few bytes");
       } catch (error) {
@@ -72,7 +72,11 @@ function demandOrder({ from, toInclusive }: ByteRange): void {
 }
 
 /** Undefined for an empty object, of which no range can be asked. */
-async function begin({ bucket, key, range }: ReadOptions): Promise<Fetched | undefined> {
+async function begin(
+  bucket: S3Bucket,
+  key: string,
+  range: ByteRange | undefined,
+): Promise<Fetched | undefined> {
   try {
     return await bucket.fetch(key, range === undefined ? {} : { from: range.from, to: range.toInclusive });
   } catch (error) {
@@ -83,24 +87,5 @@ async function begin({ bucket, key, range }: ReadOptions): Promise<Fetched | und
     resolveRange(range, size);
     if (size === 0) return undefined;
     throw storageErrorOf(error);
-  }
-}
-
-/** The body's chunks, as views of their own memory; a body that gives nothing for `stallMs` is broken off. */
-async function* watched({ body }: Fetched, stallMs: number): AsyncGenerator<Uint8Array> {
-  let timer: NodeJS.Timeout | undefined;
-  const watch = (): void => {
-    clearTimeout(timer);
-    timer = setTimeout(() => body.destroy(), stallMs);
-  };
-  try {
-    watch();
-    for await (const chunk of body) {
-      clearTimeout(timer);
-      yield new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
-      watch();
-    }
-  } finally {
-    clearTimeout(timer);
   }
 }

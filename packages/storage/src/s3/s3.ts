@@ -72,7 +72,7 @@ export function openS3Store(options: S3Options): S3Store {
   if (prefix !== "") segmentsOf(prefix);
   const client = clientOf(options, stallMs);
   const at = { client, bucket, prefix: prefix === "" ? "" : `${prefix}/`, stagingPrefix };
-  return new S3(client, new S3Bucket(at), { partBytes, stallMs, direct: directAccess(at, partBytes) });
+  return new S3(client, new S3Bucket(at), { partBytes, direct: directAccess(at, partBytes) });
 }
 
 function clientOf(options: S3Options, stallMs: number): S3Client {
@@ -103,18 +103,12 @@ class S3 implements S3Store {
   readonly #client: S3Client;
   readonly #bucket: S3Bucket;
   readonly #partBytes: number;
-  readonly #stallMs: number;
   #underWay = 0;
 
-  constructor(
-    client: S3Client,
-    bucket: S3Bucket,
-    options: { partBytes: number; stallMs: number; direct: DirectAccess },
-  ) {
+  constructor(client: S3Client, bucket: S3Bucket, options: { partBytes: number; direct: DirectAccess }) {
     this.#client = client;
     this.#bucket = bucket;
     this.#partBytes = options.partBytes;
-    this.#stallMs = options.stallMs;
     this.direct = options.direct;
   }
 
@@ -129,9 +123,8 @@ class S3 implements S3Store {
     return new S3Put({ bucket: this.#bucket, partBytes: this.#partBytes, sizeMax, finalName, ended });
   }
 
-  async *get(name: string, range?: ByteRange): AsyncGenerator<Uint8Array> {
-    const key = this.#bucket.keyOf(name);
-    yield* readObject({ bucket: this.#bucket, key, range, stallMs: this.#stallMs });
+  get(name: string, range?: ByteRange): AsyncGenerator<Uint8Array> {
+    return readObject({ bucket: this.#bucket, name, range });
   }
 
   async stat(name: string): Promise<ObjectStat> {
