@@ -103,7 +103,9 @@ interface Meta {
 
 /** A node's answer to a GET of its RPC. */
 export async function askNode(url: string): Promise<unknown> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+  const get = () => fetch(url, { signal: AbortSignal.timeout(10_000) });
+  // Once more: the first may meet a connection that was kept from before the node was begun again.
+  const response = await get().catch(get);
   return ((await response.json()) as { result?: unknown }).result;
 }
 

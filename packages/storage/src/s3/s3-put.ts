@@ -40,6 +40,8 @@ export class S3Put implements PutHandle {
   #begun = 0;
   readonly #underWay = new Set<Promise<void>>();
   #waitingBytes = 0;
+  /** Memory of parts that are stored, for those to come: what is thrown away stays until somebody collects it. */
+  readonly #spare: Uint8Array<ArrayBuffer>[] = [];
   /** True once the parts are one object, under #key. */
   #isJoined = false;
   #failure: unknown;
@@ -75,9 +77,14 @@ export class S3Put implements PutHandle {
   #reserve(size: number, full: number): void {
     if (size <= this.#gathered.length) return;
     const room = this.#begun > 0 && full <= this.#options.partBytes ? full : Math.max(2 * size, firstRoom);
-    const larger = new Uint8Array(Math.min(room, full));
+    const larger = this.#memory(Math.min(room, full));
     larger.set(this.#gathered.subarray(0, this.#filled));
     this.#gathered = larger;
+  }
+
+  #memory(bytes: number): Uint8Array<ArrayBuffer> {
+    const spare = this.#spare.pop();
+    return spare?.length === bytes ? spare : new Uint8Array(bytes);
   }
 
   async commit(name: string): Promise<ObjectStat> {
@@ -122,7 +129,8 @@ export class S3Put implements PutHandle {
     if (number > partsMax) throw new StorageError("too-large", "the object has more parts than S3 takes");
     if (this.#key === undefined || this.#uploadId === undefined) await this.#beginUpload();
     const size = this.#filled;
-    const body = this.#gathered.subarray(0, size);
+    const part = this.#gathered;
+    const body = part.subarray(0, size);
     this.#gathered = new Uint8Array(0);
     this.#filled = 0;
     this.#begun = number;
@@ -130,7 +138,10 @@ export class S3Put implements PutHandle {
     const [key, uploadId] = [this.#key as string, this.#uploadId as string];
     const sent = bucket
       .uploadPart({ key, uploadId, number, body })
-      .then((part) => void this.#parts.push(part))
+      .then((finished) => {
+        this.#parts.push(finished);
+        this.#spare.push(part);
+      })
       .catch((error: unknown) => {
         this.#failure ??= error;
       })
@@ -186,6 +197,7 @@ export class S3Put implements PutHandle {
   #end(): void {
     this.#state = "ended";
     this.#gathered = new Uint8Array(0);
+    this.#spare.length = 0;
     this.#options.ended();
   }
 }
