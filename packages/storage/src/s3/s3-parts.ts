@@ -16,7 +16,7 @@ const largeFrom = 2_001;
 const largePartBytes = 128 * MiB;
 /** 1,000 parts of at least 5 MiB, 1,000 of 24 MiB and 8,000 of 128 MiB hold a record of 1 TiB. */
 export const partsMax = 10_000;
-/** Bytes of parts that are filled or under way, together: the larger of two small parts' worth and one large part. */
+/** Bytes of parts that are filled or under way, together: the larger of four small parts' worth and one large part. */
 export function waitingBytesMax(partBytes: number): number {
   return Math.max(4 * partBytes, largePartBytes + MiB);
 }
