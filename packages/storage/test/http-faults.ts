@@ -5,6 +5,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 
 /** One of these; what is not there does not happen. */
 export interface HttpFault {
@@ -12,6 +13,8 @@ export interface HttpFault {
   readonly status?: number;
   /** The server does it, and its answer becomes that status. */
   readonly lost?: number;
+  /** The server does it, and its answer comes so many ms later. */
+  readonly lateMs?: number;
   /** The answer's body ends after so many bytes, though its length was told. */
   readonly bodyBytes?: number;
   /** The same, and the length that is told is the shorter one: a lie that HTTP itself cannot show. */
@@ -84,6 +87,7 @@ export class HttpFaults {
     ];
     if (given === undefined) return void answer.destroy();
     const bytes = await all(given);
+    if (fault.lateMs !== undefined) await delay(fault.lateMs);
     const status = given.statusCode ?? 502;
     if (!this.#earlier.has(`${method} ${url}`))
       this.#earlier.set(`${method} ${url}`, { status, headers: given.headers, body: bytes });

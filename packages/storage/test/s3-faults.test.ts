@@ -114,6 +114,35 @@ describeTool("versitygw", "the S3 store over versitygw", (program) => {
       expect(await store.unfinished()).toBe(0);
     });
 
+    it("a server that joins and copies for longer than it may else be silent is waited for, and asked once", async () => {
+      const { store, beside } = both({ stallMs: 500 });
+      const asked: string[] = [];
+      http.plan = ({ method, url, headers }) => {
+        const isJoin = method === "POST" && url.includes("uploadId=");
+        const isCopy = method === "PUT" && headers["x-amz-copy-source"] !== undefined;
+        if (!isJoin && !isCopy) return undefined;
+        asked.push(isJoin ? "join" : "copy");
+        return { lateMs: 2_000 };
+      };
+      const bytes = patternBytes(12_000_000);
+      const handle = await store.begin();
+      await handle.write(bytes);
+      await handle.commit("a");
+      expect(asked).toEqual(["join", "copy"]);
+      expect(Buffer.compare(await collect(beside.get("a")), bytes)).toBe(0);
+    });
+
+    it("also its patience with joining has an end, and nothing is half there", async () => {
+      const { store, beside } = both({ stallMs: 300, joinMs: 600, attemptsMax: 1 });
+      http.plan = ({ method, url }) =>
+        method === "POST" && url.includes("uploadId=") ? { lateMs: 5_000 } : undefined;
+      await expect(store.put("a", source(patternBytes(12_000_000)))).rejects.toEqual(
+        coded("store-unreachable"),
+      );
+      const [whole] = await names(beside.list());
+      if (whole !== undefined) expect((await beside.stat(whole)).size).toBe(12_000_000);
+    });
+
     it("a body that ends before its length is read on from there", async () => {
       const { store } = both();
       const bytes = patternBytes(6_000_000);

@@ -29,6 +29,8 @@ import { multipartEtag } from "./s3-etag.ts";
 
 export interface BucketOptions {
   readonly client: S3Client;
+  /** The same with more patience, for what a server does in silence with bytes that it has: to join parts, to copy. */
+  readonly patient: S3Client;
   readonly bucket: string;
   /** In front of every key; "" or ending in "/". */
   readonly prefix: string;
@@ -56,13 +58,15 @@ const copyBytesMax = 2 ** 30;
 // Not named Bucket: TypeScript 7.0.2 renames a property of that name inside the class of the same name.
 export class S3Bucket {
   readonly #client: S3Client;
+  readonly #patient: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
   /** What keys of unfinished objects begin with. */
   readonly stagingStart: string;
 
-  constructor({ client, bucket, prefix, stagingPrefix }: BucketOptions) {
+  constructor({ client, patient, bucket, prefix, stagingPrefix }: BucketOptions) {
     this.#client = client;
+    this.#patient = patient;
     this.#bucket = bucket;
     this.#prefix = prefix;
     this.stagingStart = prefix + stagingPrefix;
@@ -119,7 +123,7 @@ export class S3Bucket {
     const Parts = parts.map(({ number, etag }) => ({ PartNumber: number, ETag: etag }));
     const input = { ...this.#at(key), UploadId: uploadId, MultipartUpload: { Parts } };
     try {
-      await this.#client.send(new CompleteMultipartUploadCommand(input));
+      await this.#patient.send(new CompleteMultipartUploadCommand(input));
     } catch (error) {
       const made = (error as Error).name === "NoSuchUpload" ? await this.#found(key) : undefined;
       if (made?.size !== size || made.etag !== multipartEtag(parts.map(({ etag }) => etag)))
@@ -165,7 +169,7 @@ export class S3Bucket {
   async copy({ from, key, size }: { from: string; key: string; size: number }): Promise<void> {
     const CopySource = `${this.#bucket}/${from.split("/").map(encodeURIComponent).join("/")}`;
     if (size <= copyBytesMax) {
-      await this.#ask(() => this.#client.send(new CopyObjectCommand({ ...this.#at(key), CopySource })));
+      await this.#ask(() => this.#patient.send(new CopyObjectCommand({ ...this.#at(key), CopySource })));
       return;
     }
     const uploadId = await this.beginUpload(key);
@@ -176,7 +180,7 @@ export class S3Bucket {
         const CopySourceRange = `bytes=${at}-${Math.min(at + copyBytesMax, size) - 1}`;
         const input = { ...this.#at(key), UploadId: uploadId, PartNumber: number };
         const { CopyPartResult } = await this.#ask(() =>
-          this.#client.send(new UploadPartCopyCommand({ ...input, CopySource, CopySourceRange })),
+          this.#patient.send(new UploadPartCopyCommand({ ...input, CopySource, CopySourceRange })),
         );
         parts.push({ number, etag: required(CopyPartResult?.ETag, "no ETag for a copied part") });
       }

@@ -13,7 +13,7 @@ import { partSize, partsMax, waitingBytesMax } from "./s3-parts.ts";
 /** Keys of unfinished objects begin with it, after the store's prefix: no object's name begins with a dot. */
 export const stagingPrefix = ".staging/";
 /** Parts under way at a time. */
-const partsUnderWay = 3;
+const partsUnderWay = 2;
 /** Least memory that is taken for bytes that wait. */
 const firstRoom = 1 << 16;
 

@@ -43,6 +43,8 @@ export interface S3Options {
   readonly partBytes?: number;
   /** Longest time without a byte from or to the server, in ms; default 30 s. */
   readonly stallMs?: number;
+  /** The same while the server joins parts or copies an object, of which it says nothing, in ms; default 15 min. */
+  readonly joinMs?: number;
   /** How often a request is made before it fails; default 4. */
   readonly attemptsMax?: number;
 }
@@ -60,19 +62,27 @@ export interface S3Store extends ObjectStore {
 }
 
 const stallDefaultMs = 30_000;
+/** A server that keeps files joins 5 GiB by writing them once more; AWS says that it can take minutes. */
+const joinDefaultMs = 900_000;
 const connectMsMax = 10_000;
 const attemptsDefault = 4;
 const socketsMax = 32;
 
 /** Opens a store; nothing is asked of the server yet. @throws StorageError `name-invalid` for the prefix */
 export function openS3Store(options: S3Options): S3Store {
-  const { bucket, partBytes = partBytesDefault, stallMs = stallDefaultMs } = options;
+  const { bucket, partBytes = partBytesDefault } = options;
+  const { stallMs = stallDefaultMs, joinMs = joinDefaultMs } = options;
   if (partBytes < partBytesMin) throw new RangeError(`S3 takes no parts below ${partBytesMin} bytes`);
   const prefix = options.prefix ?? "";
   if (prefix !== "") segmentsOf(prefix);
   const client = clientOf(options, stallMs);
-  const at = { client, bucket, prefix: prefix === "" ? "" : `${prefix}/`, stagingPrefix };
-  return new S3(client, new S3Bucket(at), { partBytes, direct: directAccess(at, partBytes) });
+  const patient = clientOf(options, Math.max(stallMs, joinMs));
+  const at = { client, patient, bucket, prefix: prefix === "" ? "" : `${prefix}/`, stagingPrefix };
+  const close = (): void => {
+    client.destroy();
+    patient.destroy();
+  };
+  return new S3(new S3Bucket(at), { partBytes, direct: directAccess(at, partBytes), close });
 }
 
 function clientOf(options: S3Options, stallMs: number): S3Client {
@@ -100,16 +110,19 @@ function clientOf(options: S3Options, stallMs: number): S3Client {
 
 class S3 implements S3Store {
   readonly direct: DirectAccess;
-  readonly #client: S3Client;
+  readonly close: () => void;
   readonly #bucket: S3Bucket;
   readonly #partBytes: number;
   #underWay = 0;
 
-  constructor(client: S3Client, bucket: S3Bucket, options: { partBytes: number; direct: DirectAccess }) {
-    this.#client = client;
+  constructor(
+    bucket: S3Bucket,
+    options: { readonly partBytes: number; readonly direct: DirectAccess; readonly close: () => void },
+  ) {
     this.#bucket = bucket;
     this.#partBytes = options.partBytes;
     this.direct = options.direct;
+    this.close = options.close;
   }
 
   async put(name: string, source: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<ObjectStat> {
@@ -181,9 +194,5 @@ class S3 implements S3Store {
       count++;
     }
     return count;
-  }
-
-  close(): void {
-    this.#client.destroy();
   }
 }
