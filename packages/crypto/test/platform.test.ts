@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { ed25519 } from "@noble/curves/ed25519.js";
-import { sha512 } from "@noble/hashes/sha2.js";
+import { sha256 as noble256, sha512 } from "@noble/hashes/sha2.js";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { platform as found } from "#platform";
@@ -49,16 +49,33 @@ describe("the two platforms", () => {
 
   it("give the same hashes and MACs, however the input is cut", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 5 }), async (parts) => {
-        const joined = concat(...parts);
-        const key = joined.subarray(0, 40);
-        for (const platform of platforms) {
-          expect(platform.sha256(...parts)).toEqual(node.sha256(joined));
-          expect(await platform.sha256Bulk(joined)).toEqual(node.sha256(joined));
-          expect(platform.hmacSha256(key, ...parts)).toEqual(node.hmacSha256(key, joined));
-        }
-      }),
+      // Node's hashes up to 4,096 bytes in another way than more.
+      fc.asyncProperty(
+        fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 5 }),
+        fc.nat(4_500),
+        async (few, more) => {
+          const parts = [...few, new Uint8Array(more).fill(7)];
+          const joined = concat(...parts);
+          const key = joined.subarray(0, 40);
+          for (const platform of platforms) {
+            expect(platform.sha256(...parts)).toEqual(noble256(joined));
+            expect(await platform.sha256Bulk(joined)).toEqual(node.sha256(joined));
+            expect(platform.hmacSha256(key, ...parts)).toEqual(node.hmacSha256(key, joined));
+          }
+        },
+      ),
     );
+  });
+
+  it("hash at each size where the way of hashing changes, and give a result that nothing later changes", () => {
+    for (const platform of platforms) {
+      for (const size of [0, 1, 55, 56, 63, 64, 65, 4_095, 4_096, 4_097, 100_000]) {
+        const data = Uint8Array.from({ length: size }, (_, i) => i % 251);
+        const first = platform.sha256(data.subarray(0, size >> 1), data.subarray(size >> 1));
+        platform.sha256(utf8("another"));
+        expect([size, toHex(first), first.byteOffset]).toEqual([size, toHex(noble256(data)), 0]);
+      }
+    }
   });
 
   it("hash bulk data right however many hashes are asked for at once, of bytes that are then overwritten", async () => {
@@ -68,6 +85,24 @@ describe("the two platforms", () => {
       const expected = data.map((one) => toHex(node.sha256(one)));
       for (const one of data) one.fill(255);
       expect((await Promise.all(asked)).map(toHex)).toEqual(expected);
+    }
+  });
+
+  it("verify by more keys than are kept, and by one that was kept under another's signature", async () => {
+    for (const platform of platforms) {
+      const message = utf8("message");
+      const signers = Array.from({ length: platform.name === "node" ? 600 : 20 }, (_, at) => {
+        const seed = new Uint8Array(32).fill(at >> 8);
+        seed[0] = at & 0xff;
+        return { key: platform.ed25519PublicKey(seed), signature: platform.ed25519Sign(seed, message) };
+      });
+      const rounds = platform.name === "node" ? 3 : 1;
+      for (let round = 0; round < rounds; round++) {
+        for (const [at, { key, signature }] of signers.entries()) {
+          expect(platform.ed25519Verify(key, message, signature)).toBe(true);
+          expect(platform.ed25519Verify(key, message, signers[at === 0 ? 1 : 0]!.signature)).toBe(false);
+        }
+      }
     }
   });
 

@@ -11,6 +11,8 @@ import {
   createHash,
   createHmac,
   createPublicKey,
+  hash,
+  type KeyObject,
   randomFillSync,
   scrypt,
   sign,
@@ -31,7 +33,7 @@ const ciphers: Readonly<Record<number, CipherGCMTypes>> = {
 };
 /**
  * Ed25519 keys as PEM (RFC 7468, RFC 8410), whose first line says what they are: of what comes as DER OpenSSL looks for the
- * format, and a KeyObject made first costs a third of a verification.
+ * format.
  */
 const pkcs8Prefix = Uint8Array.from([48, 46, 2, 1, 0, 48, 5, 6, 3, 43, 101, 112, 4, 34, 4, 32]);
 const spkiPrefix = Uint8Array.from([48, 42, 48, 5, 6, 3, 43, 101, 112, 3, 33, 0]);
@@ -122,21 +124,63 @@ function signingKey(seed: Uint8Array): string {
   return pem("PRIVATE KEY", pkcs8Prefix, seed);
 }
 
+/** Public keys that verified last, as OpenSSL holds them, in two generations: reading one anew costs a third of a verification. */
+const verifyingKeysMax = 512;
+let youngKeys = new Map<string, KeyObject>();
+let oldKeys = new Map<string, KeyObject>();
+
+/** @throws where these bytes are no point of the curve */
+function verifyingKey(publicKey: Uint8Array): KeyObject {
+  const name = Buffer.from(publicKey.buffer, publicKey.byteOffset, publicKey.length).toString("latin1");
+  let key = youngKeys.get(name);
+  if (key !== undefined) return key;
+  key = oldKeys.get(name) ?? createPublicKey(pem("PUBLIC KEY", spkiPrefix, publicKey));
+  if (youngKeys.size >= verifyingKeysMax) {
+    oldKeys = youngKeys;
+    youngKeys = new Map();
+  }
+  youngKeys.set(name, key);
+  return key;
+}
+
 function verifies(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (signature.length !== 64 || !isUsablePublicKey(publicKey)) return false;
   try {
-    return verify(null, message, pem("PUBLIC KEY", spkiPrefix, publicKey), signature);
+    return verify(null, message, verifyingKey(publicKey), signature);
   } catch {
     return false;
   }
 }
 
+/** Where a small input's parts are joined; zeroed after use, since some of them are secret. */
+const joined = new Uint8Array(4096);
+
+/**
+ * SHA-256 in one call: an object for it, and a Buffer for its result, cost several times what hashing two nodes of a tree
+ * does, so the result comes as a string of one character a byte.
+ */
+function hashOfFew(parts: readonly Uint8Array[], size: number): Uint8Array {
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  const text = hash("sha256", joined.subarray(0, size), "binary");
+  joined.fill(0, 0, size);
+  const result = new Uint8Array(32);
+  for (let i = 0; i < 32; i++) result[i] = text.charCodeAt(i);
+  return result;
+}
+
 export const platform: Platform = {
   name: "node",
   sha256(...parts) {
-    const hash = createHash("sha256");
-    for (const part of parts) hash.update(part);
-    return plain(hash.digest());
+    let size = 0;
+    for (const part of parts) size += part.length;
+    if (size <= joined.length) return hashOfFew(parts, size);
+    const whole = createHash("sha256");
+    for (const part of parts) whole.update(part);
+    return plain(whole.digest());
   },
   bulkMemory: sharedMemory,
   sha256Bulk: hashBeside,
