@@ -77,7 +77,10 @@ export function u32(value: number): Uint8Array {
 /** 8 bytes, big-endian; a number must be a safe integer. */
 export function u64(value: number | bigint): Uint8Array {
   const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
+  const view = new DataView(bytes.buffer);
+  // Nearly all are lengths: a big integer for each would be most of what it costs to join parts.
+  if (typeof value === "number" && value >>> 0 === value) view.setUint32(4, value);
+  else view.setBigUint64(0, BigInt(value));
   return bytes;
 }
 
