@@ -12,6 +12,7 @@ import { openHome } from "../home/home.ts";
 import { homePaths } from "../home/paths.ts";
 import { initNetwork, snapshotBlocksDefault } from "../operations/network.ts";
 import { networkDown, networkUp } from "../operations/network-run.ts";
+import { isAlive } from "../services/process-life.ts";
 import { registerOwnProvider } from "../services/registering.ts";
 import { readServerFile } from "../services/server-file.ts";
 import { loadProvider } from "../services/service-keys.ts";
@@ -159,15 +160,6 @@ export class Institutions {
     } catch {
       // It ended meanwhile.
     }
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -15,6 +15,7 @@ import { openHome } from "../home/home.ts";
 import { readNetworkFile } from "../home/network-file.ts";
 import { homePaths } from "../home/paths.ts";
 import { openLedgerForReading } from "../services/home-ledger.ts";
+import { isAlive } from "../services/process-life.ts";
 import { findServer, readServerFile } from "../services/server-file.ts";
 import { institutionsIn } from "./network.ts";
 
@@ -218,7 +219,7 @@ export async function networkDown(
       server?.close();
       const pid = server === undefined ? undefined : readServerFile(homePaths(home))?.pid;
       if (pid === undefined) return [];
-      process.kill(pid, "SIGTERM");
+      if (isAlive(pid)) process.kill(pid, "SIGTERM");
       const untilMs = performance.now() + options.timeoutMs;
       while (isAlive(pid)) {
         if (performance.now() > untilMs) {
@@ -230,13 +231,4 @@ export async function networkDown(
     }),
   );
   return stopped.flat();
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
