@@ -1,5 +1,5 @@
 /** A network of four institutions on this machine, by the command line as its operators use it. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -68,6 +68,19 @@ describe("network init", () => {
     expect(runShell("chartseal network down --dir made", folder).output).toBe("None ran.\n");
     const missing = runShell("chartseal network status --dir nowhere", folder);
     expect([missing.exitCode, missing.errors]).toEqual([2, expect.stringContaining("home-missing")]);
+    // A home that restore put aside is none of them; any other copy is named before anything starts.
+    cpSync(join(folder, "made", "institution-2"), join(folder, "made", "institution-2.replaced-1"), {
+      recursive: true,
+    });
+    const beside = runShell("chartseal network status --dir made --json", folder);
+    expect(JSON.parse(beside.output)).toEqual(JSON.parse(status.output));
+    cpSync(join(folder, "made", "institution-2"), join(folder, "made", "copy"), { recursive: true });
+    const twice = runShell("chartseal network up --dir made", folder, passphrase);
+    expect([twice.exitCode, twice.errors]).toEqual([
+      2,
+      expect.stringContaining("copy and institution-2 are both the home of institution-2"),
+    ]);
+    rmSync(join(folder, "made", "copy"), { recursive: true });
     const home = { CHARTSEAL_HOME: "made/institution-1" };
     const write = runShell("chartseal member add amy", folder, { ...passphrase, ...home });
     expect([write.exitCode, write.errors]).toEqual([5, expect.stringContaining("network up")]);

@@ -163,14 +163,23 @@ function addStatus(group: Command): void {
 }
 
 function statusText(statuses: readonly InstitutionStatus[]): string {
-  const width = Math.max(...statuses.map(({ name }) => name.length));
-  return statuses
-    .map(({ name, url, pid, height, hash, peers, catchingUp }) => {
-      const state = pid === null ? "down" : catchingUp === true ? "catching up" : "up";
-      const chain =
-        height === null ? "" : `  height ${height}  ${hash?.slice(0, 16) ?? ""}…  ${peers ?? 0} peers`;
-      return `${name.padEnd(width)}  ${state}  ${url}${pid === null ? "" : `  process ${pid}`}${chain}`;
-    })
+  const rows = statuses.map(({ name, url, pid, height, hash, peers, catchingUp }) => [
+    name,
+    pid === null ? "down" : catchingUp === true ? "catching up" : "up",
+    url,
+    ...(pid === null ? [] : [`process ${pid}`]),
+    ...(height === null
+      ? []
+      : [`height ${height}`, `${hash?.slice(0, 16) ?? ""}…`, peers === 1 ? "1 peer" : `${peers ?? 0} peers`]),
+  ]);
+  const widths = [0, 1, 2, 3, 4].map((at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
     .join("\n");
 }
 

@@ -94,6 +94,7 @@ export async function networkUp(folder: string, options: UpOptions): Promise<Ins
   const { only, note, passphrase, timeoutMs } = options;
   const all = institutionsIn(folder);
   const wanted = only === undefined ? all : chosen(all, only);
+  demandDistinct(wanted);
   const untilMs = performance.now() + timeoutMs;
   await Promise.all(
     wanted.map(async ({ name, home }) => {
@@ -113,6 +114,21 @@ export async function networkUp(folder: string, options: UpOptions): Promise<Ins
     await consortiumReady(first.home, untilMs);
   }
   return await networkStatus(folder);
+}
+
+/** @throws ChartsealError `input-invalid` where two homes are one institution's: its validator would vote twice */
+function demandDistinct(homes: readonly { readonly name: string; readonly home: string }[]): void {
+  const seen = new Map<string, string>();
+  for (const { name, home } of homes) {
+    const institution = readNetworkFile(homePaths(home)).name;
+    const other = seen.get(institution);
+    if (other !== undefined) {
+      throw new ChartsealError("input-invalid", `${other} and ${name} are both the home of ${institution}`, {
+        hint: "Two validators with one key cost stake: move the copy elsewhere, or start one with --only.",
+      });
+    }
+    seen.set(institution, name);
+  }
 }
 
 function chosen(

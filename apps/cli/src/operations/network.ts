@@ -17,6 +17,7 @@ import {
   publicKeyOf,
   writeInstitutionHome,
 } from "./institution-home.ts";
+import { asideName } from "./restored-home.ts";
 
 /** Ports of each institution where all are on one machine: server, node among nodes, its RPC, its metrics. */
 const portsEach = 4;
@@ -132,7 +133,8 @@ export function portsFrom(first: number) {
 export function institutionsIn(folder: string): { readonly name: string; readonly home: string }[] {
   const names = existsSync(folder) ? readdirSync(folder) : [];
   const found = names
-    .filter((name) => existsSync(homePaths(join(folder, name)).network))
+    // What `restore` put aside has the keys of the home in its place.
+    .filter((name) => !asideName.test(name) && existsSync(homePaths(join(folder, name)).network))
     .map((name) => ({ name, home: join(folder, name) }))
     .sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
   if (found.length > 0) return found;

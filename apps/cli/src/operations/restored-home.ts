@@ -102,6 +102,9 @@ export function keepSeenHeads({ paths }: Home, before: HomePaths): void {
   }
 }
 
+/** Names of homes that were put aside. */
+export const asideName = /\.replaced-[0-9]+$/;
+
 /** Puts the copy in the home's place; says where the home that was there went. */
 export function swap(draft: string, folder: string): string | null {
   if (!existsSync(folder)) {
