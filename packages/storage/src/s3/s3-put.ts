@@ -30,7 +30,7 @@ export class S3Put implements PutHandle {
   readonly #options: S3PutOptions;
   #state: "open" | "failed" | "ended" = "open";
   /** Bytes that no part has yet: the first #filled of it. */
-  #gathered = new Uint8Array(0);
+  #gathered: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #filled = 0;
   #size = 0;
   /** The key that the parts go to, from the first part on. */
@@ -101,6 +101,9 @@ export class S3Put implements PutHandle {
       await this.#join();
       if (this.#key !== key) await this.#move(key);
     }
+    // Given back at once: what waits for the collector lies beside what is put or read next. Only here, where the server
+    // has every byte: of a request that failed something may still be on its way out of this memory.
+    for (const { buffer } of [this.#gathered, ...this.#spare]) buffer.transfer(0);
     this.#end();
     return { size: this.#size };
   }
