@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundle } from "./bundle.mjs";
 import { playFaults } from "./faults.mjs";
 import { findTool } from "./tools.mjs";
 
@@ -23,8 +24,11 @@ function run(command, args, options) {
   if (code !== 0) process.exit(code);
 }
 
-/** Incremental: nothing to do takes about a second. */
-const build = () => run(bin("tsc"), ["-b"], { stdio: ["ignore", 2, 2] });
+/** Incremental: nothing to do takes about a second. The command's bundle is made where the build is newer than it. */
+async function build() {
+  run(bin("tsc"), ["-b"], { stdio: ["ignore", 2, 2] });
+  await bundle();
+}
 
 /** Every test file whose rounds CHARTSEAL_FUZZ sets (test/fuzz-rounds.ts), by path. */
 function fuzzFiles() {
@@ -77,8 +81,8 @@ function withTools(...names) {
 const [task, ...rest] = process.argv.slice(2);
 const tasks = {
   build,
-  demo: () => {
-    build();
+  demo: async () => {
+    await build();
     const env = rest.includes("--clouds") ? withTools("versitygw", "ftps") : { ...process.env };
     if (rest.some((one) => one.endsWith("comet")) && env.CHARTSEAL_COMETBFT === undefined) {
       const found = withTools("cometbft").CHARTSEAL_TOOL_COMETBFT;
@@ -87,17 +91,17 @@ const tasks = {
     run(process.execPath, [chartseal, "demo", ...rest], { env });
   },
   // Transcripts and acceptance tests run the command line as users do, from its build.
-  test: () => {
-    build();
+  test: async () => {
+    await build();
     run(bin("vitest"), ["run", ...rest]);
   },
-  check: () => {
-    build();
+  check: async () => {
+    await build();
     run(bin("tsc"), ["-p", "tsconfig.tests.json"]);
     run(bin("biome"), ["check", "."]);
   },
-  bench: () => {
-    build();
+  bench: async () => {
+    await build();
     const needed = { provider: "versitygw", consortium: "cometbft" };
     const names = rest.filter((name) => Object.hasOwn(needed, name)).map((name) => needed[name]);
     const env = names.length > 0 ? withTools(...names) : process.env;
@@ -111,4 +115,4 @@ if (!Object.hasOwn(tasks, task)) {
   process.stderr.write(`chartseal: no task ${task}; one of ${Object.keys(tasks).join(", ")}\n`);
   process.exit(2);
 }
-tasks[task]();
+await tasks[task]();

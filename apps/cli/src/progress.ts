@@ -1,5 +1,5 @@
 /** Progress of long work on standard error: a moving bar on a terminal, nothing where output is piped. */
-import { Presets, SingleBar } from "cli-progress";
+import type { SingleBar } from "cli-progress";
 import { isLively } from "./output.ts";
 
 /** Work below this many bytes is done before a bar could be read. */
@@ -10,18 +10,34 @@ export interface Progress {
   stop(): void;
 }
 
+/** The bar's library is loaded for a bar that shows: hardly any command has one, and work does not wait for it. */
 export function progressBar(label: string, totalBytes: number | undefined): Progress {
   if (!isLively() || totalBytes === undefined || totalBytes < showFromBytes)
     return { update: () => {}, stop: () => {} };
   const megabytes = (bytes: number): number => Math.floor(bytes / 1_000_000);
-  const bar = new SingleBar(
-    {
-      format: `${label} {bar} {percentage}% | {value}/{total} MB | {eta_formatted}`,
-      stream: process.stderr,
-      hideCursor: true,
+  let [bar, reached, isStopped]: [SingleBar | undefined, number, boolean] = [undefined, 0, false];
+  const show = async (): Promise<void> => {
+    const { Presets, SingleBar } = await import("cli-progress");
+    if (isStopped) return;
+    bar = new SingleBar(
+      {
+        format: `${label} {bar} {percentage}% | {value}/{total} MB | {eta_formatted}`,
+        stream: process.stderr,
+        hideCursor: true,
+      },
+      Presets.shades_classic,
+    );
+    bar.start(megabytes(totalBytes), reached);
+  };
+  void show();
+  return {
+    update: (bytes) => {
+      reached = megabytes(bytes);
+      bar?.update(reached);
     },
-    Presets.shades_classic,
-  );
-  bar.start(megabytes(totalBytes), 0);
-  return { update: (bytes) => bar.update(megabytes(bytes)), stop: () => bar.stop() };
+    stop: () => {
+      isStopped = true;
+      bar?.stop();
+    },
+  };
 }

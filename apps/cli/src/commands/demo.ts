@@ -1,7 +1,6 @@
 /** demo: the whole story on an embedded consortium in a temporary folder. */
 import { ChartsealError } from "@chartseal/crypto";
 import { type Command, Option } from "commander";
-import { playDemo } from "../demo/play.ts";
 import { globalsOf } from "../program-globals.ts";
 import { example } from "./shared.ts";
 
@@ -39,6 +38,7 @@ export function addDemoCommand(program: Command): void {
         });
       }
       const stream = output.json ? process.stderr : process.stdout;
+      const { playDemo } = await import("../demo/play.ts");
       const summary = await playDemo(stream, { processes, clouds, engine });
       if (output.json) output.value(summary, "");
     });

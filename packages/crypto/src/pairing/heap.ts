@@ -5,7 +5,6 @@
  * mcl's layouts, little-endian words, Montgomery form: Fp 48 bytes, Fr 32, G1 144 (X, Y, Z), G2 288, GT 576.
  * `mod` is in mcl-wasm's JavaScript and not in its types, which is why the version is pinned exactly.
  */
-import mcl from "mcl-wasm";
 import { assert } from "../errors.ts";
 import type { Scalar } from "./pairing.ts";
 
@@ -214,6 +213,8 @@ export class Scratch {
 
 /** Initialises mcl for BLS12-381 with RFC 9380 hashing, ZCash encodings and subgroup checks on decoding. */
 export async function openHeap(): Promise<Heap> {
+  // 600 kB of it are the module's bytes: nothing that needs no pairing loads them.
+  const { default: mcl } = await import("mcl-wasm");
   await mcl.init(mcl.BLS12_381);
   mcl.setETHserialization(true);
   mcl.setMapToMode(mcl.IRTF);
