@@ -43,6 +43,16 @@ describe("the image", () => {
     expect(last.indexOf("USER node")).toBeLessThan(last.findIndex((line) => line.startsWith("ENTRYPOINT ")));
   });
 
+  test("keeps no note of TypeScript's build, by whose time the command would not take its bundle", () => {
+    const built = of("RUN").findIndex((line) => line.includes("node scripts/tasks.mjs build"));
+    const parts = of("RUN")
+      [built]!.split("&&")
+      .map((part) => part.trim());
+    expect(
+      parts.findIndex((part) => /^find \. -name tsconfig\.tsbuildinfo .*-delete$/.test(part)),
+    ).toBeGreaterThan(parts.indexOf("node scripts/tasks.mjs build"));
+  });
+
   test("is built from sources alone: nothing else passes .dockerignore, and nothing secret is set", () => {
     const [first, ...rest] = read(".dockerignore")
       .split("\n")
