@@ -2,6 +2,7 @@
 export interface BundleFile {
   readonly type: "chunk" | "asset";
   readonly fileName: string;
+  readonly code?: string;
   /** Of a chunk: the files of the modules in it, and what it imports, at once and later. */
   readonly moduleIds?: readonly string[];
   readonly imports?: readonly string[];

@@ -108,6 +108,11 @@ describe("the command's bundle", () => {
     );
   });
 
+  test("has the pairing's module with Node's decoder, and with it alone", () => {
+    const code = chunks.map((chunk) => chunk.code ?? "").join("");
+    expect(code.match(/wasmBytes = .{12}/g)).toEqual(["wasmBytes = Buffer.from("]);
+  });
+
   test("is what the built command runs, and then no module of ours is loaded from a package", async () => {
     await bundle();
     const home = join(temporary(), "home");
