@@ -183,7 +183,10 @@ function licences(folders) {
   const texts = folders.map((folder) => {
     const { name, version, license, author } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
     const file = readdirSync(folder).find((one) => /^licen[cs]e/i.test(one));
-    const text = file === undefined ? `${license}, ${author?.name ?? author}` : readFileSync(join(folder, file), "utf8").trim();
+    const text =
+      file === undefined
+        ? `${license}, ${author?.name ?? author}`
+        : readFileSync(join(folder, file), "utf8").trim();
     return `${name} ${version}\n\n${text}\n`;
   });
   return texts.join(`\n${"-".repeat(72)}\n\n`);
