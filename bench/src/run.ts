@@ -98,6 +98,12 @@ export interface BenchRun {
 
 const resultsFolder = fileURLToPath(new URL("../results/", import.meta.url));
 
+/** What the environment changed, as it is written in front of a command. */
+function settings(): string {
+  const own = Object.entries(process.env).filter(([name]) => name.startsWith("CHARTSEAL_BENCH_"));
+  return own.map(([name, value]) => `${name}=${value} `).join("");
+}
+
 /** Runs one benchmark; a quick run shows that it works and proves no number. */
 export async function runBench(name: BenchName, options: RunOptions = {}): Promise<BenchRun> {
   const { quick = false, note = () => {} } = options;
@@ -107,7 +113,7 @@ export async function runBench(name: BenchName, options: RunOptions = {}): Promi
     name,
     machine: thisMachine(),
     date: `${new Date().toISOString().slice(0, 16)}Z`,
-    command: `npm run bench -- ${name}${quick ? " --quick" : ""}`,
+    command: `${settings()}npm run bench -- ${name}${quick ? " --quick" : ""}`,
     rows: tables.flatMap(({ title, rows }) => rows.map((row) => ({ table: title, ...row }))),
   };
   const folder = options.folder ?? (quick ? undefined : resultsFolder);

@@ -195,6 +195,22 @@ describe("installing the release archive", () => {
     expect(said[0]).toMatch(/^chartseal: getting http:/);
   });
 
+  test("with the checksum that its operator gives is taken by that, whatever is known here", async () => {
+    const other = release(sha256(Buffer.from("another")));
+    const given = { CHARTSEAL_COMETBFT_SHA256: sha256(archive).toUpperCase() };
+    expect(await find({ install: true, release: other }, given)).toBe(cached());
+    rmSync(cached());
+    const wrong = { CHARTSEAL_COMETBFT_SHA256: "ab".repeat(32) };
+    const known = release(sha256(archive));
+    await expect(find({ install: true, release: known }, wrong)).rejects.toThrow(missing(/not (ab){32}/));
+    for (const none of ["ab", "g".repeat(64), `${"ab".repeat(32)}\n`]) {
+      await expect(
+        find({ install: true, release: known }, { CHARTSEAL_COMETBFT_SHA256: none }),
+      ).rejects.toThrow(expect.objectContaining({ code: "input-invalid" }));
+    }
+    expect(existsSync(cached())).toBe(false);
+  });
+
   test("with another checksum unpacks nothing and asks no Go", async () => {
     fakeGo(cometbftVersion);
     const other = release(sha256(Buffer.from("another")));

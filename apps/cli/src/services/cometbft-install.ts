@@ -1,6 +1,7 @@
 /**
- * Puts CometBFT into the user's cache folder: from the project's release archive, whose SHA-256 this file must know, else
- * built by Go, which checks the sources against its own checksum database. It appears there whole or not at all.
+ * Puts CometBFT into the user's cache folder: from the project's release archive, whose SHA-256 the operator gives or this
+ * file knows, else built by Go, which checks the sources against its own checksum database. It appears there whole or not
+ * at all.
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -40,6 +41,8 @@ export interface InstallOptions {
   readonly environment: NodeJS.ProcessEnv;
   readonly progress: (line: string) => void;
   readonly release?: Release;
+  /** SHA-256 of this platform's archive, hex, as whoever runs this read it at the project's release. */
+  readonly sha256?: string | undefined;
 }
 
 /** @returns the reason where it was not installed */
@@ -73,10 +76,9 @@ type Fetched = { readonly done: true } | { readonly reason: string } | { readonl
 async function fromArchive(options: InstallOptions, work: string): Promise<Fetched> {
   const { version, environment, progress } = options;
   const { url: base, sha256 } = options.release ?? release;
-  const platform = platformName();
-  const expected = sha256[platform];
-  if (expected === undefined) return { reason: `no checksum of a release for ${platform} is known` };
-  const name = `cometbft_${version}_${platform}.tar.gz`;
+  const expected = options.sha256 ?? sha256[platformName()];
+  if (expected === undefined) return { reason: `no checksum of a release for ${platformName()} is known` };
+  const name = archiveName(version);
   const url = `${base}/v${version}/${name}`;
   progress(`chartseal: getting ${url}`);
   let archive: Buffer;
@@ -95,6 +97,11 @@ async function fromArchive(options: InstallOptions, work: string): Promise<Fetch
   });
   if (failed !== undefined) return { reason: failed };
   return { done: true };
+}
+
+/** The release's archive for this platform. */
+export function archiveName(version: string): string {
+  return `cometbft_${version}_${platformName()}.tar.gz`;
 }
 
 /** In the words of the release's archives. */

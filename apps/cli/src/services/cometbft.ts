@@ -7,7 +7,7 @@ import { accessSync, constants, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
 import { ChartsealError } from "@chartseal/crypto";
-import { installCometbft, type Release } from "./cometbft-install.ts";
+import { archiveName, installCometbft, type Release } from "./cometbft-install.ts";
 
 /** The consortium's validators run one version; another one's blocks may differ. */
 export const cometbftVersion = "0.38.25";
@@ -18,7 +18,7 @@ const askMsMax = 10_000;
 export interface FindOptions {
   /** Installs it into the cache folder where it is nowhere. */
   readonly install?: boolean;
-  /** Default: the process's own. Read: PATH, CHARTSEAL_COMETBFT, XDG_CACHE_HOME, HOME. */
+  /** Default: the process's own. Read: PATH, CHARTSEAL_COMETBFT, CHARTSEAL_COMETBFT_SHA256, XDG_CACHE_HOME, HOME. */
   readonly environment?: NodeJS.ProcessEnv;
   /** A line of progress; default: standard error. */
   readonly progress?: (line: string) => void;
@@ -28,7 +28,8 @@ export interface FindOptions {
 
 /**
  * The path of a CometBFT of the pinned version: CHARTSEAL_COMETBFT, else on PATH, else in the cache folder.
- * @throws ChartsealError `tool-missing` where there is none, or another version where one is named or on PATH
+ * @throws ChartsealError `tool-missing` where there is none, or another version where one is named or on PATH;
+ * `input-invalid` for a CHARTSEAL_COMETBFT_SHA256 that is none
  */
 export async function findCometbft(options: FindOptions = {}): Promise<string> {
   const environment = options.environment ?? process.env;
@@ -40,6 +41,7 @@ export async function findCometbft(options: FindOptions = {}): Promise<string> {
   // What an earlier attempt left there broken is put there again.
   if (isProgram(cached) && versionOf(cached) === cometbftVersion) return cached;
   if (options.install !== true) throw missing("cometbft is not on this machine", cached);
+  const sha256 = checksumOf(environment);
   const progress = options.progress ?? ((line) => void process.stderr.write(`${line}\n`));
   const { reason } = await installCometbft({
     target: cached,
@@ -51,10 +53,19 @@ export async function findCometbft(options: FindOptions = {}): Promise<string> {
       Object.entries(environment).filter(([name]) => !name.startsWith("CHARTSEAL_")),
     ),
     progress,
+    sha256,
     ...(options.release && { release: options.release }),
   });
   if (reason !== undefined) throw missing(`cometbft was not installed: ${reason}`, cached);
   return demandVersion(cached, { cached, what: "what was installed is " });
+}
+
+function checksumOf({ CHARTSEAL_COMETBFT_SHA256: given = "" }: NodeJS.ProcessEnv): string | undefined {
+  if (given === "") return undefined;
+  if (/^[0-9a-f]{64}$/i.test(given)) return given.toLowerCase();
+  throw new ChartsealError("input-invalid", "CHARTSEAL_COMETBFT_SHA256 is no SHA-256 in hexadecimal", {
+    hint: `Give the 64 digits that the project's release shows for ${archiveName(cometbftVersion)}.`,
+  });
 }
 
 /** Where it is installed for this user. */
@@ -94,7 +105,9 @@ function missing(message: string, cached: string): ChartsealError {
   const folder = cached.replace(/[/\\]cometbft$/, "");
   return new ChartsealError("tool-missing", message, {
     data: { tool: "cometbft", version: cometbftVersion },
-    hint: `With Go: GOBIN=${folder} go install ${cometbftModule} && export CHARTSEAL_COMETBFT=${cached}`,
+    hint:
+      `With Go: GOBIN=${folder} go install ${cometbftModule} && export CHARTSEAL_COMETBFT=${cached}. ` +
+      `Without: set CHARTSEAL_COMETBFT_SHA256 to what the project's release says of ${archiveName(cometbftVersion)}.`,
   });
 }
 
