@@ -92,6 +92,8 @@ export interface DirectIntake {
   /** Sizes of the parts that are not the last, each from a number on. */
   readonly partSizes: readonly { readonly from: number; readonly bytes: number }[];
   readonly partsMax: number;
+  /** False of a payload that is to be divided: that one passes the provider. @throws ChartsealError as `begin` */
+  takes(options: TakeOptions): boolean;
   /** @throws ChartsealError as `takePayload` before its first byte */
   begin(options: TakeOptions): Promise<DirectUpload>;
   /** Where the store takes that part, of exactly that size, by PUT, for some minutes. */

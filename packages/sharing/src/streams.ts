@@ -29,6 +29,7 @@ export function storageFailure(error: unknown, address: string): unknown {
     return new ChartsealError("provider-unreachable", "the provider's store cannot be used", {
       data,
       cause: error,
+      hint: "chartseal doctor says which place does not answer; ask again when it does.",
     });
   }
   if (error.code === "placement-impossible") {

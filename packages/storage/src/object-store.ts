@@ -50,8 +50,11 @@ export interface DirectPart {
  * account at the store. A URL is a secret of the one it was made for.
  */
 export interface DirectAccess {
-  /** Gives the object by HTTP GET, with or without a `Range`. @throws StorageError `name-invalid`, `store-unreachable` */
-  getUrl(name: string, options: { readonly expiresMs: number }): Promise<string>;
+  /**
+   * Gives the object by HTTP GET, with or without a `Range`; undefined of one that lies elsewhere.
+   * @throws StorageError `name-invalid`, `store-unreachable`
+   */
+  getUrl(name: string, options: { readonly expiresMs: number }): Promise<string | undefined>;
   /** Sizes of the parts that are not the last, each from a number on. */
   readonly partSizes: readonly { readonly from: number; readonly bytes: number }[];
   /** Most parts of an object. */

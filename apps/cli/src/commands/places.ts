@@ -16,6 +16,7 @@ import {
   setDefaultPlacement,
   unknownPlace,
 } from "../operations/places.ts";
+import { chooseWholePlace } from "../operations/whole-place.ts";
 import {
   type RepairReport,
   rebuildPlacements,
@@ -38,10 +39,13 @@ export function addProviderCommands(program: Command): void {
     );
   const place = group
     .command("place")
-    .description("places among which records are divided: add, list, check, default, remove");
+    .description(
+      "places among which records are divided, or a bucket for whole ones: add, list, check, default, whole, remove",
+    );
   addAdd(place);
   addListAndCheck(place);
   addDefault(place);
+  addWhole(place);
   addRemove(place);
   addRepair(group);
   addScrub(group);
@@ -95,6 +99,8 @@ async function addHolder(globals: Globals, entry: HolderEntry): Promise<void> {
   globals.output.value(added, text.join("\n"));
 }
 
+const wholeTexts = { new: "whole records, new ones too", kept: "whole records of before" } as const;
+
 function addListAndCheck(group: Command): void {
   const list = group
     .command("list")
@@ -103,8 +109,8 @@ function addListAndCheck(group: Command): void {
       const { output, home } = globalsOf(list);
       const places = await listPlaces(homeFolder(home));
       const text = places.map(
-        ({ name, kind, region, shards, account }) =>
-          `${name.padEnd(16)} ${kind.padEnd(9)} ${region.padEnd(8)} ${shards} shards${account === undefined ? "" : `, as ${account}`}`,
+        ({ name, kind, region, shards, whole, account }) =>
+          `${name.padEnd(16)} ${kind.padEnd(9)} ${region.padEnd(8)} ${whole === undefined ? `${shards} shards` : wholeTexts[whole]}${account === undefined ? "" : `, as ${account}`}`,
       );
       output.value(places, text.join("\n") || "No places: objects lie in provider/objects.");
     });
@@ -127,7 +133,9 @@ function addListAndCheck(group: Command): void {
 function addDefault(group: Command): void {
   const command = group
     .command("default <kofn>")
-    .description("how records are divided that say nothing: 2of3, any two of three shards are enough")
+    .description(
+      "how records are divided from now on that say nothing: 2of3, any two of three shards are enough",
+    )
     .option("--region <codes>", "in which regions, comma-separated; default: any", commaList)
     .action(async (text: string, options: { region?: string[] }) => {
       const { output, home, waitMs } = globalsOf(command);
@@ -140,6 +148,25 @@ function addDefault(group: Command): void {
       output.value({ k, n, regions }, `Records are divided ${placementText(placement)}${where} from now on.`);
     });
   example(command, "chartseal provider place default 2of3 --region eu,ch");
+}
+
+function addWhole(group: Command): void {
+  const command = group
+    .command("whole <name>")
+    .description(
+      "keep records whole in this bucket from now on, to which clients send and from which they read by themselves",
+    )
+    .action(async (name: string) => {
+      const { output, home, waitMs } = globalsOf(command);
+      const folder = homeFolder(home);
+      openHome(folder);
+      const value = await chooseWholePlace(folder, name, { waitMs });
+      output.value(
+        value,
+        `Records go whole to ${name}, in ${value.region}, from now on. Those of before stay where they are: chartseal provider repair brings them.`,
+      );
+    });
+  example(command, "chartseal provider place whole cloud");
 }
 
 function addRemove(group: Command): void {
@@ -170,6 +197,8 @@ function addRepair(group: Command): void {
         const places = readPlacesFile(home.paths)?.places ?? [];
         const unknown = leaving.find((name) => !places.some((place) => place.name === name));
         if (unknown !== undefined) throw unknownPlace(unknown);
+        const wholeAt = readPlacesFile(home.paths)?.wholeAt;
+        if (wholeAt !== undefined && leaving.includes(wholeAt)) throw stillTaking(wholeAt);
         if (record !== undefined) await requireRecord(ledger, parseRecordId(record));
         if (places.length === 0) throw noPlaces();
       };
@@ -188,11 +217,17 @@ function addRepair(group: Command): void {
   example(command, "chartseal provider repair");
 }
 
+function stillTaking(name: string): ChartsealError {
+  return new ChartsealError("input-invalid", `new records go whole to ${name}`, {
+    hint: "Choose where they go from now on first: chartseal provider place default, or whole with another bucket.",
+  });
+}
+
 function repairText({ records, repaired, failed }: RepairReport): string {
   const lines = repaired.map(({ recordId, k, n, lost, rebuilt, moved, whole, shards }) => {
     const why = [...new Set(shards.map((shard) => `${shard.place ?? "nowhere"} ${shard.why}`))].join(", ");
     const what = lost === 0 ? "" : `, ${rebuilt} of ${lost} shards made again (${why})`;
-    return `  ${recordId}  ${k}of${n}${moved ? ", moved to the places" : ""}${what}${whole ? "" : "; not whole yet"}`;
+    return `  ${recordId}  ${k}of${n}${moved ? ", moved to where it belongs" : ""}${what}${whole ? "" : "; not whole yet"}`;
   });
   const bad = failed.map(({ recordId, message }) => `  ${recordId}  cannot be repaired: ${message}`);
   const rest = records - repaired.length - failed.length;

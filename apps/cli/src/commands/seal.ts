@@ -44,7 +44,9 @@ function placingOf(
   const file = readPlacesFile(home.paths);
   const regions = checkRegions(region ?? []);
   const placement = split === undefined ? { k: 1, n: 1, regions } : parsePlacement("--split", split, regions);
-  demandPlaces(file, placement);
+  const whole = file?.places.find(({ name }) => name === file.wholeAt);
+  const goesWhole = split === undefined && whole !== undefined && regions.includes(whole.region);
+  if (!goesWhole) demandPlaces(file, placement);
   return split === undefined ? { regions } : { placement };
 }
 

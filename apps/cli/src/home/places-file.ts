@@ -28,6 +28,8 @@ export interface S3Place {
   readonly secretAccessKey: string;
   /** PEM certificates of a private authority. */
   readonly ca?: string;
+  /** Objects lie here whole, and no shard does. */
+  readonly whole?: true;
 }
 
 /** A folder of an FTPS server. */
@@ -62,6 +64,8 @@ export interface PlacesFile {
   readonly secret: string;
   /** How a record is divided that says nothing; else by the number of places. */
   readonly defaultPlacement?: Placement;
+  /** The bucket where records that say nothing go whole; it is among the places, and marked. */
+  readonly wholeAt?: string;
   readonly places: readonly PlaceEntry[];
 }
 
@@ -91,6 +95,8 @@ function isSound(value: PlacesFile | null): value is PlacesFile {
   if (!/^[0-9a-f]{64}$/.test(value.secret) || !Array.isArray(value.places)) return false;
   if (value.defaultPlacement !== undefined && !isPlacement(value.defaultPlacement)) return false;
   const names = value.places.map(({ name }) => name);
+  if (value.wholeAt !== undefined && !value.places.filter(isWhole).some(({ name }) => name === value.wholeAt))
+    return false;
   return value.places.every(isEntry) && new Set(names).size === names.length && names.length <= placesMax;
 }
 
@@ -100,6 +106,16 @@ function isEntry(entry: PlaceEntry): boolean {
   const known = needed?.every((field) => typeof fields[field] === "string") ?? false;
   const sound = entry.kind !== "chartseal" || (/^[0-9a-f]{64}$/.test(entry.seed) && URL.canParse(entry.url));
   return known && sound && isPlaceName(entry.name) && isRegion(entry.region);
+}
+
+/** True of a bucket in which objects lie whole: no shard goes there. */
+export function isWhole(place: PlaceEntry): place is PlaceEntry & S3Place {
+  return place.kind === "s3" && place.whole === true;
+}
+
+/** The places among which records are divided. */
+export function dividingPlaces(file: Pick<PlacesFile, "places"> | undefined): readonly PlaceEntry[] {
+  return (file?.places ?? []).filter((place) => !isWhole(place));
 }
 
 /** What each kind must have. */

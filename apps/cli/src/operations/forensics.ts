@@ -17,13 +17,14 @@ import {
   type GoodAudit,
   History,
   makeReport,
+  type ProviderStores,
   type Repaired,
   repairErased,
   repairShards,
   repairStored,
   reportPage,
 } from "@chartseal/sharing";
-import type { Place, PlacedStore } from "@chartseal/storage";
+import { isName, type ObjectStore } from "@chartseal/storage";
 import { hasSystemCode, readSmallFile, writeJson, writeSmallFile } from "../home/files.ts";
 import { type HomeConfig, openHome } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
@@ -258,14 +259,14 @@ async function repairAll(check: HomeCheck, now: () => number): Promise<Repaired[
       await ledger.close();
     }
   }
-  done.push(...(await quarantine(check, stores.placed, now())));
+  done.push(...(await quarantine(check, stores, now())));
   return done;
 }
 
 /** Moves foreign objects out of the store and away from the places, each to its own place below a folder named by the time. */
 async function quarantine(
   { paths, findings }: HomeCheck,
-  placed: PlacedStore | undefined,
+  { placed, objects, whole }: Pick<ProviderStores, "placed" | "objects" | "whole">,
   nowMs: number,
 ): Promise<Repaired[]> {
   const folder = join(quarantineFolder(paths), String(nowMs));
@@ -276,17 +277,21 @@ async function quarantine(
     if (!liesBelow(folder, to)) continue;
     const here = liesBelow(paths.objects, from) && lstatSync(from, { throwIfNoEntry: false }) !== undefined;
     const at = placed?.split.places.find(({ name }) => copy.startsWith(`${name}:`));
-    if (!here && at === undefined) continue;
+    // In a bucket that keeps objects whole it has a name like any; a key that is no name is left to who has the bucket.
+    const lies = isName(copy) ? await (placed ?? whole)?.whereabouts(copy) : undefined;
+    const inBucket = lies?.whole === true;
+    if (!here && at === undefined && !inBucket) continue;
     mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
     if (here) renameSync(from, to);
-    else await fetchAway(at!, copy.slice(at!.name.length + 1), to);
+    else if (at !== undefined) await fetchAway(at.store, copy.slice(at.name.length + 1), to);
+    else await fetchAway(objects, copy, to);
     done.push({ kind, copy, detail: `moved the foreign object to ${relative(paths.root, to)}` });
   }
   return done;
 }
 
 /** It goes from the place when it is whole here. */
-async function fetchAway({ store }: Place, name: string, to: string): Promise<void> {
+async function fetchAway(store: ObjectStore, name: string, to: string): Promise<void> {
   await writeFile(to, store.get(name), { flag: "wx", mode: 0o600, flush: true });
   await store.remove(name);
 }

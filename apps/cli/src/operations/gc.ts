@@ -58,13 +58,13 @@ export async function collect(folder: string, options: CollectOptions): Promise<
       const pending = await collectPending(session, stores, options);
       const answered = collectAnswered(home, options);
       const { placed } = stores;
-      if (placed === undefined) return { ...objects, pending, answered };
       const { graceMs, now } = options;
+      await clearPlaces(home.paths, now() - graceMs);
+      if (placed === undefined) return { ...objects, pending, answered };
       const records = await recordsOfState(session.ledger);
       const live = new Set(records.filter(({ erased }) => !erased).map(({ address }) => address));
       // Where the index is lost, registered objects look like leftovers: rebuild-index finds them again.
       const keep = (name: string): boolean => live.has(baseOf(name));
-      await clearPlaces(home.paths, now() - graceMs);
       const { removed: shards } = await sweep(placed.split, { graceMs, now, keep });
       return { ...objects, pending, answered, shards };
     } finally {

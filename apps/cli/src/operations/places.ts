@@ -8,11 +8,14 @@ import { isPlacement, type PlacedStore, type Placement, StorageError, straysAt }
 import { openHome } from "../home/home.ts";
 import type { HomePaths } from "../home/paths.ts";
 import {
+  dividingPlaces,
+  isWhole,
   type PlaceEntry,
   type PlacesFile,
   placesFileOrNew,
   placesMax,
   readPlacesFile,
+  type S3Place,
   writePlacesFile,
 } from "../home/places-file.ts";
 import { accountAt } from "../services/holder-place.ts";
@@ -21,6 +24,7 @@ import { openPlace } from "../services/places.ts";
 import { openObjectStores } from "../services/provider-stores.ts";
 import { openStoredObjects } from "../services/stored-objects.ts";
 import { nounOf, whereOf } from "./new-place.ts";
+import { objectsIn } from "./whole-place.ts";
 
 /** `KofN`, and the regions that go with it. @throws ChartsealError `input-invalid` */
 export function parsePlacement(option: string, text: string, regions: readonly string[] = []): Placement {
@@ -37,7 +41,7 @@ export function placementText({ k, n }: { readonly k: number; readonly n: number
 }
 
 /** Changes the file under the home's lock. */
-async function changing<T>(
+export async function changing<T>(
   folder: string,
   waitMs: number,
   change: (file: PlacesFile, paths: HomePaths) => Promise<{ file: PlacesFile; value: T }>,
@@ -92,12 +96,17 @@ export async function probe(entry: PlaceEntry): Promise<void> {
     await store.remove(name);
     if (!Buffer.concat(read).equals(bytes)) throw new StorageError("object-damaged", "other bytes came back");
   } catch (error) {
-    if (!(error instanceof StorageError)) throw error;
-    throw new ChartsealError("provider-unreachable", `${entry.name} cannot be used: ${error.message}`, {
-      data: { place: entry.name },
-      cause: error,
-    });
+    throw unusable(entry, error);
   }
+}
+
+/** A place's own failure as ours; anything else unchanged. */
+export function unusable({ name }: PlaceEntry, error: unknown): unknown {
+  if (!(error instanceof StorageError)) return error;
+  return new ChartsealError("provider-unreachable", `${name} cannot be used: ${error.message}`, {
+    data: { place: name },
+    cause: error,
+  });
 }
 
 async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -116,7 +125,7 @@ export async function shardsByPlace({ split }: PlacedStore): Promise<ReadonlyMap
 }
 
 /** Those of the index, and those that lie there and that it does not know: of an index that was lost. */
-async function shardsAt(placed: PlacedStore, place: string): Promise<number> {
+export async function shardsAt(placed: PlacedStore, place: string): Promise<number> {
   let count = (await shardsByPlace(placed)).get(place) ?? 0;
   if (count > 0) return count;
   try {
@@ -133,6 +142,8 @@ export interface ListedPlace {
   readonly kind: string;
   readonly region: string;
   readonly shards: number;
+  /** Of a bucket where records lie whole: whether new ones go there. */
+  readonly whole?: "new" | "kept";
   /** Of another institution's provider: whom that one has to name among its peers. */
   readonly account?: string;
 }
@@ -149,6 +160,7 @@ export async function listPlaces(folder: string): Promise<readonly ListedPlace[]
     kind: entry.kind,
     region: entry.region,
     shards: counts.get(entry.name) ?? 0,
+    ...(isWhole(entry) ? { whole: entry.name === file.wholeAt ? "new" : "kept" } : {}),
     ...(entry.kind === "chartseal" ? { account: accountAt(entry) } : {}),
   }));
 }
@@ -183,6 +195,13 @@ export async function removePlace(
   return await changing(folder, waitMs, async (file, paths) => {
     const places = file.places.filter((entry) => entry.name !== name);
     if (places.length === file.places.length) throw unknownPlace(name);
+    const entry = file.places.find((place) => place.name === name)!;
+    const { wholeAt, ...rest } = file;
+    const left = { ...rest, places, ...(wholeAt === undefined || wholeAt === name ? {} : { wholeAt }) };
+    if (isWhole(entry)) {
+      if (!lost) await demandEmpty(entry);
+      return { file: left, value: { place: name } };
+    }
     const { placed } = await openObjectStores(paths);
     const shards = placed === undefined || lost ? 0 : await shardsAt(placed, name);
     if (shards > 0) {
@@ -191,7 +210,18 @@ export async function removePlace(
         hint: `chartseal provider repair --leave ${name} moves them to other places first, gc removes what nobody needs; --lost gives up what lies there.`,
       });
     }
-    return { file: { ...file, places }, value: { place: name } };
+    return { file: left, value: { place: name } };
+  });
+}
+
+/** @throws ChartsealError `input-invalid` where objects lie whole in the bucket; `provider-unreachable` */
+async function demandEmpty(entry: PlaceEntry & S3Place): Promise<void> {
+  const { name } = entry;
+  const objects = await objectsIn(entry);
+  if (objects === 0) return;
+  throw new ChartsealError("input-invalid", `${objects} objects lie at ${name}`, {
+    data: { place: name, objects },
+    hint: "Choose where records go from now on (chartseal provider place default, or whole with another bucket), then chartseal provider repair moves them; --lost gives up what lies there.",
   });
 }
 
@@ -209,14 +239,15 @@ export async function setDefaultPlacement(
 ): Promise<Placement> {
   return await changing(folder, waitMs, async (file) => {
     demandPlaces(file, placement);
-    return { file: { ...file, defaultPlacement: placement }, value: placement };
+    const { wholeAt: _divided, ...rest } = file;
+    return { file: { ...rest, defaultPlacement: placement }, value: placement };
   });
 }
 
 /** @throws ChartsealError `input-invalid` where the home has too few places for it */
 export function demandPlaces(file: PlacesFile | undefined, { n, regions = [] }: Placement): void {
   if (file === undefined || file.places.length === 0) throw noPlaces();
-  const allowed = file.places.filter(({ region }) => regions.length === 0 || regions.includes(region));
+  const allowed = dividingPlaces(file).filter(({ region }) => regions.length === 0 || regions.includes(region));
   if (allowed.length >= n) return;
   const where = regions.length === 0 ? "" : ` in ${regions.join(", ")}`;
   throw new ChartsealError(

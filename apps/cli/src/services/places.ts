@@ -6,6 +6,9 @@ import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import { splitKeysOf } from "@chartseal/sharing";
 import {
+  type DirectAccess,
+  directPartSizes,
+  directPartsMax,
   type EarlierStore,
   type ObjectStore,
   openFilesystemStore,
@@ -13,9 +16,20 @@ import {
   PlacedStore,
   SplitStore,
   StorageError,
+  type WholePlace,
+  WholeStore,
 } from "@chartseal/storage";
+import type { S3Options, S3Store } from "@chartseal/storage/s3";
 import type { HomePaths } from "../home/paths.ts";
-import { type PlaceEntry, type PlacesFile, placementSecret, readPlacesFile } from "../home/places-file.ts";
+import {
+  dividingPlaces,
+  isWhole,
+  type PlaceEntry,
+  type PlacesFile,
+  placementSecret,
+  readPlacesFile,
+  type S3Place,
+} from "../home/places-file.ts";
 import { openHolder } from "./holder-place.ts";
 import { readOnlyStore } from "./read-only-store.ts";
 
@@ -55,10 +69,7 @@ async function openEntry(
       return await openFolder(entry, reading);
     case "s3": {
       const { openS3Store } = await import("@chartseal/storage/s3");
-      const { s3Region, bucket, endpoint, prefix, accessKeyId, secretAccessKey, ca } = entry;
-      const given = Object.entries({ endpoint, prefix, ca }).filter(([, value]) => value !== undefined);
-      const access = { bucket, accessKeyId, secretAccessKey, ...Object.fromEntries(given) };
-      return remote(openS3Store({ ...access, region: s3Region }), reading);
+      return remote(openS3Store(s3Access(entry)), reading);
     }
     case "ftps": {
       const { openFtpsStore } = await import("@chartseal/storage/ftps");
@@ -72,8 +83,17 @@ async function openEntry(
   }
 }
 
+/** A bucket as its store is opened. */
+export function s3Access(entry: S3Place): S3Options {
+  const { s3Region, bucket, endpoint, prefix, accessKeyId, secretAccessKey, ca } = entry;
+  const given = Object.entries({ endpoint, prefix, ca }).filter(([, value]) => value !== undefined);
+  return { region: s3Region, bucket, accessKeyId, secretAccessKey, ...Object.fromEntries(given) };
+}
+
 interface Remote extends ObjectStore {
   close(): void;
+  /** Of a bucket. */
+  foreign?(): AsyncIterable<string>;
   /** Of a store that does not forget by itself what uploads left. */
   clear?(beforeMs: number): Promise<number>;
 }
@@ -85,9 +105,12 @@ function remote(store: Remote, reading: boolean): ObjectStore & Partial<Remote> 
     get: (...args) => store.get(...args),
     stat: (name) => store.stat(name),
     list: (prefix) => store.list(prefix),
+    foreign: () => store.foreign?.() ?? nothing(),
     close: () => store.close(),
   };
 }
+
+async function* nothing(): AsyncGenerator<never> {}
 
 /** A folder that is not there is a disk that is not mounted: it is never made, or its shards would lie elsewhere. */
 async function openFolder(
@@ -125,7 +148,9 @@ export function closePlaces(): void {
 }
 
 /** Opened at the first call; a failing opening is tried again with the next. */
-function whenUsed(open: () => Promise<ObjectStore & Partial<Remote>>): ObjectStore {
+function whenUsed(
+  open: () => Promise<ObjectStore & Partial<Remote>>,
+): ObjectStore & { opened(): Promise<ObjectStore> } {
   let opened: Promise<ObjectStore> | undefined;
   const begin = async (): Promise<ObjectStore> => {
     const store = await open();
@@ -146,6 +171,7 @@ function whenUsed(open: () => Promise<ObjectStore & Partial<Remote>>): ObjectSto
     }
   };
   return {
+    opened: store,
     put: async (...args) => (await store()).put(...args),
     begin: async (options) => (await store()).begin(options),
     async *get(...args) {
@@ -172,31 +198,69 @@ export async function clearPlaces(paths: Pick<HomePaths, "places">, beforeMs: nu
   }
 }
 
-/** The provider's objects over its places; undefined where it has none. */
+/** The provider's objects beyond the home's own folder. */
+export interface PlacedObjects {
+  /** Divided among places, with all that is not; undefined where there is no place for a shard. */
+  readonly placed: PlacedStore | undefined;
+  /** The bucket to which records go whole, with what was stored before: the chosen one, or where there is nothing else. */
+  readonly whole: WholeStore | undefined;
+}
+
+/** The provider's objects over its places and buckets, and a folder of before. */
 export async function openPlaced(
   paths: Pick<HomePaths, "places" | "placements">,
-  earlier: EarlierStore,
+  folder: EarlierStore,
   options: OpenPlacesOptions = {},
-): Promise<PlacedStore | undefined> {
+): Promise<PlacedObjects> {
   const file = readPlacesFile(paths);
-  if (file === undefined || file.places.length === 0) return undefined;
-  const places = file.places.map((entry) => openPlace(entry, options));
+  if (file === undefined) return { placed: undefined, whole: undefined };
+  // What is asked last is where new objects go: each store moves to itself what those before it have.
+  const buckets = file.places.filter(isWhole).sort((a, b) => rankOf(file, a) - rankOf(file, b));
+  let earlier: EarlierStore = folder;
+  for (const bucket of buckets) earlier = new WholeStore(openWhole(bucket, options), earlier);
+  const dividing = dividingPlaces(file);
+  const goWhole = file.wholeAt !== undefined || dividing.length === 0;
+  const whole = goWhole && earlier instanceof WholeStore ? earlier : undefined;
+  if (dividing.length === 0) return { placed: undefined, whole };
   const { reading = false } = options;
   const open = reading ? readOnlyStore : openFilesystemStore;
   const split = new SplitStore({
-    places,
+    places: dividing.map((entry) => openPlace(entry, options)),
     keys: splitKeysOf(placementSecret(file)),
     index: {
       entries: await open(join(paths.placements, "entries")),
       leftovers: await open(join(paths.placements, "leftovers")),
     },
-    ...defaultOf(file),
+    ...defaultOf(file, dividing.length),
   });
-  return new PlacedStore(split, earlier);
+  return { placed: new PlacedStore(split, earlier, whole), whole };
+}
+
+const rankOf = ({ wholeAt }: PlacesFile, { name }: PlaceEntry): number => (name === wholeAt ? 1 : 0);
+
+/** A bucket for whole objects, opened at its first use, with the URLs that it gives. */
+export function openWhole(entry: PlaceEntry & S3Place, options: OpenPlacesOptions = {}): WholePlace {
+  const { name, region } = entry;
+  const opened = whenUsed(() => openEntry(entry, options));
+  const bucket = async (): Promise<S3Store> => (await opened.opened()) as S3Store;
+  const foreign = async function* (): AsyncGenerator<string> {
+    yield* (await bucket()).foreign();
+  };
+  if (options.reading === true) return { name, region, store: { ...opened, foreign } };
+  const direct: DirectAccess = {
+    partSizes: directPartSizes,
+    partsMax: directPartsMax,
+    getUrl: async (...given) => await (await bucket()).direct.getUrl(...given),
+    openUpload: async (object) => await (await bucket()).direct.openUpload(object),
+    partUrl: async (...given) => await (await bucket()).direct.partUrl(...given),
+    completeUpload: async (...given) => await (await bucket()).direct.completeUpload(...given),
+    abortUpload: async (...given) => await (await bucket()).direct.abortUpload(...given),
+  };
+  return { name, region, store: { ...opened, foreign, direct } };
 }
 
 /** What the home has settled, while it has places enough for it. */
-function defaultOf({ defaultPlacement, places }: PlacesFile) {
-  const fits = defaultPlacement !== undefined && defaultPlacement.n <= places.length;
+function defaultOf({ defaultPlacement }: PlacesFile, places: number) {
+  const fits = defaultPlacement !== undefined && defaultPlacement.n <= places;
   return fits ? { placement: defaultPlacement } : {};
 }

@@ -181,10 +181,11 @@ export async function openObjectStores(
 ): Promise<Omit<ProviderStores, "keys" | "special" | "answered">> {
   const pending = join(dirname(paths.objects), "pending");
   const folder = await openFilesystemStore(paths.objects);
-  const placed = await openPlaced(paths, folder);
+  const { placed, whole } = await openPlaced(paths, folder);
   return {
-    objects: placed ?? folder,
+    objects: placed ?? whole ?? folder,
     placed,
+    whole,
     leaves: await openFilesystemStore(paths.leaves),
     pending: await openFilesystemStore(pending),
     asides: openAsides(paths),

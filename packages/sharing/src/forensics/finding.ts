@@ -67,9 +67,9 @@ export const remedies = {
   chain: "Restore DIR/ledger from a backup made after the last block that a member saw (chartseal restore).",
   rollback:
     "Restore the newer ledger; if it is lost, chartseal restore --accept-loss records what is missing.",
-  payload: "Restore this object from a backup of DIR/provider/objects; no key can make it again.",
+  payload: "Restore this object from a backup of DIR/provider/objects, or of its bucket; no key can make it again.",
   header:
-    "Restore this header from a backup of DIR/provider/objects; a header of this version cannot be made again.",
+    "Restore this header from a backup of DIR/provider/objects, or of its bucket; a header of this version cannot be made again.",
   goodCopy: "Run chartseal forensics --repair: the right bytes lie elsewhere in the store.",
   extended: "Run chartseal forensics --repair: it cuts the object back to its registered length.",
   leaves: "Run chartseal forensics --repair: leaf hashes are rebuilt from the object.",

@@ -23,6 +23,7 @@ export function directIntake(self: ProviderAtWork): DirectIntake | undefined {
   return {
     partSizes,
     partsMax,
+    takes: (options) => placementOptions(stores, options).placement === undefined,
     begin: async (options) => {
       placementOptions(stores, options);
       const address = toHex(randomBytes(16));

@@ -12,16 +12,32 @@ import { storageFailure } from "../streams.ts";
 import type { ProviderAtWork } from "./self.ts";
 import type { ProviderStores } from "./stores.ts";
 
-type Placed = Pick<ProviderStores, "placed">;
+type Placed = Pick<ProviderStores, "placed" | "whole">;
+
+/** Undefined of what lies at no place. @throws ChartsealError `provider-unreachable` while a bucket does not answer */
+export async function whereaboutsOf(
+  { placed, whole }: Placed,
+  address: string,
+): Promise<Whereabouts | undefined> {
+  try {
+    return await (placed ?? whole)?.whereabouts(address);
+  } catch (error) {
+    throw storageFailure(error, address);
+  }
+}
 
 /**
  * What is asked for, else the provider's own way within the regions asked for.
  * @throws ChartsealError `input-invalid` where the provider has no places; `rule-violated` where it has none in the regions
  */
-export function placementOptions({ placed }: Placed, { placement, regions = [] }: TakeOptions): PutOptions {
+export function placementOptions(
+  { placed, whole }: Placed,
+  { placement, regions = [] }: TakeOptions,
+): PutOptions {
   if (placement !== undefined && placed !== undefined) return { placement };
   if (placement === undefined) {
-    if (regions.length === 0) return {};
+    // Whole in the bucket, where there is one in these regions.
+    if (regions.length === 0 || (whole !== undefined && regions.includes(whole.place.region))) return {};
     const { places = [], placement: own } = placed?.split ?? {};
     const allowed = places.filter(({ region }) => regions.includes(region)).length;
     if (own === undefined || allowed === 0) throw outside(regions, []);
@@ -44,9 +60,9 @@ export function demandRoom(stores: Placed, options: TakeOptions): void {
 }
 
 /** A header lies as its payload does. */
-export async function likePayload({ placed }: Placed, address: string): Promise<PutOptions> {
-  const where = await placed?.whereabouts(address);
-  return where === undefined ? {} : { placement: where.placement };
+export async function likePayload(stores: Placed, address: string): Promise<PutOptions> {
+  const where = await whereaboutsOf(stores, address);
+  return where === undefined || where.whole === true ? {} : { placement: where.placement };
 }
 
 /** @throws ChartsealError `rule-violated` where the payload lies outside of the owner's residency */
@@ -56,7 +72,7 @@ export async function demandResidency(
 ): Promise<void> {
   const residency = await readResidency(surroundings.ledger, owner);
   if (residency.length === 0) return;
-  const where = await stores.placed?.whereabouts(address);
+  const where = await whereaboutsOf(stores, address);
   if (where !== undefined && isWithin(where, residency)) return;
   throw outside(residency, where?.regions ?? []);
 }
@@ -72,10 +88,10 @@ function isWithin({ regions, astray }: Whereabouts, residency: readonly string[]
 export async function recordPlacement(self: ProviderAtWork, recordId: Uint8Array): Promise<void> {
   const { surroundings, identity, stores, writer } = self;
   const { ledger } = surroundings;
-  if (stores.placed === undefined) return;
+  if (stores.placed === undefined && stores.whole === undefined) return;
   const record = await requireRecord(ledger, recordId);
   if (record.erasedHeight !== null || !equalBytes(record.provider, identity.account)) return;
-  const where = await stores.placed.whereabouts(record.address);
+  const where = await whereaboutsOf(stores, record.address);
   const residency = await readResidency(ledger, record.owner);
   if (where === undefined || !isWithin(where, residency)) return;
   const { k, n } = where.placement;
@@ -103,7 +119,7 @@ export async function recordPlacementSoon(self: ProviderAtWork, recordId: Uint8A
 }
 
 export function noPlaces(): ChartsealError {
-  return new ChartsealError("input-invalid", "this provider keeps its objects in one folder, not at places", {
+  return new ChartsealError("input-invalid", "this provider has no places to divide records among", {
     hint: "Add places with chartseal provider place add.",
   });
 }

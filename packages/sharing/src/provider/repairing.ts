@@ -3,6 +3,7 @@
  * first of them is written (repair-notes.ts).
  */
 import { ChartsealError, equalBytes, toHex } from "@chartseal/crypto";
+import { liesWithin, type RecordValue } from "@chartseal/ledger";
 import {
   type PlacedStore,
   type Placement,
@@ -13,7 +14,7 @@ import {
 import { readResidency } from "../residency.ts";
 import { requireRecord } from "../state.ts";
 import { storageFailure } from "../streams.ts";
-import { noPlaces, recordPlacement } from "./placing.ts";
+import { noPlaces, recordPlacement, whereaboutsOf } from "./placing.ts";
 import { repairEntryOf, worstOf } from "./repair-entry.ts";
 import { NotedRepair } from "./repair-notes.ts";
 import type { ProviderAtWork } from "./self.ts";
@@ -55,8 +56,8 @@ export async function repairRecord(
   options: RepairRecordOptions = {},
 ): Promise<RepairedRecord> {
   const { surroundings, identity, stores, writer } = self;
-  const { placed } = stores;
-  if (placed === undefined) throw noPlaces();
+  const { placed, whole: bucket } = stores;
+  if (placed === undefined && bucket === undefined) throw noPlaces();
   const record = await requireRecord(surroundings.ledger, recordId);
   const data = { recordId: toHex(recordId) };
   if (record.erasedHeight !== null) throw new ChartsealError("erased", "the record was erased", { data });
@@ -64,6 +65,12 @@ export async function repairRecord(
     throw new ChartsealError("input-invalid", "another provider holds this record", { data });
   }
   const residency = await readResidency(surroundings.ledger, record.owner);
+  const where = await whereaboutsOf(stores, record.address);
+  const staysWhole = bucket !== undefined && liesWithin([bucket.place.region], residency);
+  const divided = where !== undefined && where.whole !== true;
+  if (placed === undefined || (staysWhole && !divided)) {
+    return await settleWhole(self, { recordId, record, staysWhole });
+  }
   const { ledger } = surroundings;
   const on = { notes: stores.repairs, recordId, ledger, split: placed.split };
   const { objects, moved } = await NotedRepair.during(on, async (noted) => {
@@ -109,4 +116,30 @@ async function repairObjects(
     }
   }
   return { objects, moved };
+}
+
+/** Brings a record that is not divided to the bucket where records lie whole, and looks that it is all there. */
+async function settleWhole(
+  self: ProviderAtWork,
+  of: {
+    readonly recordId: Uint8Array;
+    readonly record: RecordValue;
+    /** False where its owner lets it lie in other regions only: no place there is known. */
+    readonly staysWhole: boolean;
+  },
+): Promise<RepairedRecord> {
+  const { recordId, record, staysWhole } = of;
+  const { objects, whole } = self.stores;
+  let moved = false;
+  for (const name of [record.address, headerName(record.address)]) {
+    try {
+      if (staysWhole && (await whole?.move(name)) === true) moved = true;
+      await objects.stat(name);
+    } catch (error) {
+      throw storageFailure(error, name);
+    }
+  }
+  await recordPlacement(self, recordId);
+  const regions = (await whereaboutsOf(self.stores, record.address))?.regions ?? [];
+  return { recordId, k: 1, n: 1, lost: 0, rebuilt: 0, regions, moved, whole: staysWhole, objects: [] };
 }

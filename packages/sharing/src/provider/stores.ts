@@ -3,7 +3,7 @@
  * what it did, and tombstones that outlive backups (CONTRACT, Files). Each call is durable when it resolves.
  */
 import { type AttributeKey, fromHex, toHex } from "@chartseal/crypto";
-import type { ObjectStore, PlacedStore } from "@chartseal/storage";
+import type { ObjectStore, PlacedStore, WholeStore } from "@chartseal/storage";
 import type { Aside, AsideKind } from "./aside.ts";
 import type { RepairNotes } from "./repair-notes.ts";
 
@@ -81,6 +81,8 @@ export interface ProviderStores {
   readonly objects: ObjectStore;
   /** The same objects, where they are divided among places. */
   readonly placed?: PlacedStore | undefined;
+  /** The bucket where new ones go whole that say no placement, with what was stored before. */
+  readonly whole?: WholeStore | undefined;
   /** Headers that wait beside the present one until the ledger has taken their rekey, at `pendingName`. */
   readonly pending: ObjectStore;
   /** Leaf hashes at `address`, and their span tree at `address`.tree above 4,096 leaves. */

@@ -8,6 +8,7 @@ import {
   CopyObjectCommand,
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
+  GetBucketVersioningCommand,
   GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
@@ -81,6 +82,18 @@ export class S3Bucket {
   /** @throws StorageError `store-unreachable` where the bucket cannot be reached with these credentials */
   async check(): Promise<void> {
     await this.#ask(() => this.#client.send(new HeadBucketCommand({ Bucket: this.#bucket })));
+  }
+
+  /** A server that knows no versions says so by an error of its own. */
+  async keepsVersions(): Promise<boolean> {
+    try {
+      const { Status } = await this.#client.send(new GetBucketVersioningCommand({ Bucket: this.#bucket }));
+      return Status === "Enabled";
+    } catch (error) {
+      if ((error as Error).name === "NotImplemented" || (error as Error).name === "VersioningNotConfigured")
+        return false;
+      throw storageErrorOf(error);
+    }
   }
 
   async putWhole(key: string, body: Uint8Array): Promise<void> {

@@ -26,6 +26,9 @@ export function partSizes(partBytes: number): { readonly from: number; readonly 
   return [1, mediumFrom, largeFrom].map((from) => ({ from, bytes: partSize(from, partBytes) }));
 }
 
+/** Of a bucket that is opened with nothing said of its parts: known without loading the SDK. */
+export const directPartSizes = partSizes(partBytesDefault);
+
 /** Size of part `number`, from 1, of an object whose length is not known. */
 export function partSize(number: number, partBytes: number): number {
   if (number < mediumFrom) return partBytes;

@@ -53,6 +53,10 @@ export interface S3Store extends ObjectStore {
   readonly direct: DirectAccess;
   /** @throws StorageError `store-unreachable` where the bucket cannot be reached with these credentials */
   check(): Promise<void>;
+  /** Keys below the prefix that are no object's name, and nothing of the store's own. */
+  foreign(): AsyncIterable<string>;
+  /** Whether the bucket keeps what is removed from it. @throws StorageError `store-unreachable` */
+  keepsVersions(): Promise<boolean>;
   /** Objects on their way in here, and uploads and staged objects that others have under way or a crash left. */
   unfinished(): Promise<number>;
   /** Removes what a crash left, begun before that time. How many. @throws StorageError `store-unreachable` */
@@ -171,6 +175,16 @@ class S3 implements S3Store {
 
   check(): Promise<void> {
     return this.#bucket.check();
+  }
+
+  async *foreign(): AsyncGenerator<string> {
+    for await (const { name } of this.#bucket.list("")) {
+      if (!isName(name) && !name.startsWith(stagingPrefix)) yield name;
+    }
+  }
+
+  keepsVersions(): Promise<boolean> {
+    return this.#bucket.keepsVersions();
   }
 
   async unfinished(): Promise<number> {

@@ -1,9 +1,12 @@
 /**
  * The objects of a provider that has places: those divided among them, and those that were stored before it had any and
- * lie where they lay until they are moved. What is put goes to the places.
+ * lie where they lay until they are moved. What is put goes to the places; where records are kept whole in a bucket, what
+ * is put without a placement goes there.
  */
+import { mergedNames } from "../names.ts";
 import type {
   ByteRange,
+  DirectAccess,
   GetOptions,
   ObjectStat,
   ObjectStore,
@@ -20,6 +23,8 @@ import { straysAt } from "./sweep.ts";
 export type EarlierStore = Pick<ObjectStore, "get" | "stat" | "list"> & {
   remove?(name: string): Promise<boolean>;
   foreign?(): AsyncIterable<string>;
+  /** Of a store that lies at a place itself. */
+  whereabouts?(name: string): Promise<Whereabouts | undefined>;
 };
 
 /** How an object is divided, and where its shards lie. */
@@ -32,35 +37,63 @@ export interface Whereabouts {
   readonly shards: number;
   /** True where a shard lies at a place that is not configured any more. */
   readonly astray: boolean;
+  /** True where it is not divided, and lies at one place as it is. */
+  readonly whole?: boolean;
 }
 
 export class PlacedStore implements ObjectStore {
   readonly split: SplitStore;
+  readonly direct?: DirectAccess;
   readonly #earlier: EarlierStore;
+  readonly #whole: ObjectStore | undefined;
 
-  constructor(split: SplitStore, earlier: EarlierStore) {
+  /** `whole`: the earlier store once more, where what says no placement goes there. */
+  constructor(split: SplitStore, earlier: EarlierStore, whole?: ObjectStore) {
     this.split = split;
     this.#earlier = earlier;
+    this.#whole = whole;
+    const direct = whole?.direct;
+    if (direct === undefined) return;
+    this.direct = {
+      ...direct,
+      getUrl: async (name, options) =>
+        (await this.#entry(name)) === undefined ? await direct.getUrl(name, options) : undefined,
+    };
   }
 
   #entry(name: string): Promise<IndexEntry | undefined> {
     return this.split.parts.index.find(name);
   }
 
+  /** Where it goes, and what counts no more when it is there: of two copies the divided one is read. */
+  #target(options?: PutOptions): {
+    readonly store: ObjectStore;
+    readonly settle: (name: string) => Promise<unknown>;
+  } {
+    if (this.#whole === undefined || options?.placement !== undefined) {
+      return { store: this.split, settle: async (name) => await this.#earlier.remove?.(name) };
+    }
+    const settle = async (name: string): Promise<unknown> =>
+      (await this.#entry(name)) !== undefined && (await this.split.remove(name));
+    return { store: this.#whole, settle };
+  }
+
   async put(name: string, source: AsyncIterable<Uint8Array>, options?: PutOptions): Promise<ObjectStat> {
-    const stat = await this.split.put(name, source, options);
-    await this.#earlier.remove?.(name);
+    const { store, settle } = this.#target(options);
+    const stat = await store.put(name, source, options);
+    await settle(name);
     return stat;
   }
 
   async begin(options?: PutOptions): Promise<PutHandle> {
-    const handle = await this.split.begin(options);
+    const { store, settle } = this.#target(options);
+    const handle = await store.begin(options);
     return {
       write: (chunk) => handle.write(chunk),
       abort: () => handle.abort(),
       commit: async (name) => {
         const stat = await handle.commit(name);
-        await this.#earlier.remove?.(name);
+        await settle(name);
         return stat;
       },
     };
@@ -83,19 +116,7 @@ export class PlacedStore implements ObjectStore {
 
   /** Both in byte order, what is in both once. */
   async *list(prefix?: string): AsyncGenerator<string, void, undefined> {
-    const lists = [this.split.list(prefix), this.#earlier.list(prefix)].map((list) =>
-      list[Symbol.asyncIterator](),
-    );
-    const next = await Promise.all(lists.map((list) => list.next()));
-    for (;;) {
-      const names = next.flatMap((step) => (step.done === true ? [] : [step.value]));
-      if (names.length === 0) return;
-      const [name] = names.sort() as [string];
-      for (const [at, step] of next.entries()) {
-        if (step.done !== true && step.value === name) next[at] = await lists[at]!.next();
-      }
-      yield name;
-    }
+    yield* mergedNames([this.split.list(prefix), this.#earlier.list(prefix)]);
   }
 
   /** What no name leads to: paths of the earlier store, and at each place what is nobody's of this provider. */
@@ -144,10 +165,10 @@ export class PlacedStore implements ObjectStore {
     return signed;
   }
 
-  /** Undefined of an object that is not divided, or is none. */
+  /** Undefined of an object that lies at no place, or is none. */
   async whereabouts(name: string): Promise<Whereabouts | undefined> {
     const entry = await this.#entry(name);
-    if (entry === undefined) return undefined;
+    if (entry === undefined) return await this.#earlier.whereabouts?.(name);
     const { k, n, regions, shards } = entry;
     const places = shards.map(({ place }) => this.split.parts.places.get(place));
     return {

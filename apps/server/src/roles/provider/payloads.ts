@@ -99,7 +99,7 @@ export function addUploads(app: RoleApp, routes: UploadRoutes): void {
   };
   app.post("/uploads", { config: { access: "open", cost: 10 }, schema: begin }, async (request, reply) => {
     const options = optionsOf(request.query);
-    const past = request.body.direct === true ? direct : undefined;
+    const past = request.body.direct === true && direct?.takes(options) === true ? direct : undefined;
     const began = past === undefined ? {} : { ...(await past.begin(options)) };
     const { id } = await staging.create({ options: JSON.stringify(options), ...began });
     reply.code(201).headers({ location: `/v1/provider/uploads/${id}`, ...fieldsOf({ offset: 0 }) });
