@@ -380,3 +380,4 @@ export {
   parseMapping,
 } from "./vouching/mapping.ts";
 export { type Why, whyOf } from "./vouching/why.ts";
+export { storageFailure } from "./streams.ts";

@@ -25,6 +25,7 @@ export {
   regionsMax,
   shardsMax,
 } from "./place.ts";
+export { directPartSizes, partsMax as directPartsMax } from "./s3/s3-parts.ts";
 export {
   copiesOf,
   type ObjectCopies,
@@ -42,7 +43,6 @@ export type { SplitKeys } from "./split/shard-seal.ts";
 export { defaultPlacement, type SplitOptions, SplitStore } from "./split/split-store.ts";
 export type { Observed } from "./split/stripe-reader.ts";
 export { type Rebuilt, rebuildIndex, type Stray, type Swept, straysAt, sweep } from "./split/sweep.ts";
-export { directPartSizes, partsMax as directPartsMax } from "./s3/s3-parts.ts";
 export { StorageError, type StorageErrorCode, storageErrorCodes } from "./storage-error.ts";
-export { openWholeFile, type WholeFile } from "./whole-file.ts";
 export { type WholePlace, WholeStore } from "./whole/whole-store.ts";
+export { openWholeFile, type WholeFile } from "./whole-file.ts";

@@ -16,13 +16,13 @@ import {
   setDefaultPlacement,
   unknownPlace,
 } from "../operations/places.ts";
-import { chooseWholePlace } from "../operations/whole-place.ts";
 import {
   type RepairReport,
   rebuildPlacements,
   repairRecords,
   scrubPlaces,
 } from "../operations/repair-places.ts";
+import { chooseWholePlace } from "../operations/whole-place.ts";
 import { exitCodes } from "../output.ts";
 import { type Globals, globalsOf } from "../program-globals.ts";
 import { writing } from "../run.ts";

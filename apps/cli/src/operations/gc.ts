@@ -15,6 +15,7 @@ import {
   recordsOfState,
   removeObjects,
   type StoredRecord,
+  storageFailure,
 } from "@chartseal/sharing";
 import { sweep } from "@chartseal/storage";
 import { removeSmallFile } from "../home/files.ts";
@@ -67,6 +68,8 @@ export async function collect(folder: string, options: CollectOptions): Promise<
       const keep = (name: string): boolean => live.has(baseOf(name));
       const { removed: shards } = await sweep(placed.split, { graceMs, now, keep });
       return { ...objects, pending, answered, shards };
+    } catch (error) {
+      throw storageFailure(error, "");
     } finally {
       await session.close();
     }

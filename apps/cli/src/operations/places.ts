@@ -247,7 +247,9 @@ export async function setDefaultPlacement(
 /** @throws ChartsealError `input-invalid` where the home has too few places for it */
 export function demandPlaces(file: PlacesFile | undefined, { n, regions = [] }: Placement): void {
   if (file === undefined || file.places.length === 0) throw noPlaces();
-  const allowed = dividingPlaces(file).filter(({ region }) => regions.length === 0 || regions.includes(region));
+  const allowed = dividingPlaces(file).filter(
+    ({ region }) => regions.length === 0 || regions.includes(region),
+  );
   if (allowed.length >= n) return;
   const where = regions.length === 0 ? "" : ` in ${regions.join(", ")}`;
   throw new ChartsealError(

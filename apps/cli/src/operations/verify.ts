@@ -40,6 +40,7 @@ import {
   type ShardsReport,
   type StoredObjects,
   type StoredRecord,
+  storageFailure,
   type StoredReport,
   storedRecord,
   type Tombstone,
@@ -168,6 +169,9 @@ async function checkOpened(
     const { genesis } = origin;
     const seen = { findings, stored, records: records ?? [], divided };
     return { paths, chain, chainId, genesis, ...seen, objects, salvage };
+  } catch (error) {
+    // A bucket that does not list its objects: nothing can be said of them.
+    throw storageFailure(error, "");
   } finally {
     await source.close();
   }

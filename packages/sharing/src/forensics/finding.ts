@@ -67,7 +67,8 @@ export const remedies = {
   chain: "Restore DIR/ledger from a backup made after the last block that a member saw (chartseal restore).",
   rollback:
     "Restore the newer ledger; if it is lost, chartseal restore --accept-loss records what is missing.",
-  payload: "Restore this object from a backup of DIR/provider/objects, or of its bucket; no key can make it again.",
+  payload:
+    "Restore this object from a backup of DIR/provider/objects, or of its bucket; no key can make it again.",
   header:
     "Restore this header from a backup of DIR/provider/objects, or of its bucket; a header of this version cannot be made again.",
   goodCopy: "Run chartseal forensics --repair: the right bytes lie elsewhere in the store.",

@@ -5,7 +5,7 @@
 import { decodeHeader, headerBytesMax, isFamily } from "@chartseal/crypto";
 import { emptyKey, entries, lists, type RecordValue } from "@chartseal/ledger";
 import { readEntry, readList } from "../state.ts";
-import { exists, getWhole } from "../streams.ts";
+import { exists, getWhole, storageFailure } from "../streams.ts";
 import { destroyRecord, dropReplaced, removeObjects } from "./follow.ts";
 import { baseOf, endExpecting, expectedHeight } from "./followed.ts";
 import { signedByHolders } from "./holders.ts";
@@ -34,7 +34,11 @@ export async function judgeRestored(self: ProviderAtWork): Promise<void> {
 
 async function addressesHere({ stores }: ProviderAtWork): Promise<ReadonlySet<string>> {
   const addresses = new Set<string>();
-  for await (const name of stores.objects.list()) addresses.add(name.replace(/\.header$/, ""));
+  try {
+    for await (const name of stores.objects.list()) addresses.add(name.replace(/\.header$/, ""));
+  } catch (error) {
+    throw storageFailure(error, "");
+  }
   return addresses;
 }
 

@@ -3,6 +3,8 @@
  * lies where it lay until it is moved (docs/decisions/whole-place.md). Where both have a name, the earlier store counts:
  * so an object is replaced or moved by one step, the removal there, whatever instant the process dies.
  */
+
+import { mergedNames } from "../names.ts";
 import type {
   ByteRange,
   DirectAccess,
@@ -12,7 +14,6 @@ import type {
   PutHandle,
   PutOptions,
 } from "../object-store.ts";
-import { mergedNames } from "../names.ts";
 import type { Place } from "../place.ts";
 import type { EarlierStore, Whereabouts } from "../split/placed-store.ts";
 import { StorageError } from "../storage-error.ts";
