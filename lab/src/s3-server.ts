@@ -27,7 +27,12 @@ export interface S3Server {
 /** Starts `program`, a versitygw, on a free port of loopback. @throws Error where it does not come up */
 export async function startVersitygw(
   program: string,
-  options: { readonly folder?: string; readonly bucket?: string } = {},
+  options: {
+    readonly folder?: string;
+    readonly bucket?: string;
+    /** Buckets may keep versions, once that is switched on for them. */
+    readonly versions?: boolean;
+  } = {},
 ): Promise<S3Server> {
   const base = options.folder ?? mkdtempSync(join(tmpdir(), "chartseal-s3-"));
   const bucket = options.bucket ?? "objects";
@@ -35,6 +40,8 @@ export async function startVersitygw(
   const sidecar = join(base, "sidecar");
   mkdirSync(join(folder, bucket), { recursive: true });
   mkdirSync(sidecar, { recursive: true });
+  const versions = join(base, "versions");
+  if (options.versions === true) mkdirSync(versions, { recursive: true });
   const port = await freePort();
   const accessKeyId = `lab${randomBytes(6).toString("hex")}`;
   const secretAccessKey = randomBytes(20).toString("hex");
@@ -50,6 +57,7 @@ export async function startVersitygw(
       "posix",
       "--sidecar",
       sidecar,
+      ...(options.versions === true ? ["--versioning-dir", versions] : []),
       folder,
     ];
     const env = { ...process.env, ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey };

@@ -10,7 +10,7 @@ import { type S3Server, startVersitygw } from "@chartseal/lab";
 import { ledgerRules } from "@chartseal/ledger";
 import { Connection, HttpLedger, HttpProvider, type Transport } from "@chartseal/server/client";
 import { nodeTransport } from "@chartseal/server/client-node";
-import { deposit, type Identity, retrieve, type Surroundings } from "@chartseal/sharing";
+import { deposit, type MemberKeys, retrieve, type Surroundings } from "@chartseal/sharing";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { collect, patternBytes, source } from "../../../packages/storage/test/conformance.ts";
 import { root } from "../../../test/tidy/tree.ts";
@@ -65,7 +65,7 @@ class Served {
 describeTool("versitygw", "records whole in one bucket:", (program) => {
   let place: Clinic;
   let bucket: S3Server;
-  let alice: Identity;
+  let alice: MemberKeys;
   let provider: Uint8Array;
   let small: string;
   let large: string;

@@ -337,6 +337,7 @@ export {
   readRule,
   requireRecord,
 } from "./state.ts";
+export { storageFailure } from "./streams.ts";
 export {
   AccountWriter,
   type Admitter,
@@ -380,4 +381,3 @@ export {
   parseMapping,
 } from "./vouching/mapping.ts";
 export { type Why, whyOf } from "./vouching/why.ts";
-export { storageFailure } from "./streams.ts";

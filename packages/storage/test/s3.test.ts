@@ -1,5 +1,6 @@
 /** The S3 store over a real server: the contract of every store, and what only a bucket has. */
 
+import { PutBucketVersioningCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { type S3Server, startVersitygw } from "@chartseal/lab";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describeTool } from "../../../test/tools.ts";
@@ -7,6 +8,16 @@ import { openS3Store, type S3Options, type S3Store } from "../src/s3/index.ts";
 import { collect, conformance, names, patternBytes, source } from "./conformance.ts";
 
 const MiB = 2 ** 20;
+
+/** The SDK by itself, for what no store does. */
+function openS3Client({ endpoint, region, accessKeyId, secretAccessKey }: S3Server): S3Client {
+  return new S3Client({
+    endpoint,
+    region,
+    credentials: { accessKeyId, secretAccessKey },
+    forcePathStyle: true,
+  });
+}
 
 describeTool("versitygw", "the S3 store over versitygw", (program) => {
   let server: S3Server;
@@ -72,6 +83,34 @@ describeTool("versitygw", "the S3 store over versitygw", (program) => {
       const gone = { uploadId, size };
       await expect(direct.completeUpload("none", gone)).rejects.toEqual(coded("object-missing"));
       expect(await store.unfinished()).toBe(0);
+    });
+
+    it("keys that are no names are foreign; what is on its way in is not", async () => {
+      const store = open({ prefix: "keys" });
+      const raw = openS3Client(server);
+      for (const Key of ["keys/Notes.TXT", "keys/.staging/x", "keys/a", "other/B"]) {
+        await raw.send(new PutObjectCommand({ Bucket: server.bucket, Key, Body: "x" }));
+      }
+      raw.destroy();
+      expect([await names(store.foreign()), await names(store.list())]).toEqual([["Notes.TXT"], ["a"]]);
+    });
+
+    it("says where a bucket keeps what is removed", async () => {
+      expect(await open().keepsVersions()).toBe(false);
+      const other = await startVersitygw(program, { versions: true });
+      const { endpoint, region, bucket, accessKeyId, secretAccessKey } = other;
+      const store = openS3Store({ endpoint, region, bucket, accessKeyId, secretAccessKey });
+      const raw = openS3Client(other);
+      try {
+        expect(await store.keepsVersions()).toBe(false);
+        const VersioningConfiguration = { Status: "Enabled" as const };
+        await raw.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration }));
+        expect(await store.keepsVersions()).toBe(true);
+      } finally {
+        raw.destroy();
+        store.close();
+        await other.stop();
+      }
     });
 
     it("a name that is learnt late is given by a copy on the server, and nothing stays staged", async () => {

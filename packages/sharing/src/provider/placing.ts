@@ -40,7 +40,7 @@ export function placementOptions(
     if (regions.length === 0 || (whole !== undefined && regions.includes(whole.place.region))) return {};
     const { places = [], placement: own } = placed?.split ?? {};
     const allowed = places.filter(({ region }) => regions.includes(region)).length;
-    if (own === undefined || allowed === 0) throw outside(regions, []);
+    if (own === undefined || allowed === 0) throw outside(regions, whole ? [whole.place.region] : []);
     return { placement: { ...(allowed < own.n ? defaultPlacement(allowed) : own), regions } };
   }
   throw new ChartsealError("input-invalid", "this provider has no places to divide a record among", {

@@ -75,7 +75,8 @@ export async function takePayload(
 ): Promise<{ address: string; bytes: number; digest: Uint8Array }> {
   const address = toHex(randomBytes(16));
   const { chunkBytes = chunkBytesDefault } = options;
-  const begun = stores.objects.begin(placementOptions(stores, options));
+  // A bucket writes it where it will lie: under a name that comes late, it copies it once more.
+  const begun = stores.objects.begin({ ...placementOptions(stores, options), finalName: address });
   const handle = await begun.catch((error: unknown) => Promise.reject(storageFailure(error, address)));
   const leavesHandle = await stores.leaves.begin();
   const leaves = new LeafWriter(leavesHandle);

@@ -64,8 +64,20 @@ export class WholeStore implements ObjectStore {
   }
 
   async *get(name: string, range?: ByteRange, options?: GetOptions): AsyncGenerator<Uint8Array> {
-    const store = (await this.#isEarlier(name)) ? this.#earlier : this.place.store;
-    yield* store.get(name, range, options);
+    if (await this.#isEarlier(name)) {
+      let begun = false;
+      try {
+        for await (const chunk of this.#earlier.get(name, range, options)) {
+          begun = true;
+          yield chunk;
+        }
+        return;
+      } catch (error) {
+        // Moved between the look and the reading: it is here now.
+        if (begun || !isMissing(error)) throw error;
+      }
+    }
+    yield* this.place.store.get(name, range, options);
   }
 
   async stat(name: string): Promise<ObjectStat> {
@@ -110,9 +122,13 @@ async function statOf(store: Looking, name: string): Promise<ObjectStat | undefi
   try {
     return await store.stat(name);
   } catch (error) {
-    if (error instanceof StorageError && error.code === "object-missing") return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof StorageError && error.code === "object-missing";
 }
 
 async function has(store: Looking, name: string): Promise<boolean> {
