@@ -20,11 +20,10 @@ import {
 } from "../home/places-file.ts";
 import { accountAt } from "../services/holder-place.ts";
 import { takeOwnHome } from "../services/home-lock.ts";
-import { openPlace } from "../services/places.ts";
+import { openPlace, openWhole } from "../services/places.ts";
 import { openObjectStores } from "../services/provider-stores.ts";
 import { openStoredObjects } from "../services/stored-objects.ts";
 import { nounOf, whereOf } from "./new-place.ts";
-import { objectsIn } from "./whole-place.ts";
 
 /** `KofN`, and the regions that go with it. @throws ChartsealError `input-invalid` */
 export function parsePlacement(option: string, text: string, regions: readonly string[] = []): Placement {
@@ -223,6 +222,17 @@ async function demandEmpty(entry: PlaceEntry & S3Place): Promise<void> {
     data: { place: name, objects },
     hint: "Choose where records go from now on (chartseal provider place default, or whole with another bucket), then chartseal provider repair moves them; --lost gives up what lies there.",
   });
+}
+
+/** How many objects lie whole in a bucket. @throws ChartsealError `provider-unreachable` */
+async function objectsIn(entry: PlaceEntry & S3Place): Promise<number> {
+  let count = 0;
+  try {
+    for await (const _name of openWhole(entry, { reading: true }).store.list()) count++;
+  } catch (error) {
+    throw unusable(entry, error);
+  }
+  return count;
 }
 
 export function unknownPlace(name: string): ChartsealError {

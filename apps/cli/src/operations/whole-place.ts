@@ -5,7 +5,7 @@
 import { ChartsealError } from "@chartseal/crypto";
 import type { HomePaths } from "../home/paths.ts";
 import { isWhole, type PlaceEntry, type S3Place } from "../home/places-file.ts";
-import { openWhole, s3Access } from "../services/places.ts";
+import { s3Access } from "../services/places.ts";
 import { openJournal, openObjectStores } from "../services/provider-stores.ts";
 import { changing, probe, shardsAt, unknownPlace, unusable } from "./places.ts";
 
@@ -76,15 +76,4 @@ function strange({ name, bucket, prefix }: PlaceEntry & S3Place, key: string): C
     data: { place: name, bucket, prefix: prefix ?? "", key },
     hint: "Take an empty bucket, or add this one once more with a --prefix of its own.",
   });
-}
-
-/** How many objects lie whole in a bucket. @throws ChartsealError `provider-unreachable` */
-export async function objectsIn(entry: PlaceEntry & S3Place): Promise<number> {
-  let count = 0;
-  try {
-    for await (const _name of openWhole(entry, { reading: true }).store.list()) count++;
-  } catch (error) {
-    throw unusable(entry, error);
-  }
-  return count;
 }
