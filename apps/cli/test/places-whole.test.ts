@@ -347,6 +347,31 @@ describeTool("versitygw", "records whole in one bucket:", (program) => {
   });
 
   it(
+    "another bucket takes over: what the first has is read, brought by a repair, and then it can go",
+    patient,
+    async () => {
+      expect((await add("next", "--prefix", "next")).code).toBe(0);
+      expect((await whole("next")).code).toBe(0);
+      const listed = await json("provider", "place", "list");
+      expect(listed.map(({ name, whole: how }: Record<string, string>) => [name, how])).toEqual([
+        ["cloud", "kept"],
+        ["next", "new"],
+      ]);
+      expect((await cli("open", place.record, "--as", "bob")).out).toBe(plaintext);
+      expect(keys().length).toBe(8);
+      expect(await json("provider", "repair")).toMatchObject({ ok: true });
+      expect(keys()).toEqual([]);
+      expect((await cli("provider", "place", "remove", "cloud")).code).toBe(0);
+      expect((await cli("open", place.record, "--as", "bob")).out).toBe(plaintext);
+      expect((await add("cloud", "--prefix", "records")).code).toBe(0);
+      expect((await whole("cloud")).code).toBe(0);
+      expect(await json("provider", "repair")).toMatchObject({ ok: true });
+      expect((await cli("provider", "place", "remove", "next")).code).toBe(0);
+      expect(await json("verify")).toMatchObject({ ok: true, objects: 8 });
+    },
+  );
+
+  it(
     "is left for places again: what lies there is read, moved by a repair, and then it can go",
     patient,
     async () => {
