@@ -49,7 +49,10 @@ export function storageErrorOf(error: unknown): StorageError {
       cause: error,
     });
   }
-  const said = name === "" || name === "Error" ? "no answer" : name;
-  const code = status === undefined ? "" : `, HTTP ${status}`;
-  return new StorageError("store-unreachable", `the S3 server answers ${said}${code}`, { cause: error });
+  const named = name === "Error" ? "" : name;
+  const message =
+    status === undefined
+      ? `gives no answer${named && ` (${named})`}`
+      : `answers ${named && `${named}, `}HTTP ${status}`;
+  return new StorageError("store-unreachable", `the S3 server ${message}`, { cause: error });
 }
