@@ -48,16 +48,11 @@ describeTool("cometbft", "a dispute among institutions", (cometbft) => {
     });
   }
 
-  /** What an institution's ledger says, once it says that it is settled: one that came up late may not know of it yet. */
+  /** What an institution's ledger says, once it says that it is settled. */
   async function settledAt(disputeId: string, number: number): Promise<Line> {
-    const at = { ...environment, CHARTSEAL_HOME: home(number) };
     for (const untilMs = performance.now() + judgedMs; performance.now() < untilMs; ) {
-      const shown = runShell(`chartseal dispute show ${disputeId} --json`, folder, at);
-      if (shown.exitCode !== 0) expect(shown.errors).toContain("the ledger knows no such dispute");
-      else {
-        const line = JSON.parse(shown.output) as Line;
-        if (line.status === "settled") return line;
-      }
+      const line = play(`dispute show ${disputeId}`, number) as unknown as Line;
+      if (line.status === "settled") return line;
       await sleep(500);
     }
     throw new Error(`institution-${number} shows no verdict`);
@@ -98,6 +93,7 @@ describeTool("cometbft", "a dispute among institutions", (cometbft) => {
       const verdicts = line.verdicts.map(({ verdict }) => verdict);
       expect(verdicts.toSorted()).toEqual([null, "provider", "provider", "provider"]);
       expect(line.keyRetiredHeight).toBe(line.settledHeight);
+      // The fourth has caught up when this ends, and knows of the dispute.
       play("network up --dir four");
       // Each has a name for its own members alone; the rest is one and the same.
       for (const number of all) {

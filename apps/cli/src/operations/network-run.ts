@@ -21,6 +21,8 @@ import { institutionsIn } from "./network.ts";
 
 const program = fileURLToPath(new URL("../../bin/chartseal.js", import.meta.url));
 const pollMs = 100;
+/** How long those that are behind the others are waited for. */
+const catchUpMsMax = 60_000;
 
 export interface InstitutionStatus {
   readonly name: string;
@@ -87,7 +89,8 @@ export interface UpOptions {
 }
 
 /**
- * Starts those that do not run, and waits until each answers and, with all of them up, the committee has its keys.
+ * Starts those that do not run, and waits until each answers, has caught up with the others (a minute at most) and, with all
+ * of them up, the committee has its keys.
  * @throws ChartsealError `ledger-unreachable` where one does not come up in time: its log is named
  */
 export async function networkUp(folder: string, options: UpOptions): Promise<InstitutionStatus[]> {
@@ -107,6 +110,7 @@ export async function networkUp(folder: string, options: UpOptions): Promise<Ins
       note(`${name} answers`);
     }),
   );
+  await caughtUp(folder, { names: new Set(wanted.map(({ name }) => name)), untilMs, note });
   const statuses = await networkStatus(folder);
   const [first] = statuses.filter(({ pid }) => pid !== null);
   if (first !== undefined && statuses.every(({ pid }) => pid !== null)) {
@@ -114,6 +118,30 @@ export async function networkUp(folder: string, options: UpOptions): Promise<Ins
     await consortiumReady(first.home, untilMs);
   }
   return await networkStatus(folder);
+}
+
+/** Waits for those that came up behind the others; not for ever, since a long chain is caught up with for hours. */
+async function caughtUp(
+  folder: string,
+  {
+    names,
+    note,
+    ...until
+  }: Pick<UpOptions, "note"> & { readonly names: Set<string>; readonly untilMs: number },
+): Promise<void> {
+  const untilMs = Math.min(until.untilMs, performance.now() + catchUpMsMax);
+  const told = new Set<string>();
+  while (performance.now() < untilMs) {
+    const running = (await networkStatus(folder)).filter(({ pid }) => pid !== null);
+    const behind = running.filter(({ name, catchingUp }) => names.has(name) && catchingUp === true);
+    // One alone has nobody to catch up with.
+    if (behind.length === 0 || running.length === 1) return;
+    for (const { name } of behind) {
+      if (!told.has(name)) note(`${name} catches up`);
+      told.add(name);
+    }
+    await sleep(pollMs);
+  }
 }
 
 /** @throws ChartsealError `input-invalid` where two homes are one institution's: its validator would vote twice */
