@@ -43,7 +43,7 @@ export interface S3Options {
   readonly partBytes?: number;
   /** Longest time without a byte from or to the server, in ms; default 30 s. */
   readonly stallMs?: number;
-  /** The same while the server joins parts or copies an object, of which it says nothing, in ms; default 15 min. */
+  /** The same while the server joins parts or copies an object, of which it says nothing, in ms; default 1 h. */
   readonly joinMs?: number;
   /** How often a request is made before it fails; default 4. */
   readonly attemptsMax?: number;
@@ -66,8 +66,8 @@ export interface S3Store extends ObjectStore {
 }
 
 const stallDefaultMs = 30_000;
-/** A server that keeps files joins 5 GiB by writing them once more; AWS says that it can take minutes. */
-const joinDefaultMs = 900_000;
+/** A server that keeps files joins parts by writing them once more; AWS says that it can take minutes. */
+const joinDefaultMs = 3_600_000;
 const connectMsMax = 10_000;
 const attemptsDefault = 4;
 const socketsMax = 32;

@@ -152,7 +152,8 @@ async function rebuild(
   const lanes = await Promise.all(
     targets.map(async ({ index, place }) => {
       const seal = new BlockSeal(keys, { generation, index });
-      return { index, place, seal, handle: await place.store.begin() };
+      const finalName = pseudonym(keys, { generation, index });
+      return { index, place, seal, handle: await place.store.begin({ finalName }) };
     }),
   );
   try {

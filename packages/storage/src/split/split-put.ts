@@ -44,8 +44,12 @@ export interface Written {
   readonly shards: readonly ShardPlace[];
 }
 
-/** How many times longer a commit may take than another step: all of an object is made durable by it. */
+/**
+ * How many times longer a commit may take than another step, and how many bytes of the object a ms more: all of it is made
+ * durable by it, and a server that keeps files writes it once more to join its parts.
+ */
 const commitPatience = 10;
+const commitBytesPerMs = 16 * 1024;
 
 interface LiveLane extends Lane {
   readonly seal: BlockSeal;
@@ -116,11 +120,15 @@ export class SplitPut implements PutHandle {
   }
 
   /** One lane's step; a lane that fails is left behind. Never rejects. */
-  async #onLane(lane: LiveLane, step: () => Promise<void>, times = 1): Promise<void> {
+  async #onLane(
+    lane: LiveLane,
+    step: () => Promise<void>,
+    ms: number = this.#options.patienceMs,
+  ): Promise<void> {
     if (!this.#lanes.includes(lane)) return;
-    const { patienceMs, health } = this.#options;
+    const { health } = this.#options;
     try {
-      await withPatience(step(), { ms: times * patienceMs, place: lane.place.name });
+      await withPatience(step(), { ms, place: lane.place.name });
     } catch {
       health.failed(lane.place.name);
       this.#lanes = this.#lanes.filter((one) => one !== lane);
@@ -191,7 +199,8 @@ export class SplitPut implements PutHandle {
       await handle.write(sealManifest(keys, manifest));
       await handle.commit(pseudonym(keys, { generation, index }));
     };
-    await Promise.all(this.#lanes.map((lane) => this.#onLane(lane, () => commit(lane), commitPatience)));
+    const ms = commitPatience * this.#options.patienceMs + size / commitBytesPerMs;
+    await Promise.all(this.#lanes.map((lane) => this.#onLane(lane, () => commit(lane), ms)));
     const { length } = this.#lanes;
     if (length < k) {
       const shards = this.#lanes.map(({ index, place }) => ({ index, place: place.name }));

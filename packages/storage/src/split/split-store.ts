@@ -193,20 +193,28 @@ export class SplitStore implements ObjectStore {
   async #openLanes(placement: Placement, generation: string): Promise<Lane[]> {
     const { k, n } = placement;
     const candidates = this.demandPlaces(placement, generation);
-    const { patienceMs, health } = this.parts;
-    const opened: Omit<Lane, "index">[] = [];
-    while (opened.length < n && candidates.length > 0) {
-      const next = candidates.splice(0, n - opened.length);
+    const { keys, patienceMs, health } = this.parts;
+    const opened: Lane[] = [];
+    // A shard's name follows from its index, and a place that knows the name from the start needs no copy at the end.
+    const free = Array.from({ length: n }, (_, index) => index);
+    while (free.length > 0 && candidates.length > 0) {
+      const next = candidates.splice(0, free.length);
       const tried = next.map(async (place) => {
+        const index = free.shift()!;
+        const finalName = pseudonym(keys, { generation, index });
         try {
-          const handle = await withPatience(place.store.begin(), { ms: patienceMs, place: place.name });
-          return [{ place, handle }];
+          const beginning = place.store.begin({ finalName });
+          opened.push({
+            index,
+            place,
+            handle: await withPatience(beginning, { ms: patienceMs, place: place.name }),
+          });
         } catch {
           health.failed(place.name);
-          return [];
+          free.push(index);
         }
       });
-      opened.push(...(await Promise.all(tried)).flat());
+      await Promise.all(tried);
     }
     if (opened.length < k) {
       for (const { handle } of opened) await handle.abort();
@@ -215,7 +223,7 @@ export class SplitStore implements ObjectStore {
         `${opened.length} of ${n} places can be reached, and ${k} are needed`,
       );
     }
-    return opened.map((lane, index) => ({ ...lane, index }));
+    return opened.sort((a, b) => a.index - b.index);
   }
 
   async #commit(
