@@ -136,9 +136,10 @@ describeTool("chromium", "Chromium, in a Web Worker", (chromium) => {
     expect(answer.surroundings).toEqual({ hasDocument: false, hasProcess: false });
   });
 
-  it("loads page, worker and the bundler's runtime, once, and nothing else", () => {
-    const scripts = ["/page.js", "/rolldown-runtime.js", "/worker.js"];
-    expect(requested.toSorted()).toEqual(["/", "/answer", "/job", ...scripts]);
+  it("loads page, worker, the pairing and the bundler's runtime, once, and nothing else", () => {
+    // dist.js is mcl-wasm, which is loaded when somebody asks for the pairing.
+    const scripts = ["/dist.js", "/page.js", "/rolldown-runtime.js", "/worker.js"];
+    expect(requested.toSorted()).toEqual(["/", "/answer", "/job", ...scripts].sort());
   });
 
   it("hashes, derives and parses to the very same", () => {

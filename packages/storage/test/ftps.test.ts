@@ -53,8 +53,14 @@ describeTool("ftps", "the FTPS store over vsftpd", (program) => {
 
   faults("The FTPS store", { object: 2_000_000, share: 0.25, deadlineMs: 60_000 }, async () => {
     const small = { segmentBytes: 300_000, timeoutMs: 500 };
-    const store = open({ ...small, host: twin, attemptsMax: 6 });
-    const beside = open({ ...small, timeoutMs: 5_000, folder: `${server.folder}/s${stores - 1}` });
+    // Each attempt has two connections or three, any of which may be cut.
+    const store = open({ ...small, host: twin, attemptsMax: 12 });
+    const beside = open({
+      ...small,
+      timeoutMs: 5_000,
+      attemptsMax: 12,
+      folder: `${server.folder}/s${stores - 1}`,
+    });
     const unfinished = () => store.unfinished();
     return { store, beside, proxy, unfinished, clear: () => store.clear(Date.now() + 60_000) };
   });
