@@ -27,6 +27,8 @@ export interface PutOptions {
    * must know it early saves a copy.
    */
   readonly finalName?: string;
+  /** For `begin`: how many objects come side by side, this one counted; a store that holds parts in memory holds fewer of each. */
+  readonly abreast?: number;
 }
 
 /** What is known of a stored object: its size in bytes. */

@@ -12,8 +12,8 @@ import { partSize, partsMax, waitingBytesMax } from "./s3-parts.ts";
 
 /** Keys of unfinished objects begin with it, after the store's prefix: no object's name begins with a dot. */
 export const stagingPrefix = ".staging/";
-/** Parts under way at a time. */
-const partsUnderWay = 2;
+/** Parts under way at a time, of all objects that come side by side; of each, one at the least. */
+const partsUnderWay = 3;
 /** Least memory that is taken for bytes that wait. */
 const firstRoom = 1 << 16;
 
@@ -22,6 +22,7 @@ export interface S3PutOptions {
   readonly partBytes: number;
   readonly sizeMax: number;
   readonly finalName: string | undefined;
+  readonly abreast: number;
   /** Called once, when nothing of the object is under way any more. */
   readonly ended: () => void;
 }
@@ -127,7 +128,7 @@ export class S3Put implements PutHandle {
 
   /** Sends what is gathered as the next part, once there is room for it. */
   async #flush(): Promise<void> {
-    const { bucket, partBytes } = this.#options;
+    const { bucket, partBytes, abreast } = this.#options;
     const number = this.#begun + 1;
     if (number > partsMax) throw new StorageError("too-large", "the object has more parts than S3 takes");
     if (this.#key === undefined || this.#uploadId === undefined) await this.#beginUpload();
@@ -154,8 +155,9 @@ export class S3Put implements PutHandle {
       });
     this.#underWay.add(sent);
     const next = partSize(number + 1, partBytes);
+    const underWayMax = Math.max(1, Math.floor(partsUnderWay / abreast));
     const isFull = (): boolean =>
-      this.#underWay.size >= partsUnderWay || this.#waitingBytes + next > waitingBytesMax(partBytes);
+      this.#underWay.size >= underWayMax || this.#waitingBytes + next > waitingBytesMax(partBytes);
     while (this.#underWay.size > 0 && isFull()) await Promise.race(this.#underWay);
     if (this.#failure !== undefined) throw this.#failure;
   }

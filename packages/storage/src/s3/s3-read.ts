@@ -13,6 +13,8 @@ export interface ReadOptions {
   readonly bucket: S3Bucket;
   readonly name: string;
   readonly range: ByteRange | undefined;
+  /** A chunk's memory is given back when the next one is asked for. */
+  readonly lend: boolean;
 }
 
 /** How often in a row a connection may fail without having brought a byte. */
@@ -21,7 +23,7 @@ const firstPauseMs = 100;
 
 /** One generator and no timer for a chunk, of which a body brings thousands a second: the SDK's `socketTimeout` ends a silent one. */
 export async function* readObject(options: ReadOptions): AsyncGenerator<Uint8Array> {
-  const { bucket, name, range } = options;
+  const { bucket, name, range, lend } = options;
   const key = bucket.keyOf(name);
   if (range !== undefined) demandOrder(range);
   const first = await begin(bucket, key, range);
@@ -47,6 +49,7 @@ export async function* readObject(options: ReadOptions): AsyncGenerator<Uint8Arr
           at += chunk.length;
           failures = 0;
           yield new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
+          if (lend) giveBack(chunk);
         }
         if (at < end) throw new StorageError("store-unreachable", "the S3 server gives too few bytes");
       } catch (error) {
@@ -64,6 +67,11 @@ export async function* readObject(options: ReadOptions): AsyncGenerator<Uint8Arr
   } finally {
     open?.body.destroy();
   }
+}
+
+/** What waits for the collector instead lies beside the stream, to tens of MiB; memory that is others' too is left alone. */
+function giveBack({ buffer, length }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0);
 }
 
 /** What no size could make valid, before anything is asked. */

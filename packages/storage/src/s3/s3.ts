@@ -10,6 +10,7 @@ import { NodeHttpHandler } from "@smithy/node-http-handler";
 import type {
   ByteRange,
   DirectAccess,
+  GetOptions,
   ObjectStat,
   ObjectStore,
   PutHandle,
@@ -133,15 +134,20 @@ class S3 implements S3Store {
     return await putThrough({ name, source }, () => this.begin({ ...options, finalName: name }));
   }
 
-  async begin({ sizeMax = Number.MAX_SAFE_INTEGER, finalName }: PutOptions = {}): Promise<PutHandle> {
+  async begin({
+    sizeMax = Number.MAX_SAFE_INTEGER,
+    finalName,
+    abreast = 1,
+  }: PutOptions = {}): Promise<PutHandle> {
     if (finalName !== undefined) segmentsOf(finalName);
     this.#underWay++;
     const ended = (): void => void this.#underWay--;
-    return new S3Put({ bucket: this.#bucket, partBytes: this.#partBytes, sizeMax, finalName, ended });
+    const [bucket, partBytes] = [this.#bucket, this.#partBytes];
+    return new S3Put({ bucket, partBytes, sizeMax, finalName, abreast, ended });
   }
 
-  get(name: string, range?: ByteRange): AsyncGenerator<Uint8Array> {
-    return readObject({ bucket: this.#bucket, name, range });
+  get(name: string, range?: ByteRange, { lend = false }: GetOptions = {}): AsyncGenerator<Uint8Array> {
+    return readObject({ bucket: this.#bucket, name, range, lend });
   }
 
   async stat(name: string): Promise<ObjectStat> {

@@ -153,7 +153,7 @@ async function rebuild(
     targets.map(async ({ index, place }) => {
       const seal = new BlockSeal(keys, { generation, index });
       const finalName = pseudonym(keys, { generation, index });
-      return { index, place, seal, handle: await place.store.begin({ finalName }) };
+      return { index, place, seal, handle: await place.store.begin({ finalName, abreast: targets.length }) };
     }),
   );
   try {

@@ -32,6 +32,8 @@ export class ShardStream {
   readonly #source: ShardSource;
   #chunks: AsyncIterator<Uint8Array> | undefined;
   #rest: Uint8Array = new Uint8Array(0);
+  /** Memory of a block that came in several chunks, used for each. */
+  #gathered: Uint8Array = new Uint8Array(0);
   #next = 0;
   #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
@@ -64,21 +66,29 @@ export class ShardStream {
     const from = layout.sealedOffset(block);
     const last = Math.max(block, lastBlock);
     const toInclusive = layout.sealedOffset(last) + layout.blockLength(last) + sealBytes - 1;
-    this.#chunks = store.get(name, { from, toInclusive })[Symbol.asyncIterator]();
+    this.#chunks = store.get(name, { from, toInclusive }, { lend: true })[Symbol.asyncIterator]();
     this.#rest = new Uint8Array(0);
   }
 
+  /** The next bytes, until the next are asked for: a chunk is the place's own again by then. */
   async #take(length: number): Promise<Uint8Array> {
-    const parts: Uint8Array[] = [];
-    let missing = length;
-    while (missing > 0) {
+    if (this.#rest.length === 0) this.#rest = await this.#chunk();
+    if (this.#rest.length < length) return await this.#gather(length);
+    const taken = this.#rest.subarray(0, length);
+    this.#rest = this.#rest.subarray(length);
+    return taken;
+  }
+
+  async #gather(length: number): Promise<Uint8Array> {
+    if (this.#gathered.length < length) this.#gathered = new Uint8Array(length);
+    for (let filled = 0; filled < length; ) {
       if (this.#rest.length === 0) this.#rest = await this.#chunk();
-      const part = this.#rest.subarray(0, missing);
-      parts.push(part);
+      const part = this.#rest.subarray(0, length - filled);
+      this.#gathered.set(part, filled);
+      filled += part.length;
       this.#rest = this.#rest.subarray(part.length);
-      missing -= part.length;
     }
-    return parts.length === 1 ? parts[0]! : Buffer.concat(parts, length);
+    return this.#gathered.subarray(0, length);
   }
 
   async #chunk(): Promise<Uint8Array> {

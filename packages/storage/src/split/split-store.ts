@@ -203,7 +203,7 @@ export class SplitStore implements ObjectStore {
         const index = free.shift()!;
         const finalName = pseudonym(keys, { generation, index });
         try {
-          const beginning = place.store.begin({ finalName });
+          const beginning = place.store.begin({ finalName, abreast: n });
           opened.push({
             index,
             place,
