@@ -12,6 +12,9 @@ export interface BundleFile {
 /** Packages of others that go into the bundle. */
 export const inlined: readonly string[];
 
+/** The package that a specifier names: `@a/b/c` is of `@a/b`. */
+export function packageOf(specifier: string): string;
+
 /** The bundle's files; nothing is written. */
 export function bundleOf(root?: string): Promise<readonly BundleFile[]>;
 

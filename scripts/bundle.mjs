@@ -35,7 +35,7 @@ export const inlined = [
 ];
 
 /** The package that a specifier names: `@a/b/c` is of `@a/b`. */
-const packageOf = (specifier) =>
+export const packageOf = (specifier) =>
   specifier
     .split("/")
     .slice(0, specifier.startsWith("@") ? 2 : 1)

@@ -23,7 +23,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type BundleFile, bundle, bundleOf, inlined } from "../../../scripts/bundle.mjs";
+import { type BundleFile, bundle, bundleOf, inlined, packageOf } from "../../../scripts/bundle.mjs";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const folders: string[] = [];
@@ -35,14 +35,6 @@ function temporary(): string {
   const folder = mkdtempSync(join(tmpdir(), "chartseal-bundle-"));
   folders.push(folder);
   return folder;
-}
-
-/** The package that a specifier names. */
-function packageOf(specifier: string): string {
-  return specifier
-    .split("/")
-    .slice(0, specifier.startsWith("@") ? 2 : 1)
-    .join("/");
 }
 
 interface Locked {

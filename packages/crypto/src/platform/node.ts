@@ -124,7 +124,7 @@ function signingKey(seed: Uint8Array): string {
   return pem("PRIVATE KEY", pkcs8Prefix, seed);
 }
 
-/** Public keys that verified last, as OpenSSL holds them, in two generations: reading one anew costs a third of a verification. */
+/** Public keys that verified last, as OpenSSL holds them, in two generations: reading one anew costs a quarter of a verification. */
 const verifyingKeysMax = 512;
 let youngKeys = new Map<string, KeyObject>();
 let oldKeys = new Map<string, KeyObject>();
