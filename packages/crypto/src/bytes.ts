@@ -77,10 +77,10 @@ export function u32(value: number): Uint8Array {
 /** 8 bytes, big-endian; a number must be a safe integer. */
 export function u64(value: number | bigint): Uint8Array {
   const bytes = new Uint8Array(8);
-  const view = new DataView(bytes.buffer);
-  // Nearly all are lengths: a big integer for each would be most of what it costs to join parts.
-  if (typeof value === "number" && value >>> 0 === value) view.setUint32(4, value);
-  else view.setBigUint64(0, BigInt(value));
+  // Nearly all are lengths: a view or a big integer for each would be most of what it costs to join parts.
+  if (typeof value === "number" && value >>> 0 === value) {
+    for (let at = 7, rest = value; rest > 0; at--, rest >>>= 8) bytes[at] = rest & 0xff;
+  } else new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
   return bytes;
 }
 

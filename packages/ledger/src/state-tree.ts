@@ -56,15 +56,23 @@ export interface StoredNode {
   readonly node: StateNode;
 }
 
+/** A new node. Its children are there already, at their own places, or are themselves among the new ones. */
+export interface AddedNode extends StoredNode {
+  /** Where among the new nodes the children of an inner node are, if they are new. */
+  readonly left?: number | undefined;
+  readonly right?: number | undefined;
+}
+
 /**
  * What an update gives: the new root, the nodes it needs stored, children before their parents, and the nodes that only
- * the old root still needs. A child that was there before keeps its place; without one it is in `added` or was the root.
+ * the old root still needs. A node that was there before keeps its place; without one it was the root.
  */
 export interface StateUpdate {
   readonly root: Uint8Array;
-  /** The root's place, where that node was there before. */
+  /** Where the root is among the new nodes; undefined where it was there before, at `rootAt`. */
+  readonly rootNew: number | undefined;
   readonly rootAt: number | undefined;
-  readonly added: readonly StoredNode[];
+  readonly added: readonly AddedNode[];
   readonly replaced: readonly Uint8Array[];
 }
 
@@ -90,13 +98,25 @@ export function bitAt(path: Uint8Array, depth: number): 0 | 1 {
 }
 
 export function isEmptyHash(hash: Uint8Array): boolean {
-  return equalBytes(hash, emptyRoot);
+  return hash === emptyRoot || equalBytes(hash, emptyRoot);
 }
 
-/** A node as it is stored: 0x00 ‖ kind u8 ‖ key size u32 ‖ key ‖ value, or 0x01 ‖ left ‖ right. */
-export function encodeNode(node: StateNode): Uint8Array {
-  if (node.type === "inner") return concat(innerPrefix, node.left, node.right);
-  return concat(leafPrefix, Uint8Array.of(node.kind), u32(node.key.length), node.key, node.value);
+/** Size of a stored inner node in bytes. */
+export const innerBytes = 65;
+
+/**
+ * A node as it is stored: 0x00 ‖ kind u8 ‖ key size u32 ‖ key ‖ value, or 0x01 ‖ left ‖ right. An inner node is written into
+ * `room`, 65 bytes, where that is given.
+ */
+export function encodeNode(node: StateNode, room?: Uint8Array): Uint8Array {
+  if (node.type === "leaf") {
+    return concat(leafPrefix, Uint8Array.of(node.kind), u32(node.key.length), node.key, node.value);
+  }
+  const record = room ?? new Uint8Array(innerBytes);
+  record.set(innerPrefix);
+  record.set(node.left, 1);
+  record.set(node.right, 33);
+  return record;
 }
 
 /** Reads a stored node, checks that it has that hash, and keeps the record. @throws ChartsealError `chain-altered` */
@@ -109,9 +129,9 @@ export function decodeNode(expected: Uint8Array, record: Uint8Array): StateNode 
 }
 
 function decodeInner(record: Uint8Array): StoredNode | undefined {
-  if (record.length !== 65) return undefined;
+  if (record.length !== innerBytes) return undefined;
   const node: StateInner = { type: "inner", left: record.subarray(1, 33), right: record.subarray(33) };
-  return { hash: innerHash(node.left, node.right), node };
+  return { hash: doubleSha256(record), node };
 }
 
 /** A leaf as it is stored, by itself; undefined where it is none. It keeps the record. */
@@ -198,21 +218,29 @@ export function* walkState(nodes: NodeSource, root: Uint8Array): Generator<State
   }
 }
 
+/** A leaf of the new tree. `isNew` where it has to be stored; else it lies where it was. */
+interface Leaf extends StoredNode {
+  readonly node: StateLeaf;
+  readonly isNew: boolean;
+  readonly at: number | undefined;
+}
+
 interface PathChange {
   readonly path: Uint8Array;
   /** The new leaf, or undefined to remove what is there. */
-  readonly leaf: StoredNode | undefined;
+  readonly leaf: Leaf | undefined;
 }
 
 /**
- * A subtree while it is built: nothing, one leaf, or an inner node. The node is unset where it was not looked at, the
- * place where it is new.
+ * A subtree while it is built: nothing, one leaf, or an inner node. The node is unset where it was not looked at; its top
+ * is among the new nodes, or was there before.
  */
 interface Subtree extends Child {
   readonly node: StateNode | undefined;
+  readonly added: number | undefined;
 }
 
-const emptySubtree: Subtree = { hash: emptyRoot, at: undefined, node: undefined };
+const emptySubtree: Subtree = { hash: emptyRoot, at: undefined, node: undefined, added: undefined };
 
 /**
  * Applies many changes at once, so that they share the work on the upper levels: O(changes · log n) hashes.
@@ -226,63 +254,66 @@ export function updateState(
   const byPath = changes.map(({ kind, key, value }): PathChange => {
     if (value === undefined) return { path: statePath(kind, key), leaf: undefined };
     const leaf = storedLeaf(kind, key, value);
-    return { path: leaf.node.path, leaf };
+    return { path: leaf.node.path, leaf: { ...leaf, isNew: true, at: undefined } };
   });
   byPath.sort((a, b) => compareBytes(a.path, b.path));
   for (let i = 1; i < byPath.length; i++) {
     assert(!equalBytes(byPath[i - 1]!.path, byPath[i]!.path), "a key changes once in an update");
   }
   const update = new Update(nodes);
-  return update.finish(update.at({ hash: root, at: undefined, node: undefined }, 0, byPath));
+  return update.finish(update.at({ hash: root, at: undefined }, 0, byPath));
 }
 
 class Update {
   readonly #nodes: NodeSource;
-  readonly #added = new Map<string, StoredNode>();
-  /** What was there before on the ways of the changes; some of it comes out as it went in. */
-  readonly #replaced = new Map<string, Child>();
+  readonly #added: AddedNode[] = [];
+  readonly #replaced: Uint8Array[] = [];
 
   constructor(nodes: NodeSource) {
     this.#nodes = nodes;
   }
 
-  finish(top: Subtree): StateUpdate {
-    const rootAt = this.#placeOf(top);
-    for (const text of this.#added.keys()) if (this.#replaced.delete(text)) this.#added.delete(text);
-    const replaced = [...this.#replaced.values()].map(({ hash }) => hash);
-    return { root: top.hash, rootAt, added: [...this.#added.values()], replaced };
-  }
-
-  /** Where a part of the new tree lies already. Its way was gone down before, so that it is in `replaced` by now. */
-  #placeOf({ hash, at }: Subtree): number | undefined {
-    return at ?? this.#replaced.get(byteText(hash))?.at;
+  finish({ hash, at, added }: Subtree): StateUpdate {
+    return { root: hash, rootNew: added, rootAt: at, added: this.#added, replaced: this.#replaced };
   }
 
   /** The subtree at `depth` after the changes, which all lie below it and are sorted. */
-  at(before: Subtree, depth: number, changes: readonly PathChange[]): Subtree {
-    if (changes.length === 0) return before;
+  at(before: Child, depth: number, changes: readonly PathChange[]): Subtree {
+    if (changes.length === 0) return { ...before, node: undefined, added: undefined };
     if (isEmptyHash(before.hash)) return this.#build(depth, puts(changes));
-    const node = before.node ?? this.#nodes.load(before.hash, before.at);
-    this.#replaced.set(byteText(before.hash), { hash: before.hash, at: before.at });
-    if (node.type === "leaf") {
-      const stays = !changes.some((change) => equalBytes(change.path, node.path));
-      return this.#build(depth, stays ? insert(puts(changes), { hash: before.hash, node }) : puts(changes));
-    }
+    const node = this.#nodes.load(before.hash, before.at);
+    if (node.type === "leaf") return this.#build(depth, this.#besides({ ...before, node }, changes));
     assert(depth < 256, "the state tree is at most 256 deep");
     const middle = firstRight(changes, depth);
-    const [left, right] = [childOf(node, 0), childOf(node, 1)];
-    return this.#join(
-      this.at({ ...left, node: undefined }, depth + 1, changes.slice(0, middle)),
-      this.at({ ...right, node: undefined }, depth + 1, changes.slice(middle)),
-    );
+    const left = this.at(childOf(node, 0), depth + 1, changes.slice(0, middle));
+    const right = this.at(childOf(node, 1), depth + 1, changes.slice(middle));
+    if (equalBytes(left.hash, node.left) && equalBytes(right.hash, node.right)) {
+      return { ...before, node, added: undefined };
+    }
+    this.#replaced.push(before.hash);
+    return this.#join(left, right);
+  }
+
+  /** The leaves where one leaf was. It stays where it lies unless a change takes it away or gives it another value. */
+  #besides(old: Child & { readonly node: StateLeaf }, changes: readonly PathChange[]): Leaf[] {
+    const { hash, node, at } = old;
+    const own = changes.find((change) => equalBytes(change.path, node.path));
+    const stays = own === undefined || (own.leaf !== undefined && equalBytes(own.leaf.hash, hash));
+    const others = puts(stays ? changes.filter((change) => change !== own) : changes);
+    if (stays) return insert(others, { hash, node, isNew: false, at });
+    this.#replaced.push(hash);
+    return others;
   }
 
   /** The subtree of exactly these leaves, sorted by path. */
-  #build(depth: number, leaves: readonly StoredNode[]): Subtree {
+  #build(depth: number, leaves: readonly Leaf[]): Subtree {
     if (leaves.length === 0) return emptySubtree;
-    if (leaves.length === 1) return this.#keep(leaves[0]!);
+    if (leaves.length === 1) {
+      const { hash, node, isNew, at } = leaves[0]!;
+      return isNew ? this.#keep({ hash, node }) : { hash, at, node, added: undefined };
+    }
     assert(depth < 256, "the state tree is at most 256 deep");
-    const middle = leaves.findIndex((leaf) => bitAt((leaf.node as StateLeaf).path, depth) === 1);
+    const middle = leaves.findIndex((leaf) => bitAt(leaf.node.path, depth) === 1);
     const split = middle === -1 ? leaves.length : middle;
     return this.#join(
       this.#build(depth + 1, leaves.slice(0, split)),
@@ -296,26 +327,35 @@ class Update {
     if (lone !== undefined) {
       if (isEmptyHash(lone.hash)) return emptySubtree;
       const node = lone.node ?? this.#nodes.load(lone.hash, lone.at);
-      if (node.type === "leaf") return { hash: lone.hash, at: lone.at, node };
+      if (node.type === "leaf") return { ...lone, node };
     }
-    const places = { leftAt: this.#placeOf(left), rightAt: this.#placeOf(right) };
-    const node: StateInner = { type: "inner", left: left.hash, right: right.hash, ...places };
-    return this.#keep({ hash: innerHash(left.hash, right.hash), node });
+    const node: StateInner = {
+      type: "inner",
+      left: left.hash,
+      right: right.hash,
+      leftAt: left.at,
+      rightAt: right.at,
+    };
+    return this.#keep({
+      hash: innerHash(left.hash, right.hash),
+      node,
+      left: left.added,
+      right: right.added,
+    });
   }
 
-  #keep(stored: StoredNode): Subtree {
-    this.#added.set(byteText(stored.hash), stored);
-    return { ...stored, at: undefined };
+  #keep(added: AddedNode): Subtree {
+    this.#added.push(added);
+    return { hash: added.hash, at: undefined, node: added.node, added: this.#added.length - 1 };
   }
 }
 
-function puts(changes: readonly PathChange[]): StoredNode[] {
+function puts(changes: readonly PathChange[]): Leaf[] {
   return changes.flatMap((change) => (change.leaf === undefined ? [] : [change.leaf]));
 }
 
-function insert(leaves: StoredNode[], leaf: StoredNode): StoredNode[] {
-  const path = (leaf.node as StateLeaf).path;
-  const after = leaves.findIndex((other) => compareBytes((other.node as StateLeaf).path, path) > 0);
+function insert(leaves: Leaf[], leaf: Leaf): Leaf[] {
+  const after = leaves.findIndex((other) => compareBytes(other.node.path, leaf.node.path) > 0);
   leaves.splice(after === -1 ? leaves.length : after, 0, leaf);
   return leaves;
 }

@@ -45,37 +45,46 @@ function entryText(kind: StateKind, key: Uint8Array): string {
   return String.fromCharCode(kind) + byteText(key);
 }
 
-/** A reader that asks the one below once for each key: for a state that stays as it is meanwhile. */
-export class Remembering implements StateReader {
+/** A layer over another reader. Layers stack, and a key's text is made once for all of them. */
+abstract class Layer implements StateReader {
   readonly #below: StateReader;
-  readonly #known = new Map<string, Uint8Array | undefined>();
 
   constructor(below: StateReader) {
     this.#below = below;
   }
 
   get(kind: StateKind, key: Uint8Array): Uint8Array | undefined {
-    const text = entryText(kind, key);
+    return this.lookUp(entryText(kind, key), kind, key);
+  }
+
+  protected below(text: string, kind: StateKind, key: Uint8Array): Uint8Array | undefined {
+    const reader = this.#below;
+    return reader instanceof Layer ? reader.lookUp(text, kind, key) : reader.get(kind, key);
+  }
+
+  protected abstract lookUp(text: string, kind: StateKind, key: Uint8Array): Uint8Array | undefined;
+}
+
+/** A reader that asks the one below once for each key: for a state that stays as it is meanwhile. */
+export class Remembering extends Layer {
+  readonly #known = new Map<string, Uint8Array | undefined>();
+
+  protected lookUp(text: string, kind: StateKind, key: Uint8Array): Uint8Array | undefined {
     const known = this.#known.get(text);
     if (known !== undefined || this.#known.has(text)) return known;
-    const value = this.#below.get(kind, key);
+    const value = this.below(text, kind, key);
     this.#known.set(text, value);
     return value;
   }
 }
 
 /** Writes over a reader, in memory; the reader below never changes. */
-export class Overlay implements StateAccess {
-  readonly #below: StateReader;
+export class Overlay extends Layer implements StateAccess {
   readonly #changes = new Map<string, StateChange>();
 
-  constructor(below: StateReader) {
-    this.#below = below;
-  }
-
-  get(kind: StateKind, key: Uint8Array): Uint8Array | undefined {
-    const change = this.#changes.get(entryText(kind, key));
-    return change === undefined ? this.#below.get(kind, key) : change.value;
+  protected lookUp(text: string, kind: StateKind, key: Uint8Array): Uint8Array | undefined {
+    const change = this.#changes.get(text);
+    return change === undefined ? this.below(text, kind, key) : change.value;
   }
 
   put(kind: StateKind, key: Uint8Array, value: Uint8Array): void {

@@ -33,7 +33,7 @@ export function snapshotVectors(): Record<string, unknown> {
     transactionCount: transactions.length,
     proposer: ed25519KeyPairFromSeed(sha256(utf8("validator"))).publicKey,
   };
-  const leaves = [...walkState(nodes, root)].map(encodeNode);
+  const leaves = [...walkState(nodes, root)].map((leaf) => encodeNode(leaf));
   const records = [encodeBlockRecord({ header, transactions }), ...leaves].map(framedRecord);
   const stream = new Uint8Array(Buffer.concat(records));
   const chunks: Uint8Array[] = [];

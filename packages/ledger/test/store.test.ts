@@ -103,6 +103,40 @@ describe("rows of nodes", () => {
     );
   });
 
+  it("are all put where a block has many, and found again", () => {
+    const many = (from: number, count: number, value: number): Change[] =>
+      Array.from({ length: count }, (_, i) => [from + i, value]);
+    const { database, states } = built([many(0, 100, 1), many(50, 101, 2), many(3, 7, 3)]);
+    for (const [height, { root, entries }] of states.entries()) {
+      const found = [...walkState(new Store(database).tree(height), root)];
+      expect(new Map(found.map(({ key, value }) => [String(number(key)), number(value)]))).toEqual(entries);
+    }
+    database.close();
+  });
+
+  it("of a block whose transaction failed as a whole are others' afterwards, also for what was in memory", () => {
+    const database = new Database(":memory:");
+    const store = new Store(database);
+    const first = updateState(nothing, emptyRoot, changesOf([[1, 1]]));
+    store.create(new Uint8Array(1), first, () => createSchema(database));
+    const next = (count: number) =>
+      updateState(
+        store.tree(0),
+        first.root,
+        changesOf(Array.from({ length: count }, (_, key) => [key, count])),
+      );
+    const failing = database.transaction((): void => {
+      store.append(blockOf(1, next(7)), [], () => {});
+      throw new RangeError("what else the engine keeps");
+    });
+    expect(() => failing()).toThrow(RangeError);
+    const taken = next(13);
+    store.append(blockOf(1, taken), [], () => {});
+    const values = [...walkState(store.tree(1), taken.root)].map(({ value }) => number(value));
+    expect(values).toEqual(Array.from({ length: 13 }, () => 13n));
+    database.close();
+  });
+
   it("are numbered in the order in which they were made, children first, and never changed", () => {
     const grow = Array.from({ length: 6 }, (_, i): Change[] => [
       [i, i],

@@ -7,12 +7,9 @@ import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as breathe } from "node:timers/promises";
 import { ChartsealError, sha256 } from "@chartseal/crypto";
-import { encodeNode, walkState } from "../state-tree.ts";
+import { encodeNode } from "../state-tree.ts";
 import type { CometStore } from "./comet-store.ts";
 import { encodeBlockRecord, encodeMetadata, framedRecord, type SnapshotMetadata } from "./snapshot-format.ts";
-
-/** Leaves between two looks at the event loop. */
-const leavesAtOnce = 128;
 
 export const unfinished = ".part";
 
@@ -44,9 +41,9 @@ export async function takeSnapshot(taking: Taking): Promise<SnapshotMetadata | u
   await chunks.add(framedRecord(encodeBlockRecord(block)));
   let leafCount = 0;
   const { stateRoot } = block.header;
-  for (const leaf of walkState(store.chain.treeForWalk(height), stateRoot)) {
-    await chunks.add(framedRecord(encodeNode(leaf)));
-    if (++leafCount % leavesAtOnce > 0) continue;
+  for (const lot of store.chain.leaves(height, stateRoot)) {
+    for (const leaf of lot) await chunks.add(framedRecord(encodeNode(leaf)));
+    leafCount += lot.length;
     await breathe();
     if (!taking.wanted()) return undefined;
   }

@@ -9,14 +9,13 @@ import type { Block } from "../block.ts";
 import { ChainCheck, type ChainReport, type ReplayNodes } from "../chain-check.ts";
 import { type AppliedTransaction, genesisHead, type Rules } from "../machine.ts";
 import { byteText } from "../state.ts";
-import { isEmptyHash, type StateNode, type StateUpdate, walkState } from "../state-tree.ts";
+import { isEmptyHash, type StateNode, type StateUpdate } from "../state-tree.ts";
 import { type Connection, openForReading } from "./connection.ts";
 import type { StoreKind } from "./schema.ts";
 import type { Store } from "./store.ts";
 
 /** Between two looks at the event loop. */
 const blocksAtOnce = 32;
-const leavesAtOnce = 4_096;
 
 /** A store as an engine shows it. */
 export interface CheckedStore {
@@ -92,10 +91,7 @@ async function checkBase(
 /** Reads every node under a block's state root; one that is missing or altered is a finding. */
 async function isStateWhole(store: Store, check: ChainCheck, { header }: Block): Promise<boolean> {
   try {
-    let count = 0;
-    for (const _leaf of walkState(store.treeForWalk(header.height), header.stateRoot)) {
-      if (++count % leavesAtOnce === 0) await breathe();
-    }
+    for (const _lot of store.leaves(header.height, header.stateRoot)) await breathe();
     return true;
   } catch (error) {
     if (!isFamily(error, "integrity")) throw error;
@@ -109,13 +105,17 @@ class StoredReplay implements ReplayNodes {
   readonly #store: Store;
   /** Of the block that is replayed; the genesis before all. */
   height = 0;
+  /** The last block that was: its state is read before the next one's turn, and a root is found through its block alone. */
+  #added: { readonly height: number; readonly root: Uint8Array } | undefined;
 
   constructor(store: Store) {
     this.#store = store;
   }
 
   load(hash: Uint8Array, at?: number): StateNode {
-    return this.#store.tree(this.height - 1).load(hash, at);
+    const last = this.#added;
+    const isLast = last !== undefined && equalBytes(hash, last.root);
+    return this.#store.tree(isLast ? last.height : this.height - 1).load(hash, at);
   }
 
   /** Goes down from the stored root; read past the cache, so that the file itself is what is checked. */
@@ -132,6 +132,7 @@ class StoredReplay implements ReplayNodes {
       seen(node.right, node.rightAt, found.rightAt);
     };
     seen(root, rootAt, this.#store.rootAt(this.height));
+    this.#added = { height: this.height, root };
   }
 
   forget(): void {}
