@@ -151,19 +151,15 @@ export class Store {
    * reaches the file, which most transactions that are tried never do.
    */
   together<T>(work: () => T): T {
-    if (this.#lock !== "none") return work();
+    if (this.#lock !== "none" || this.#database.inTransaction) return work();
     this.#lock = "wanted";
     try {
       return work();
     } finally {
-      const isHeld = this.#isLockHeld();
       this.#lock = "none";
-      if (isHeld) run(() => this.#statement("COMMIT").run());
+      // A failing device ends it by itself, and whoever reads is told of that failure.
+      if (this.#database.inTransaction) run(() => this.#statement("COMMIT").run());
     }
-  }
-
-  #isLockHeld(): boolean {
-    return this.#lock === "held";
   }
 
   /** The state tree after a block, or with 0 the genesis'. */
