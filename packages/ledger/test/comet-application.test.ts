@@ -5,8 +5,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { encode, toHex, utf8 } from "@chartseal/crypto";
+import { encode, sha256, toHex, utf8 } from "@chartseal/crypto";
 import {
+  CheckTxType,
   Request,
   type Response,
   ResponseProcessProposal_ProposalStatus as Verdict,
@@ -275,5 +276,69 @@ describe("the socket", () => {
     await expect(async () => {
       for await (const _ of messages(huge));
     }).rejects.toThrow("longer than any");
+  });
+});
+
+describe("what waits through a block", () => {
+  const checked = async (application: Application, tx: Uint8Array, type = CheckTxType.NEW) =>
+    (await ask(application, { checkTx: { tx, type } })).checkTx?.code;
+  const again = async (application: Application, txs: readonly Uint8Array[]) => {
+    const codes = [];
+    for (const tx of txs) codes.push(await checked(application, tx, CheckTxType.RECHECK));
+    return codes;
+  };
+  const proposed = async (application: Application, height: number) =>
+    (await ask(application, { prepareProposal: { ...at(height, []), maxTxBytes: 4_000_000n } }))
+      .prepareProposal?.txs ?? [];
+  const gifts = (from: number, count: number) => Array.from({ length: count }, (_, i) => give(from + i));
+  const allTaken = (count: number) => Array.from({ length: count }, () => 0);
+
+  it("is not all tried again, and counts for a new one that needs it", async () => {
+    const application = await begun();
+    const waiting = gifts(1, 80);
+    for (const tx of waiting) expect(await checked(application, tx)).toBe(0);
+    await decide(application, at(1, [toyTransaction(900, ["give", 2, 1])]));
+    expect(await again(application, waiting)).toEqual(allTaken(80));
+    // 64 were tried again and give 64: what is taken here lies in the rest.
+    expect(await checked(application, take(901, 80))).toBe(0);
+    expect(await checked(application, take(902, 1))).toBe(1);
+    expect(await proposed(application, 2)).toEqual([...waiting, take(901, 80)]);
+  });
+
+  it("is refused in its turn where it applies no more, in no proposal, and asked about again", async () => {
+    const refused: string[] = [];
+    store?.close();
+    store = CometStore.open(directory, toy);
+    const application = new Application(
+      { store, rules: toy, now: () => nowMs },
+      { committed() {}, refused: (key) => void refused.push(key) },
+    );
+    await ask(application, { initChain: genesisRequest(toy) });
+    await decide(application, at(1, [give(900, 10)]));
+    const waiting = Array.from({ length: 64 }, (_, i) => toyTransaction(1 + i, ["give", 2, 1]));
+    const late = take(500, 10);
+    for (const tx of [...waiting, late]) expect(await checked(application, tx)).toBe(0);
+    await decide(application, at(2, [take(901, 10)]));
+    expect(await again(application, [...waiting, late])).toEqual(allTaken(65));
+    expect(await proposed(application, 3)).toEqual(waiting);
+    expect(refused).toEqual([]);
+    await decide(application, at(3, [toyTransaction(902, ["give", 3, 1])]));
+    expect(await again(application, [...waiting, late])).toEqual([...allTaken(64), 1]);
+    expect(refused).toEqual([toHex(sha256(late))]);
+  });
+
+  it("comes before what is new: where the two exclude each other, the new one is refused once all is tried", async () => {
+    const application = await begun();
+    await decide(application, at(1, [give(900, 10)]));
+    const waiting = [...gifts(1, 64).map((_, i) => toyTransaction(1 + i, ["give", 2, 1])), take(500, 10)];
+    for (const tx of waiting) expect(await checked(application, tx)).toBe(0);
+    await decide(application, at(2, [toyTransaction(901, ["give", 2, 1])]));
+    expect(await again(application, waiting)).toEqual(allTaken(65));
+    // Nothing shows yet that it comes too late.
+    expect(await checked(application, take(501, 10))).toBe(0);
+    expect(await checked(application, take(502, 10))).toBe(1);
+    expect(await proposed(application, 3)).toEqual(waiting);
+    await decide(application, at(3, waiting));
+    expect(await again(application, [take(501, 10)])).toEqual([1]);
   });
 });

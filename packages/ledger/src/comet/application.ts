@@ -33,7 +33,9 @@ import { isEmptyHash } from "../state-tree.ts";
 import { isAttestation } from "./attestations.ts";
 import type { CometStore } from "./comet-store.ts";
 import type { Observed } from "./duties.ts";
+import { isRefusal, refusalText } from "./refusal.ts";
 import { type SnapshotOptions, Snapshots } from "./snapshots.ts";
+import { Waiting } from "./waiting.ts";
 
 /** A block takes no further transaction beyond these, as in the embedded engine. */
 export const blockBytesMax = 4 * 1024 * 1024;
@@ -96,10 +98,7 @@ export class Application {
   /** What the last FinalizeBlock made, until Commit. */
   #decided: Decided | undefined;
   readonly #executed = new Map<string, ExecutedBlock>();
-  /** The block that would be next, which new transactions are tried on. */
-  #trial: BlockBuilder | undefined;
-  /** What applied on it, in order. */
-  readonly #accepted = new Map<string, Uint8Array>();
+  readonly #waiting = new Waiting(() => this.#newTrial());
 
   /** @throws ChartsealError `chain-altered` where the store holds another chain */
   constructor({ store, rules, now, snapshots = {} }: ApplicationParts, events: ApplicationEvents) {
@@ -156,8 +155,7 @@ export class Application {
   connected(): void {
     this.#decided = undefined;
     this.#executed.clear();
-    this.#trial = undefined;
-    this.#accepted.clear();
+    this.#waiting.clear();
   }
 
   #appHash(): Uint8Array {
@@ -210,8 +208,11 @@ export class Application {
     const transaction = new Uint8Array(tx);
     try {
       if (isAttestation(transaction)) return this.#checkAttestation(transaction, type);
-      const { identifier } = this.#store.chain.together(() => this.#trialBlock().add(transaction));
-      this.#accepted.set(toHex(sha256(transaction)), transaction);
+      if (type === CheckTxType.RECHECK) {
+        this.#store.chain.together(() => this.#waiting.keep(transaction));
+        return Response.fromPartial({ checkTx: { code: 0 } });
+      }
+      const { identifier } = this.#store.chain.together(() => this.#waiting.add(transaction));
       return Response.fromPartial({ checkTx: { code: 0, data: identifier } });
     } catch (error) {
       if (!(error instanceof ChartsealError) || error.code === "chain-altered" || error.code === "defect") {
@@ -243,11 +244,6 @@ export class Application {
     }
   }
 
-  #trialBlock(): BlockBuilder {
-    this.#trial ??= this.#newTrial();
-    return this.#trial;
-  }
-
   #newTrial(): BlockBuilder {
     const tree = this.#store.chain.tree(this.#head.height);
     // Whoever proposes, a transaction is judged alike.
@@ -272,7 +268,7 @@ export class Application {
 
   /** Of what waits, in order, what applies and fits; the block is kept, since this node will be asked for it again. */
   async #prepareProposal(asked: RequestPrepareProposal): Promise<Response> {
-    const count = this.#accepted.size + asked.txs.filter((tx) => isTransaction(tx)).length;
+    const count = this.#waiting.count + asked.txs.filter((tx) => isTransaction(tx)).length;
     if (count > 0 && count < fewTransactions) await sleep(gatherMs);
     const room = Math.min(Number(asked.maxTxBytes), blockBytesMax);
     const txs: Uint8Array[] = [];
@@ -289,6 +285,7 @@ export class Application {
           builder.add(transaction);
         } catch (error) {
           if (!isRefusal(error)) throw error;
+          this.#waiting.doubt(transaction, this.#head.height);
           continue;
         }
         txs.push(transaction);
@@ -302,8 +299,8 @@ export class Application {
 
   /** What was accepted here, some of which CometBFT has not put into its own list yet, then what else it offers. */
   #offered(txs: readonly Uint8Array[]): Uint8Array[] {
-    const others = txs.filter((tx) => isTransaction(tx) && !this.#accepted.has(toHex(sha256(tx))));
-    return [...this.#accepted.values(), ...others.map((tx) => new Uint8Array(tx))];
+    const others = txs.filter((tx) => isTransaction(tx) && !this.#waiting.has(tx));
+    return [...this.#waiting.transactions(), ...others.map((tx) => new Uint8Array(tx))];
   }
 
   #processProposal(asked: RequestProcessProposal): Response {
@@ -398,9 +395,8 @@ export class Application {
     this.#store.commit(cometHeight, executed, updated);
     this.#decided = undefined;
     this.#executed.clear();
-    this.#trial = undefined;
-    this.#accepted.clear();
     if (executed !== undefined) this.#head = headOf(executed);
+    this.#waiting.next(this.#head.height);
     this.#events.committed(cometHeight, executed);
     if (executed !== undefined) this.#snapshots.blockMade(this.#head.height);
     this.#events.observed?.(seen);
@@ -425,11 +421,6 @@ function sizeInBlock({ length }: Uint8Array): number {
   return 1 + (length < 0x80 ? 1 : length < 0x4000 ? 2 : 3) + length;
 }
 
-function isRefusal(error: unknown): boolean {
-  if (!(error instanceof ChartsealError)) return false;
-  return error.code === "transaction-refused" || error.code === "input-invalid";
-}
-
 function genesisOfAppState(bytes: Uint8Array): string {
   try {
     const { genesis } = JSON.parse(new TextDecoder().decode(bytes)) as { genesis: unknown };
@@ -437,9 +428,4 @@ function genesisOfAppState(bytes: Uint8Array): string {
   } catch {
     return "";
   }
-}
-
-/** What a refusal is to whoever asks the node himself. */
-function refusalText({ code, message, data }: ChartsealError): string {
-  return JSON.stringify({ code, message, data });
 }
