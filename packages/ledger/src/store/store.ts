@@ -29,9 +29,9 @@ import { storeError } from "./sqlite-errors.ts";
 export type CommitStage = "before-transaction" | "inside-transaction" | "after-commit";
 
 const blockBytesMax = 64 * 1024 * 1024;
-/** Nodes kept decoded in memory, in each of two generations: some 500 bytes each. */
+/** Nodes kept decoded in memory, in each of two generations. */
 const cachedNodesMax = 65_536;
-/** Leaves that a walk reads under one lock: a commit waits for it, some milliseconds. */
+/** Leaves that a walk reads under one lock: a commit waits for it. */
 const leavesAtOnce = 128;
 /** Nodes that one statement puts: each costs a third less than by itself. */
 const rowsAtOnce = 16;
