@@ -108,7 +108,7 @@ describe("the two platforms", () => {
 
   it("open what the other sealed, bit for bit the same, with every key size, behind any headroom", async () => {
     for (const size of [16, 24, 32] as const) {
-      for (const length of [0, 1, 100, 65_535, 65_536, 65_537, 200_000]) {
+      for (const length of [0, 1, 100, 131_071, 131_072, 131_073, 300_000]) {
         const plaintext = node.randomBytes(length);
         const [key, nonce, associated] = [node.randomBytes(size), node.randomBytes(12), node.randomBytes(33)];
         const sealed = await node.aesGcmSeal(key, nonce, associated, plaintext);
@@ -141,6 +141,37 @@ describe("the two platforms", () => {
     type Four = [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
     const all: Four = [...parts, sealed];
     expect(toHex((await web.aesGcmOpen(...all))!)).toBe(toHex(utf8("plain")));
+  });
+
+  it("seal under the key that the bytes are now, whatever they were when they were used before", async () => {
+    const [key, other] = [node.randomBytes(32), node.randomBytes(32)];
+    const rest = [node.randomBytes(12), utf8("associated"), utf8("plain")] as const;
+    for (const platform of platforms) {
+      const changing = Uint8Array.from(key);
+      const sealed = await platform.aesGcmSeal(changing, ...rest);
+      changing.set(other);
+      expect(await platform.aesGcmSeal(changing, ...rest)).toEqual(await web.aesGcmSeal(other, ...rest));
+      expect(await platform.aesGcmOpen(changing, rest[0], rest[1], sealed)).toBeNull();
+      changing.set(key);
+      expect(await platform.aesGcmOpen(changing, rest[0], rest[1], sealed)).toEqual(rest[2]);
+    }
+  });
+
+  it("copy into shared memory and any other, at any place, those bytes and no more", () => {
+    for (const platform of platforms) {
+      const plain = (size: number) => new Uint8Array(size);
+      for (const memory of [platform.bulkMemory, plain]) {
+        for (const length of [0, 1, 4_095, 4_096, 4_097, 300_000]) {
+          const from = node.randomBytes(length + 3);
+          const [target, expected] = [memory(length + 70).subarray(2), plain(length + 68)];
+          platform.copyBulk(target, from.subarray(3), 67);
+          expected.set(from.subarray(3), 67);
+          expect(Buffer.compare(target, expected)).toBe(0);
+          expect(() => platform.copyBulk(target, from, 66)).toThrow(RangeError);
+          expect(Buffer.compare(target, expected)).toBe(0);
+        }
+      }
+    }
   });
 
   it("derive the same key from a passphrase (scrypt, RFC 7914)", async () => {

@@ -3,6 +3,7 @@
  * A chunk is behind one zero byte (the prefix of a leaf of RFC 6962), so that hashing it needs no copy, and lies in one
  * of a few buffers that are used again in turn.
  */
+import { platform } from "#platform";
 
 /** What a stream of bytes may be. */
 export type ByteSource = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
@@ -41,7 +42,7 @@ export function portionReader(source: ByteSource): PortionReader {
       let filled = 0;
       while (filled < target.length && (await more())) {
         const part = piece.subarray(0, target.length - filled);
-        target.set(part, filled);
+        platform.copyBulk(target, part, filled);
         filled += part.length;
         piece = piece.subarray(part.length);
       }

@@ -47,6 +47,22 @@ export function sharedMemory(size: number): Uint8Array {
   return new Uint8Array(new SharedArrayBuffer(size));
 }
 
+/** Below this many bytes the call costs more than what it saves. */
+const copyNativelyFrom = 4_096;
+
+/**
+ * Copies into memory that may be shared. `set` goes a word at a time there, with four to five times the time of a plain
+ * copy; filling from bytes of the same length is one.
+ */
+export function copyShared(target: Uint8Array, source: Uint8Array, at: number): void {
+  if (source.length < copyNativelyFrom || !(target.buffer instanceof SharedArrayBuffer)) {
+    target.set(source, at);
+    return;
+  }
+  const end = at + source.length;
+  Buffer.from(target.buffer, target.byteOffset, target.length).fill(source, at, end);
+}
+
 function hashOf(data: Uint8Array): Uint8Array {
   return Uint8Array.from(createHash("sha256").update(data).digest());
 }

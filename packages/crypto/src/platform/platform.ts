@@ -12,6 +12,8 @@ export interface Platform {
   sha256(...parts: readonly Uint8Array[]): Uint8Array;
   /** Memory whose bytes `sha256Bulk` can hash on another thread without a copy. */
   bulkMemory(size: number): Uint8Array;
+  /** Copies `source` to `at` in `target`, which may lie in such memory. @throws RangeError where it has no room there */
+  copyBulk(target: Uint8Array, source: Uint8Array, at: number): void;
   /** SHA-256 that may run on another thread, for chunks of bulk data: they stay as they are until it is there. */
   sha256Bulk(data: Uint8Array): Promise<Uint8Array>;
   /** HMAC-SHA-256 (RFC 2104), 32 bytes. */

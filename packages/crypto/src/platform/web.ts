@@ -107,6 +107,7 @@ export const platform: Platform = {
     return hash.digest();
   },
   bulkMemory: (size) => new Uint8Array(size),
+  copyBulk: (target, source, at) => target.set(source, at),
   async sha256Bulk(data) {
     return new Uint8Array(await crypto.subtle.digest("SHA-256", own(data)));
   },
