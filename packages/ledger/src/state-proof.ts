@@ -16,6 +16,8 @@ import {
   isEmptyHash,
   leafHash,
   type NodeSource,
+  positionBelow,
+  rootPosition,
   statePath,
 } from "./state-tree.ts";
 
@@ -43,8 +45,9 @@ export function proveState(
   const path = statePath(kind, key);
   const siblings: Uint8Array[] = [];
   let next: Child = { hash: root, at: undefined };
+  let position = rootPosition;
   while (!isEmptyHash(next.hash)) {
-    const node = nodes.load(next.hash, next.at);
+    const node = nodes.load(next.hash, next.at, position);
     if (node.type === "leaf") {
       if (equalBytes(node.path, path)) return { value: node.value, proof: encode([siblings, null]) };
       return { value: null, proof: encode([siblings, [node.path, sha256(node.value)]]) };
@@ -52,6 +55,7 @@ export function proveState(
     const side = bitAt(path, siblings.length);
     siblings.push(side === 0 ? node.right : node.left);
     next = childOf(node, side);
+    position = positionBelow(position, side);
     if (siblings.length > 256)
       throw new ChartsealError("chain-altered", "the state tree is deeper than it can be");
   }

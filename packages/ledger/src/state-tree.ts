@@ -45,10 +45,11 @@ export type StateNode = StateLeaf | StateInner;
 export interface NodeSource {
   /**
    * The node of that hash. `at` is what the source itself said of its place, absent for a root; a wrong place may hide
-   * the node and never passes off another.
+   * the node and never passes off another. `position` is where in the tree it is looked for (`positionBelow`), 0 or
+   * absent where nobody counted, and believed as little.
    * @throws ChartsealError `chain-altered` where it is missing or damaged
    */
-  load(hash: Uint8Array, at?: number): StateNode;
+  load(hash: Uint8Array, at?: number, position?: number): StateNode;
 }
 
 export interface StoredNode {
@@ -61,6 +62,8 @@ export interface AddedNode extends StoredNode {
   /** Where among the new nodes the children of an inner node are, if they are new. */
   readonly left?: number | undefined;
   readonly right?: number | undefined;
+  /** Where in the tree it stands (`positionBelow`). */
+  readonly position: number;
 }
 
 /**
@@ -92,6 +95,14 @@ export function innerHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   return doubleSha256(innerPrefix, left, right);
 }
 
+/** The root's position in the tree. */
+export const rootPosition = 1;
+
+/** The position of a node's child: 2p or 2p + 1, and 0 where that is deeper than anybody counts. */
+export function positionBelow(position: number, side: 0 | 1): number {
+  return position === 0 || position >= 2 ** 29 ? 0 : 2 * position + side;
+}
+
 /** Bit `depth` of a path, from the most significant bit of its first byte. */
 export function bitAt(path: Uint8Array, depth: number): 0 | 1 {
   return (((path[depth >> 3] ?? 0) >> (7 - (depth & 7))) & 1) as 0 | 1;
@@ -113,7 +124,7 @@ export function encodeNode(node: StateNode, room?: Uint8Array): Uint8Array {
     return concat(leafPrefix, Uint8Array.of(node.kind), u32(node.key.length), node.key, node.value);
   }
   const record = room ?? new Uint8Array(innerBytes);
-  record.set(innerPrefix);
+  record[0] = 1;
   record.set(node.left, 1);
   record.set(node.right, 33);
   return record;
@@ -185,11 +196,14 @@ export function readState(
 ): Uint8Array | undefined {
   const path = statePath(kind, key);
   let next: Child = { hash: root, at: undefined };
+  let position = rootPosition;
   for (let depth = 0; !isEmptyHash(next.hash); depth++) {
-    const node = nodes.load(next.hash, next.at);
+    const node = nodes.load(next.hash, next.at, position);
     if (node.type === "leaf") return equalBytes(node.path, path) ? node.value : undefined;
     if (depth >= 256) throw new ChartsealError("chain-altered", "the state tree is deeper than it can be");
-    next = childOf(node, bitAt(path, depth));
+    const side = bitAt(path, depth);
+    next = childOf(node, side);
+    position = positionBelow(position, side);
   }
   return undefined;
 }
@@ -260,38 +274,47 @@ export function updateState(
   for (let i = 1; i < byPath.length; i++) {
     assert(!equalBytes(byPath[i - 1]!.path, byPath[i]!.path), "a key changes once in an update");
   }
-  const update = new Update(nodes);
-  return update.finish(update.at({ hash: root, at: undefined }, 0, byPath));
+  return new Update(nodes, byPath).of(root);
 }
 
+/** One update. Where a subtree is, it is told by numbers and not by an object: there are thousands of them. */
 class Update {
   readonly #nodes: NodeSource;
+  /** Sorted by path. A subtree is given the part of them that lies below it, as first and behind-last index. */
+  readonly #changes: readonly PathChange[];
   readonly #added: AddedNode[] = [];
   readonly #replaced: Uint8Array[] = [];
 
-  constructor(nodes: NodeSource) {
+  constructor(nodes: NodeSource, changes: readonly PathChange[]) {
     this.#nodes = nodes;
+    this.#changes = changes;
   }
 
-  finish({ hash, at, added }: Subtree): StateUpdate {
+  of(root: Uint8Array): StateUpdate {
+    const before: Child = { hash: root, at: undefined };
+    const { hash, at, added } = this.#at(before, 0, rootPosition, 0, this.#changes.length);
     return { root: hash, rootNew: added, rootAt: at, added: this.#added, replaced: this.#replaced };
   }
 
-  /** The subtree at `depth` after the changes, which all lie below it and are sorted. */
-  at(before: Child, depth: number, changes: readonly PathChange[]): Subtree {
-    if (changes.length === 0) return { ...before, node: undefined, added: undefined };
-    if (isEmptyHash(before.hash)) return this.#build(depth, puts(changes));
-    const node = this.#nodes.load(before.hash, before.at);
-    if (node.type === "leaf") return this.#build(depth, this.#besides({ ...before, node }, changes));
-    assert(depth < 256, "the state tree is at most 256 deep");
-    const middle = firstRight(changes, depth);
-    const left = this.at(childOf(node, 0), depth + 1, changes.slice(0, middle));
-    const right = this.at(childOf(node, 1), depth + 1, changes.slice(middle));
-    if (equalBytes(left.hash, node.left) && equalBytes(right.hash, node.right)) {
-      return { ...before, node, added: undefined };
+  /** The subtree at a place after the changes from `from` to before `to`, which all lie below it. */
+  #at({ hash, at }: Child, depth: number, position: number, from: number, to: number): Subtree {
+    if (from === to) return { hash, at, node: undefined, added: undefined };
+    if (isEmptyHash(hash)) return this.#build(puts(this.#changes.slice(from, to)), depth, position);
+    const node = this.#nodes.load(hash, at, position);
+    if (node.type === "leaf") {
+      const leaves = this.#besides({ hash, at, node }, this.#changes.slice(from, to));
+      return this.#build(leaves, depth, position);
     }
-    this.#replaced.push(before.hash);
-    return this.#join(left, right);
+    assert(depth < 256, "the state tree is at most 256 deep");
+    let middle = from;
+    while (middle < to && bitAt(this.#changes[middle]!.path, depth) === 0) middle++;
+    const left = this.#at(childOf(node, 0), depth + 1, positionBelow(position, 0), from, middle);
+    const right = this.#at(childOf(node, 1), depth + 1, positionBelow(position, 1), middle, to);
+    if (equalBytes(left.hash, node.left) && equalBytes(right.hash, node.right)) {
+      return { hash, at, node, added: undefined };
+    }
+    this.#replaced.push(hash);
+    return this.#join(left, right, position);
   }
 
   /** The leaves where one leaf was. It stays where it lies unless a change takes it away or gives it another value. */
@@ -306,23 +329,24 @@ class Update {
   }
 
   /** The subtree of exactly these leaves, sorted by path. */
-  #build(depth: number, leaves: readonly Leaf[]): Subtree {
+  #build(leaves: readonly Leaf[], depth: number, position: number): Subtree {
     if (leaves.length === 0) return emptySubtree;
     if (leaves.length === 1) {
       const { hash, node, isNew, at } = leaves[0]!;
-      return isNew ? this.#keep({ hash, node }) : { hash, at, node, added: undefined };
+      return isNew ? this.#keep({ hash, node, position }) : { hash, at, node, added: undefined };
     }
     assert(depth < 256, "the state tree is at most 256 deep");
     const middle = leaves.findIndex((leaf) => bitAt(leaf.node.path, depth) === 1);
     const split = middle === -1 ? leaves.length : middle;
     return this.#join(
-      this.#build(depth + 1, leaves.slice(0, split)),
-      this.#build(depth + 1, leaves.slice(split)),
+      this.#build(leaves.slice(0, split), depth + 1, positionBelow(position, 0)),
+      this.#build(leaves.slice(split), depth + 1, positionBelow(position, 1)),
+      position,
     );
   }
 
   /** A node over two subtrees; a leaf beside nothing moves up, so that a subtree with one leaf is that leaf. */
-  #join(left: Subtree, right: Subtree): Subtree {
+  #join(left: Subtree, right: Subtree, position: number): Subtree {
     const lone = isEmptyHash(left.hash) ? right : isEmptyHash(right.hash) ? left : undefined;
     if (lone !== undefined) {
       if (isEmptyHash(lone.hash)) return emptySubtree;
@@ -341,6 +365,7 @@ class Update {
       node,
       left: left.added,
       right: right.added,
+      position,
     });
   }
 
@@ -358,9 +383,4 @@ function insert(leaves: Leaf[], leaf: Leaf): Leaf[] {
   const after = leaves.findIndex((other) => compareBytes(other.node.path, leaf.node.path) > 0);
   leaves.splice(after === -1 ? leaves.length : after, 0, leaf);
   return leaves;
-}
-
-function firstRight(changes: readonly PathChange[], depth: number): number {
-  const index = changes.findIndex((change) => bitAt(change.path, depth) === 1);
-  return index === -1 ? changes.length : index;
 }

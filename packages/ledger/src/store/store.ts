@@ -24,17 +24,21 @@ import {
   walkState,
 } from "../state-tree.ts";
 import { storeError } from "./sqlite-errors.ts";
+import { TopLevels } from "./top-levels.ts";
 
 /** Instants of a commit at which a test can make it fail. */
 export type CommitStage = "before-transaction" | "inside-transaction" | "after-commit";
 
 const blockBytesMax = 64 * 1024 * 1024;
-/** Nodes kept decoded in memory, in each of two generations. */
+/** Nodes below the upper levels that are kept decoded in memory, in each of two generations. */
 const cachedNodesMax = 65_536;
 /** Leaves that a walk reads under one lock: a commit waits for it. */
 const leavesAtOnce = 128;
-/** Nodes that one statement puts: each costs a third less than by itself. */
-const rowsAtOnce = 16;
+/** Nodes that one statement puts: each costs less than by itself. */
+const rowsAtOnce = 64;
+
+const insertionOfOne = "INSERT INTO nodes (node, left_id, right_id) VALUES (?, ?, ?)";
+const insertionOfMany = `${insertionOfOne}${", (?, ?, ?)".repeat(rowsAtOnce - 1)}`;
 
 export interface Genesis {
   readonly genesis: Uint8Array;
@@ -44,10 +48,12 @@ export interface Genesis {
 /** A node and its row. */
 interface PlacedNode extends StoredNode {
   readonly at: number;
+  readonly position: number;
 }
 
 export class Store {
   #database: Database.Database;
+  readonly #top = new TopLevels();
   /** By row. What is found there must still have the hash that is asked for: rows of a commit that failed are others' later. */
   #young = new Map<number, StoredNode>();
   #old = new Map<number, StoredNode>();
@@ -65,6 +71,7 @@ export class Store {
     this.#database = database;
     this.#statements.clear();
     // What is kept decoded names rows, which may be others there.
+    this.#top.clear();
     this.#young.clear();
     this.#old.clear();
     this.#base = undefined;
@@ -169,7 +176,7 @@ export class Store {
       root ??= this.rootAt(height);
       return root;
     };
-    return { load: (hash, at) => this.#load(hash, at ?? rootAt()) };
+    return { load: (hash, at, position) => this.#load(hash, at ?? rootAt(), position) };
   }
 
   /**
@@ -199,20 +206,24 @@ export class Store {
     return place(this.#row("SELECT value FROM meta WHERE name = 'genesis-node'")?.value);
   }
 
-  #load(hash: Uint8Array, at: number | undefined): StateNode {
+  #load(hash: Uint8Array, at: number | undefined, position = 0): StateNode {
     if (at === undefined) return this.#fromFile(hash, at);
+    if (this.#top.holds(position)) {
+      const top = this.#top.get(position, at, hash);
+      if (top !== undefined) return top;
+    }
     const young = this.#young.get(at);
     if (young !== undefined && equalBytes(young.hash, hash)) return young.node;
     const old = this.#old.get(at);
-    if (old === undefined || !equalBytes(old.hash, hash)) return this.loadStored(hash, at);
-    this.#remember(at, old);
+    if (old === undefined || !equalBytes(old.hash, hash)) return this.loadStored(hash, at, position);
+    this.#remember({ ...old, at, position });
     return old.node;
   }
 
   /** A node from the file itself, past the cache. @throws ChartsealError `chain-altered` */
-  loadStored(hash: Uint8Array, at: number | undefined): StateNode {
+  loadStored(hash: Uint8Array, at: number | undefined, position = 0): StateNode {
     const node = this.#fromFile(hash, at);
-    if (at !== undefined) this.#remember(at, { hash, node });
+    if (at !== undefined) this.#remember({ hash, node, at, position });
     return node;
   }
 
@@ -225,12 +236,16 @@ export class Store {
     return { ...found, leftAt: place(row.left_id), rightAt: place(row.right_id) };
   }
 
-  #remember(at: number, stored: StoredNode): void {
+  #remember({ at, position, hash, node }: PlacedNode): void {
+    if (node.type === "inner" && this.#top.holds(position)) {
+      this.#top.put(position, { at, hash, node });
+      return;
+    }
     if (this.#young.size >= cachedNodesMax) {
       this.#old = this.#young;
       this.#young = new Map();
     }
-    this.#young.set(at, stored);
+    this.#young.set(at, { hash, node });
   }
 
   /** The first transaction of a new store. */
@@ -267,13 +282,13 @@ export class Store {
         transaction.run(identifier, header.height, index);
     });
     // A new entry is seldom read again soon, the nodes above it are on the way to others.
-    for (const { at, hash, node } of placed) if (node.type === "inner") this.#remember(at, { hash, node });
+    for (const one of placed) if (one.node.type === "inner") this.#remember(one);
     stage("after-commit");
   }
 
   /** Puts one node behind all others, its children before it, and gives its row: a tree that comes in a stream. */
   putNode(node: StateNode): number {
-    const insert = this.#statement("INSERT INTO nodes (node, left_id, right_id) VALUES (?, ?, ?)");
+    const insert = this.#statement(insertionOfOne);
     const [left, right] = node.type === "leaf" ? [] : [node.leftAt, node.rightAt];
     return Number(insert.run(encodeNode(node), left ?? null, right ?? null).lastInsertRowid);
   }
@@ -313,12 +328,18 @@ export class Store {
       assert(found !== undefined, "a node's children are stored before it");
       return found;
     };
-    const placed = added.map(({ hash, node, left, right }, index): PlacedNode => {
-      if (node.type === "leaf") return { at: first + index, hash, node };
+    const placed: PlacedNode[] = [];
+    for (const { hash, node, left, right, position } of added) {
+      const at = first + placed.length;
+      if (node.type === "leaf") {
+        placed.push({ at, position, hash, node });
+        continue;
+      }
       const leftAt = placeOf(node.left, left, node.leftAt);
       const rightAt = placeOf(node.right, right, node.rightAt);
-      return { at: first + index, hash, node: { ...node, leftAt, rightAt } };
-    });
+      const own = { type: "inner", left: node.left, right: node.right, leftAt, rightAt } as const;
+      placed.push({ at, position, hash, node: own });
+    }
     this.#insertNodes(placed);
     return { rootAt: placeOf(root, rootNew, rootAt), placed };
   }
@@ -329,18 +350,20 @@ export class Store {
     const rooms = Array.from({ length: rowsAtOnce }, (_, at) =>
       room.subarray(innerBytes * at, innerBytes * (at + 1)),
     );
-    const insert = (rows: readonly PlacedNode[]): void => {
-      const places = rows.map(() => "(?, ?, ?, ?)").join(", ");
+    const insert = (from: number, count: number): void => {
       const values: unknown[] = [];
-      for (const [index, { at, node }] of rows.entries()) {
-        const [left, right] = node.type === "leaf" ? [] : [node.leftAt, node.rightAt];
-        values.push(at, encodeNode(node, rooms[index]), left ?? null, right ?? null);
+      for (let k = 0; k < count; k++) {
+        const { node } = nodes[from + k]!;
+        if (node.type === "leaf") values.push(encodeNode(node), null, null);
+        else values.push(encodeNode(node, rooms[k]), node.leftAt ?? null, node.rightAt ?? null);
       }
-      this.#statement(`INSERT INTO nodes (id, node, left_id, right_id) VALUES ${places}`).run(values);
+      // The database numbers rows on from its last one: a number given with each makes that dearer.
+      const { lastInsertRowid } = this.#statement(count === 1 ? insertionOfOne : insertionOfMany).run(values);
+      assert(lastInsertRowid === nodes[from + count - 1]?.at, "a node lies in the row behind the last");
     };
-    const whole = nodes.length - (nodes.length % rowsAtOnce);
-    for (let at = 0; at < whole; at += rowsAtOnce) insert(nodes.slice(at, at + rowsAtOnce));
-    for (const node of nodes.slice(whole)) insert([node]);
+    let next = 0;
+    for (; next + rowsAtOnce <= nodes.length; next += rowsAtOnce) insert(next, rowsAtOnce);
+    for (; next < nodes.length; next++) insert(next, 1);
   }
 
   close(): void {

@@ -1,0 +1,103 @@
+/**
+ * The upper levels of the state tree in memory: one place for each position in the tree, which the node that was seen
+ * there last takes. So every way through the tree begins in memory however large the state is. The first sixteen levels are
+ * kept as they are used; the next four, fifteen times as many nodes, in 120 bytes each, in blocks that are made when they
+ * are first used: nothing of them is the collector's work.
+ *
+ * A node is found by its position and must have the hash and the row that are asked for: other roots, and rows of a
+ * commit that failed, have other nodes there.
+ */
+import { equalBytes } from "@chartseal/crypto";
+import type { StateInner } from "../state-tree.ts";
+
+/** Positions below these are kept, as objects and as bytes: at most some 40 and 120 MiB. */
+const objectsMax = 2 ** 16;
+const positionsMax = 2 ** 20;
+const nodesPerBlock = 256;
+/** A node's bytes: three hashes, its own, its left and its right child's. */
+const hashBytes = 32;
+const nodeBytes = 3 * hashBytes;
+/** A node's rows: its own and its children's, 0 for none. */
+const rowsPerNode = 3;
+
+interface Block {
+  readonly hashes: Uint8Array;
+  readonly rows: Float64Array;
+}
+
+export interface TopNode {
+  readonly at: number;
+  readonly hash: Uint8Array;
+  readonly node: StateInner;
+}
+
+export class TopLevels {
+  /** One place for each position from the first node on: filled as they come, an array of holes is a slow table. */
+  #objects: (TopNode | undefined)[] = [];
+  #blocks: (Block | undefined)[] = [];
+
+  /** True where a node of that position is kept; 0 is none. */
+  holds(position: number): boolean {
+    return position > 0 && position < positionsMax;
+  }
+
+  get(position: number, row: number, hash: Uint8Array): StateInner | undefined {
+    if (position >= objectsMax) return this.#fromBytes(position, row, hash);
+    const found = this.#objects[position];
+    return found?.at === row && equalBytes(found.hash, hash) ? found.node : undefined;
+  }
+
+  put(position: number, top: TopNode): void {
+    if (position >= objectsMax) {
+      this.#toBytes(position, top);
+      return;
+    }
+    if (this.#objects.length === 0) this.#objects = new Array(objectsMax).fill(undefined);
+    this.#objects[position] = top;
+  }
+
+  clear(): void {
+    this.#objects = [];
+    this.#blocks = [];
+  }
+
+  #fromBytes(position: number, row: number, hash: Uint8Array): StateInner | undefined {
+    const block = this.#blocks[Math.floor(position / nodesPerBlock)];
+    if (block === undefined) return undefined;
+    const place = position % nodesPerBlock;
+    const { hashes, rows } = block;
+    if (rows[rowsPerNode * place] !== row) return undefined;
+    const start = nodeBytes * place;
+    for (let i = 0; i < hashBytes; i++) if (hashes[start + i] !== hash[i]) return undefined;
+    // Copies: the place is another node's before long.
+    const left = hashes.slice(start + hashBytes, start + 2 * hashBytes);
+    const right = hashes.slice(start + 2 * hashBytes, start + nodeBytes);
+    const [leftAt, rightAt] = [rows[rowsPerNode * place + 1], rows[rowsPerNode * place + 2]];
+    return { type: "inner", left, right, leftAt: rowOf(leftAt), rightAt: rowOf(rightAt) };
+  }
+
+  #toBytes(position: number, { at, hash, node }: TopNode): void {
+    const number = Math.floor(position / nodesPerBlock);
+    let block = this.#blocks[number];
+    if (block === undefined) {
+      block = {
+        hashes: new Uint8Array(nodesPerBlock * nodeBytes),
+        rows: new Float64Array(nodesPerBlock * rowsPerNode),
+      };
+      this.#blocks[number] = block;
+    }
+    const place = position % nodesPerBlock;
+    const { hashes, rows } = block;
+    hashes.set(hash, nodeBytes * place);
+    hashes.set(node.left, nodeBytes * place + hashBytes);
+    hashes.set(node.right, nodeBytes * place + 2 * hashBytes);
+    rows[rowsPerNode * place] = at;
+    rows[rowsPerNode * place + 1] = node.leftAt ?? 0;
+    rows[rowsPerNode * place + 2] = node.rightAt ?? 0;
+  }
+}
+
+/** Rows are numbered from 1. */
+function rowOf(value: number | undefined): number | undefined {
+  return value === 0 ? undefined : value;
+}
