@@ -1,10 +1,11 @@
 /** What sealing and opening are held against: the bare work of node:crypto and the disk, one thread, no format. */
-import { createCipheriv, createDecipheriv, createHash } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash, createSecretKey } from "node:crypto";
 import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { blocksOf } from "./disk.ts";
 
 const chunkBytes = 262_144;
-const key = new Uint8Array(32).fill(7);
+/** Made once: of bytes a cipher makes one for every chunk. */
+const key = createSecretKey(new Uint8Array(32).fill(7));
 const associated = new Uint8Array(32).fill(9);
 
 function nonceOf(index: number): Uint8Array {

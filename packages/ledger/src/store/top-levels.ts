@@ -1,8 +1,8 @@
 /**
  * The upper levels of the state tree in memory: one place for each position in the tree, which the node that was seen
  * there last takes. So every way through the tree begins in memory however large the state is. The first sixteen levels are
- * kept as they are used; the next four, fifteen times as many nodes, in 120 bytes each, in blocks that are made when they
- * are first used: nothing of them is the collector's work.
+ * kept as they are used; the next four, fifteen times as many nodes, in 120 bytes each: nothing of them is the collector's
+ * work. Room for either is made in blocks, when their first node comes.
  *
  * A node is found by its position and must have the hash and the row that are asked for: other roots, and rows of a
  * commit that failed, have other nodes there.
@@ -32,8 +32,7 @@ export interface TopNode {
 }
 
 export class TopLevels {
-  /** One place for each position from the first node on: filled as they come, an array of holes is a slow table. */
-  #objects: (TopNode | undefined)[] = [];
+  #objects: (TopNode | undefined)[][] = [];
   #blocks: (Block | undefined)[] = [];
 
   /** True where a node of that position is kept; 0 is none. */
@@ -43,7 +42,7 @@ export class TopLevels {
 
   get(position: number, row: number, hash: Uint8Array): StateInner | undefined {
     if (position >= objectsMax) return this.#fromBytes(position, row, hash);
-    const found = this.#objects[position];
+    const found = this.#objects[blockOf(position)]?.[position % nodesPerBlock];
     return found?.at === row && equalBytes(found.hash, hash) ? found.node : undefined;
   }
 
@@ -52,8 +51,13 @@ export class TopLevels {
       this.#toBytes(position, top);
       return;
     }
-    if (this.#objects.length === 0) this.#objects = new Array(objectsMax).fill(undefined);
-    this.#objects[position] = top;
+    const number = blockOf(position);
+    let block = this.#objects[number];
+    if (block === undefined) {
+      block = new Array<TopNode | undefined>(nodesPerBlock).fill(undefined);
+      this.#objects[number] = block;
+    }
+    block[position % nodesPerBlock] = top;
   }
 
   clear(): void {
@@ -62,7 +66,7 @@ export class TopLevels {
   }
 
   #fromBytes(position: number, row: number, hash: Uint8Array): StateInner | undefined {
-    const block = this.#blocks[Math.floor(position / nodesPerBlock)];
+    const block = this.#blocks[blockOf(position)];
     if (block === undefined) return undefined;
     const place = position % nodesPerBlock;
     const { hashes, rows } = block;
@@ -77,7 +81,7 @@ export class TopLevels {
   }
 
   #toBytes(position: number, { at, hash, node }: TopNode): void {
-    const number = Math.floor(position / nodesPerBlock);
+    const number = blockOf(position);
     let block = this.#blocks[number];
     if (block === undefined) {
       block = {
@@ -95,6 +99,10 @@ export class TopLevels {
     rows[rowsPerNode * place + 1] = node.leftAt ?? 0;
     rows[rowsPerNode * place + 2] = node.rightAt ?? 0;
   }
+}
+
+function blockOf(position: number): number {
+  return Math.floor(position / nodesPerBlock);
 }
 
 /** Rows are numbered from 1. */
