@@ -10,7 +10,7 @@
 import { equalBytes } from "@chartseal/crypto";
 import type { StateInner } from "../state-tree.ts";
 
-/** Positions below these are kept, as objects and as bytes: at most some 40 and 120 MiB. */
+/** Positions below these are kept, as objects and as bytes: at most some 50 and 120 MiB. */
 const objectsMax = 2 ** 16;
 const positionsMax = 2 ** 20;
 const nodesPerBlock = 256;
