@@ -34,6 +34,13 @@ export interface GrowthAmounts {
   readonly blocks: number;
 }
 
+export interface GrowthOptions {
+  readonly program: string;
+  readonly amounts: GrowthAmounts;
+  readonly folder: string;
+  readonly note: (text: string) => void;
+}
+
 /** Milliseconds of each part of a block's way. */
 interface Steps {
   readonly check: number;
@@ -42,28 +49,60 @@ interface Steps {
   readonly commit: number;
 }
 
-export async function measureGrowth(options: {
-  readonly program: string;
-  readonly amounts: GrowthAmounts;
-  readonly folder: string;
-  readonly note: (text: string) => void;
-}): Promise<Row[]> {
-  const { sizes, block, blocks } = options.amounts;
+export async function measureGrowth(options: GrowthOptions): Promise<Row[]> {
+  const { sizes, block } = options.amounts;
+  const [first] = sizes;
+  demand(first !== undefined, "there is a size to measure");
   const member = await GrowingMember.found(options);
   try {
     const rows: Row[] = [];
     for (const size of sizes) {
       options.note(`consortium: a state of ${size} records`);
       await member.fill(size);
-      const times: Steps[] = [];
-      while (times.length < blocks) times.push(await member.register(block));
-      rows.push({ ...rowOf(size, block, times), ...snapshotRow(await member.snapshot(options.folder)) });
+      const { own, beside } = await inTurns(member, size === first ? undefined : first, options);
+      const times = beside === undefined ? 1 : wholeOf(own) / wholeOf(beside);
+      const row = { ...rowOf(size, block, own), ...snapshotRow(await member.snapshot(options.folder)) };
+      rows.push({
+        ...row,
+        ...(beside === undefined ? {} : { "first size in turns, ms": wholeOf(beside) }),
+        "times the first": round(times, 2),
+      });
     }
-    const first = Number(rows[0]?.["all, ms"]);
-    return rows.map((row) => ({ ...row, "times the first": round(Number(row["all, ms"]) / first, 2) }));
+    return rows;
   } finally {
     await member.close();
   }
+}
+
+/**
+ * A member's blocks, and in turns with them those of another one whose state is of the first size: a machine that is
+ * faster in one minute than in another must not look like growth.
+ */
+async function inTurns(
+  member: GrowingMember,
+  first: number | undefined,
+  options: GrowthOptions,
+): Promise<{ readonly own: readonly Steps[]; readonly beside: readonly Steps[] | undefined }> {
+  const { block, blocks } = options.amounts;
+  const own: Steps[] = [];
+  if (first === undefined) {
+    while (own.length < blocks) own.push(await member.register(block));
+    return { own, beside: undefined };
+  }
+  return withFolder(options.folder, async (folder) => {
+    const small = await GrowingMember.found({ ...options, folder });
+    try {
+      await small.fill(first);
+      const beside: Steps[] = [];
+      while (own.length < blocks) {
+        beside.push(await small.register(block));
+        own.push(await member.register(block));
+      }
+      return { own, beside };
+    } finally {
+      await small.close();
+    }
+  });
 }
 
 function snapshotRow({ takingMs, loadingMs, bytes }: SnapshotTimes): Row {
@@ -74,9 +113,15 @@ function snapshotRow({ takingMs, loadingMs, bytes }: SnapshotTimes): Row {
   };
 }
 
+/** Median of a block's whole way, in milliseconds. */
+function wholeOf(times: readonly Steps[]): number {
+  const whole = times.map(({ check, propose, decide, commit }) => check + propose + decide + commit);
+  return round(median(whole), 1);
+}
+
 function rowOf(records: number, block: number, times: readonly Steps[]): Row {
   const of = (part: (steps: Steps) => number): number => round(median(times.map(part)), 1);
-  const whole = of(({ check, propose, decide, commit }) => check + propose + decide + commit);
+  const whole = wholeOf(times);
   return {
     records,
     registrations: block,

@@ -41,7 +41,7 @@ export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
 
 /** D of CRYPTO §5: SHA-256(SHA-256(…)), 32 bytes, of the parts simply joined. */
 export function doubleSha256(...parts: readonly Uint8Array[]): Uint8Array {
-  return platform.sha256(platform.sha256(...parts));
+  return platform.doubleSha256(...parts);
 }
 
 /** tag ‖ parts, each preceded by its u64 length unless `fixed`: what is signed where Ed25519 takes the message whole. */

@@ -59,6 +59,7 @@ describe("the two platforms", () => {
           const key = joined.subarray(0, 40);
           for (const platform of platforms) {
             expect(platform.sha256(...parts)).toEqual(noble256(joined));
+            expect(platform.doubleSha256(...parts)).toEqual(noble256(noble256(joined)));
             expect(await platform.sha256Bulk(joined)).toEqual(node.sha256(joined));
             expect(platform.hmacSha256(key, ...parts)).toEqual(node.hmacSha256(key, joined));
           }
@@ -74,6 +75,10 @@ describe("the two platforms", () => {
         const first = platform.sha256(data.subarray(0, size >> 1), data.subarray(size >> 1));
         platform.sha256(utf8("another"));
         expect([size, toHex(first), first.byteOffset]).toEqual([size, toHex(noble256(data)), 0]);
+        const twice = platform.doubleSha256(data.subarray(0, size >> 1), data.subarray(size >> 1));
+        platform.doubleSha256(utf8("another"));
+        const expected = toHex(noble256(noble256(data)));
+        expect([size, toHex(twice), twice.byteOffset]).toEqual([size, expected, 0]);
       }
     }
   });

@@ -15,7 +15,8 @@ import {
   Remembering,
   type StateAccess,
   type StateChange,
-  type StateKind,
+  type StateReader,
+  Watching,
 } from "./state.ts";
 import { emptyRoot, type NodeSource, readState, type StateUpdate, updateState } from "./state-tree.ts";
 
@@ -103,6 +104,19 @@ export function stateAt(nodes: NodeSource, head: Head): StateAccess {
   return new Overlay({ get: (kind, key) => readState(nodes, head.stateRoot, kind, key) });
 }
 
+/** The state at a head as the blocks that are tried on it read it: each entry once, for all of them together. */
+export function rememberedState(nodes: NodeSource, { stateRoot }: Head): StateReader {
+  return new Remembering({ get: (kind, key) => readState(nodes, stateRoot, kind, key) });
+}
+
+/** What a block begins with. */
+export interface BlockStart {
+  readonly timestampMs: number;
+  readonly proposer: Uint8Array;
+  /** The state after the block before, where somebody read of it already (`rememberedState`). */
+  readonly state?: StateReader | undefined;
+}
+
 /** A block in the making: transactions are added one by one, each applies whole or leaves nothing. */
 export class BlockBuilder {
   readonly position: BlockPosition;
@@ -114,19 +128,14 @@ export class BlockBuilder {
   readonly #rules: Rules;
   #apply: Rules["apply"];
   #size = 0;
-  /** What reading the tree failed with: the rules may take it for a fault of the transaction. */
-  #damage: unknown;
+  /** The state before the block. The rules may take for a fault of the transaction what reading it failed with. */
+  readonly #before: Watching;
 
   /**
    * Begins the block after `previous`. A clock that went back is held at the block before.
    * @throws ChartsealError `chain-altered` if the proposer may not propose
    */
-  constructor(
-    nodes: NodeSource,
-    previous: Head,
-    rules: Rules,
-    next: { timestampMs: number; proposer: Uint8Array },
-  ) {
+  constructor(nodes: NodeSource, previous: Head, rules: Rules, next: BlockStart) {
     assert(
       Number.isSafeInteger(next.timestampMs) && next.timestampMs >= 0,
       "a timestamp is in whole milliseconds",
@@ -138,21 +147,13 @@ export class BlockBuilder {
     this.#rules = rules;
     this.#apply = (...asked) => rules.apply(...asked);
     // Most of what a transaction reads is what the one before it read.
-    this.#state = new Overlay(new Remembering({ get: (kind, key) => this.#read(kind, key) }));
+    this.#before = new Watching(next.state ?? rememberedState(nodes, previous));
+    this.#state = new Overlay(this.#before);
     if (!rules.mayPropose(this.#state, next.proposer)) {
       const data = { height: this.position.height, field: "proposer" };
       throw new ChartsealError("chain-altered", "the block's proposer may not propose", { data });
     }
     if (previous.height > 0) this.#state.put(blockKind, u64(previous.height), previous.hash);
-  }
-
-  #read(kind: StateKind, key: Uint8Array): Uint8Array | undefined {
-    try {
-      return readState(this.#nodes, this.#previous.stateRoot, kind, key);
-    } catch (error) {
-      this.#damage ??= error;
-      throw error;
-    }
   }
 
   /** Lets the rules check together what these transactions share, before they are added. */
@@ -177,11 +178,11 @@ export class BlockBuilder {
 
   /** Damage of the store beneath is never a refusal, whatever the rules make of it. */
   #judge(own: Overlay, transaction: Uint8Array): AppliedTransaction {
-    this.#damage = undefined;
+    this.#before.failure = undefined;
     try {
       return this.#apply(own, this.position, transaction);
     } catch (error) {
-      throw this.#damage ?? error;
+      throw this.#before.failure ?? error;
     }
   }
 
@@ -211,7 +212,7 @@ export class BlockBuilder {
     if (validators === undefined) return [];
     const stakes = (state: StateAccess) =>
       new Map(validators(state).map(({ publicKey, stake }) => [toHex(publicKey), { publicKey, stake }]));
-    const before = stakes(new Overlay({ get: (kind, key) => this.#read(kind, key) }));
+    const before = stakes(new Overlay(this.#before));
     const after = stakes(this.#state);
     const all = [...new Map([...before, ...after])].sort(([a], [b]) => (a < b ? -1 : 1));
     return all.flatMap(([key, { publicKey }]) => {
@@ -221,12 +222,10 @@ export class BlockBuilder {
   }
 }
 
-export interface BlockInput {
+export interface BlockInput extends BlockStart {
   readonly nodes: NodeSource;
   readonly previous: Head;
   readonly rules: Rules;
-  readonly timestampMs: number;
-  readonly proposer: Uint8Array;
   readonly transactions: readonly Uint8Array[];
 }
 

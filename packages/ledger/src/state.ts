@@ -78,6 +78,20 @@ export class Remembering extends Layer {
   }
 }
 
+/** A reader that keeps the first thing that reading failed with, until it is told to forget it. */
+export class Watching extends Layer {
+  failure: unknown;
+
+  protected lookUp(text: string, kind: StateKind, key: Uint8Array): Uint8Array | undefined {
+    try {
+      return this.below(text, kind, key);
+    } catch (error) {
+      this.failure ??= error;
+      throw error;
+    }
+  }
+}
+
 /** Writes over a reader, in memory; the reader below never changes. */
 export class Overlay extends Layer implements StateAccess {
   readonly #changes = new Map<string, StateChange>();

@@ -12,7 +12,7 @@ import {
   type Response,
   ResponseProcessProposal_ProposalStatus as Verdict,
 } from "cosmjs-types/tendermint/abci/types";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { framed, messages } from "../src/comet/abci-server.ts";
 import { Application, blockBytesMax } from "../src/comet/application.ts";
 import { CometStore } from "../src/comet/comet-store.ts";
@@ -120,6 +120,35 @@ describe("a proposal", () => {
     expect(await judged(application, at(1, many.slice(0, -1)))).toBe(true);
     expect(await judged(application, at(1, many))).toBe(false);
     expect(await judged(application, at(1, [give(1)], nowMs, new Uint8Array(32).fill(7)))).toBe(false);
+  });
+
+  it("reads of the state only what trying its transactions has not read, and all of it after another block", async () => {
+    const application = await begun();
+    await decide(application, at(1, [give(1, 3)]));
+    const loads = vi.fn();
+    const tree = store!.chain.tree.bind(store!.chain);
+    vi.spyOn(store!.chain, "tree").mockImplementation((height) => {
+      const nodes = tree(height);
+      return {
+        load(...asked) {
+          loads();
+          return nodes.load(...asked);
+        },
+      };
+    });
+    const loadsOf = async (request: object): Promise<number> => {
+      loads.mockClear();
+      await ask(application, request);
+      return loads.mock.calls.length;
+    };
+    const judgement = { processProposal: at(2, [take(2, 1)]) };
+    const untried = await loadsOf({ processProposal: at(2, [take(3, 1)]) });
+    expect(await loadsOf({ checkTx: { tx: take(2, 1) } })).toBeGreaterThan(0);
+    expect(await loadsOf(judgement)).toBeLessThan(untried);
+    await decide(application, at(2, [take(2, 1)]));
+    // One read meanwhile must not be what is there now.
+    expect(await judged(application, at(3, [take(4, 3)]))).toBe(false);
+    expect(await judged(application, at(3, [take(4, 2)]))).toBe(true);
   });
 
   it("is prepared of what applies, in order, and never larger than it may be", async () => {

@@ -10,6 +10,8 @@ export interface Platform {
   readonly name: "node" | "web";
   /** SHA-256 of the parts joined, 32 bytes. */
   sha256(...parts: readonly Uint8Array[]): Uint8Array;
+  /** SHA-256 of the SHA-256 of the parts simply joined: a tree of hashes takes it at every node. */
+  doubleSha256(...parts: readonly Uint8Array[]): Uint8Array;
   /** Memory whose bytes `sha256Bulk` can hash on another thread without a copy. */
   bulkMemory(size: number): Uint8Array;
   /** Copies `source` to `at` in `target`, which may lie in such memory. @throws RangeError where it has no room there */

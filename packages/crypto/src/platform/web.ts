@@ -106,6 +106,7 @@ export const platform: Platform = {
     for (const part of parts) hash.update(part);
     return hash.digest();
   },
+  doubleSha256: (...parts) => platform.sha256(platform.sha256(...parts)),
   bulkMemory: (size) => new Uint8Array(size),
   copyBulk: (target, source, at) => target.set(source, at),
   async sha256Bulk(data) {

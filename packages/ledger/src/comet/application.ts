@@ -22,13 +22,14 @@ import { cometAddress } from "../light/hashes.ts";
 import { cometChainId } from "../light/types.ts";
 import {
   BlockBuilder,
+  type BlockStart,
   type ExecutedBlock,
   executeBlock,
   genesisHead,
   type Rules,
-  stateAt,
+  rememberedState,
 } from "../machine.ts";
-import { Overlay } from "../state.ts";
+import { Overlay, type StateReader } from "../state.ts";
 import { isEmptyHash } from "../state-tree.ts";
 import { isAttestation } from "./attestations.ts";
 import type { CometStore } from "./comet-store.ts";
@@ -95,6 +96,8 @@ export class Application {
   readonly #events: ApplicationEvents;
   readonly #snapshots: Snapshots;
   #head: Head;
+  /** What was read of the state at a head: transactions are tried, then proposed, and read the same both times. */
+  #read: { readonly head: Head; readonly state: StateReader } | undefined;
   /** What the last FinalizeBlock made, until Commit. */
   #decided: Decided | undefined;
   readonly #executed = new Map<string, ExecutedBlock>();
@@ -244,18 +247,30 @@ export class Application {
     }
   }
 
-  #newTrial(): BlockBuilder {
-    const tree = this.#store.chain.tree(this.#head.height);
-    // Whoever proposes, a transaction is judged alike.
-    const [validator] = this.#rules.validators?.(stateAt(tree, this.#head)) ?? [];
-    const proposer = validator?.publicKey ?? this.#store.anyProposer();
-    if (proposer === undefined) throw new ChartsealError("ledger-unreachable", "the chain has not begun");
-    return new BlockBuilder(tree, this.#head, this.#rules, { timestampMs: this.#now(), proposer });
+  #state(): StateReader {
+    if (this.#read?.head !== this.#head) {
+      const tree = this.#store.chain.tree(this.#head.height);
+      this.#read = { head: this.#head, state: rememberedState(tree, this.#head) };
+    }
+    return this.#read.state;
   }
 
-  #begin({ time, proposerAddress }: Proposed): BlockBuilder {
-    const next = { timestampMs: milliseconds(time), proposer: this.#proposerOf(proposerAddress) };
+  #newTrial(): BlockBuilder {
+    const state = this.#state();
+    // Whoever proposes, a transaction is judged alike.
+    const [validator] = this.#rules.validators?.(new Overlay(state)) ?? [];
+    const proposer = validator?.publicKey ?? this.#store.anyProposer();
+    if (proposer === undefined) throw new ChartsealError("ledger-unreachable", "the chain has not begun");
+    return this.#begin({ timestampMs: this.#now(), proposer, state });
+  }
+
+  #begin(next: BlockStart): BlockBuilder {
     return new BlockBuilder(this.#store.chain.tree(this.#head.height), this.#head, this.#rules, next);
+  }
+
+  #startOf({ time, proposerAddress }: Proposed): BlockStart {
+    const proposer = this.#proposerOf(proposerAddress);
+    return { timestampMs: milliseconds(time), proposer, state: this.#state() };
   }
 
   #proposerOf(address: Uint8Array): Uint8Array {
@@ -275,7 +290,7 @@ export class Application {
     let size = 0;
     const waiting = this.#offered(asked.txs);
     const select = (): void => {
-      const builder = this.#begin(asked);
+      const builder = this.#begin(this.#startOf(asked));
       const until = this.#now() + prepareMsMax;
       for (const transaction of waiting) {
         const more = sizeInBlock(transaction);
@@ -333,8 +348,7 @@ export class Application {
       nodes: this.#store.chain.tree(this.#head.height),
       previous: this.#head,
       rules: this.#rules,
-      timestampMs: milliseconds(proposed.time),
-      proposer: this.#proposerOf(proposed.proposerAddress),
+      ...this.#startOf(proposed),
       transactions,
     };
     // Thousands of nodes are read here, each under a lock of its own otherwise.

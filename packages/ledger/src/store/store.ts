@@ -31,7 +31,7 @@ export type CommitStage = "before-transaction" | "inside-transaction" | "after-c
 
 const blockBytesMax = 64 * 1024 * 1024;
 /** Nodes below the upper levels that are kept decoded in memory, in each of two generations. */
-const cachedNodesMax = 65_536;
+const cachedNodesMax = 16_384;
 /** Leaves that a walk reads under one lock: a commit waits for it. */
 const leavesAtOnce = 128;
 /** Nodes that one statement puts: each costs less than by itself. */

@@ -1,8 +1,8 @@
 /**
  * The upper levels of the state tree in memory: one place for each position in the tree, which the node that was seen
- * there last takes. So every way through the tree begins in memory however large the state is. The first sixteen levels are
- * kept as they are used; the next four, fifteen times as many nodes, in 120 bytes each: nothing of them is the collector's
- * work. Room for either is made in blocks, when their first node comes.
+ * there last takes. So every way through the tree begins in memory however large the state is. The first ten levels are
+ * kept as they are used; the next twelve in 120 bytes a node, so that nothing of them is the collector's work: objects that
+ * live for a while and are replaced cost it more than making them anew. Room comes in blocks, when their first node does.
  *
  * A node is found by its position and must have the hash and the row that are asked for: other roots, and rows of a
  * commit that failed, have other nodes there.
@@ -10,10 +10,11 @@
 import { equalBytes } from "@chartseal/crypto";
 import type { StateInner } from "../state-tree.ts";
 
-/** Positions below these are kept, as objects and as bytes: at most some 50 and 120 MiB. */
-const objectsMax = 2 ** 16;
-const positionsMax = 2 ** 20;
-const nodesPerBlock = 256;
+/** Positions below these are kept, as objects and as bytes: at most some 1 and 510 MiB, the latter for 4 million entries. */
+const objectsMax = 2 ** 10;
+const positionsMax = 2 ** 22;
+/** Few: a reader that goes one way through a large tree makes a block on every level. */
+const nodesPerBlock = 64;
 /** A node's bytes: three hashes, its own, its left and its right child's. */
 const hashBytes = 32;
 const nodeBytes = 3 * hashBytes;
