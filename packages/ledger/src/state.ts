@@ -65,6 +65,9 @@ abstract class Layer implements StateReader {
   protected abstract lookUp(text: string, kind: StateKind, key: Uint8Array): Uint8Array | undefined;
 }
 
+/** Entries that are remembered at once: a full block reads a third of it. Whoever sends what is refused could fill any memory. */
+const rememberedMax = 32_768;
+
 /** A reader that asks the one below once for each key: for a state that stays as it is meanwhile. */
 export class Remembering extends Layer {
   readonly #known = new Map<string, Uint8Array | undefined>();
@@ -73,6 +76,7 @@ export class Remembering extends Layer {
     const known = this.#known.get(text);
     if (known !== undefined || this.#known.has(text)) return known;
     const value = this.below(text, kind, key);
+    if (this.#known.size >= rememberedMax) this.#known.clear();
     this.#known.set(text, value);
     return value;
   }

@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { encode, toHex, u64 } from "@chartseal/crypto";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { Overlay, type StateChange } from "../src/state.ts";
+import { describe, expect, it, vi } from "vitest";
+import { Overlay, Remembering, type StateChange, Watching } from "../src/state.ts";
 import { proveState, verifyStateProof } from "../src/state-proof.ts";
 import {
   bitAt,
@@ -263,6 +263,53 @@ describe("an overlay", () => {
     expect(() => overlay.put(256, bytes("k"), bytes("v"))).toThrow(
       expect.objectContaining({ code: "defect" }),
     );
+  });
+});
+
+describe("a reader that remembers", () => {
+  it("asks for each entry once, for one that is not there too, and for nothing that it has kept", () => {
+    const below = vi.fn((_kind: number, key: Uint8Array) => (key[0] === 1 ? bytes("one") : undefined));
+    const reader = new Remembering({ get: below });
+    for (let again = 0; again < 3; again++) {
+      expect(reader.get(1, Uint8Array.of(1))).toEqual(bytes("one"));
+      expect(reader.get(1, Uint8Array.of(2))).toBeUndefined();
+    }
+    expect(below).toHaveBeenCalledTimes(2);
+  });
+
+  it("keeps so many entries and no more, however many are asked for", () => {
+    const below = vi.fn((_kind: number, key: Uint8Array) => key);
+    const reader = new Remembering({ get: below });
+    const ask = (number: number) => expect(reader.get(1, u64(number))).toEqual(u64(number));
+    for (let number = 0; number < 32_768; number++) reader.get(1, u64(number));
+    ask(0);
+    expect(below).toHaveBeenCalledTimes(32_768);
+    ask(32_768);
+    ask(0);
+    expect(below).toHaveBeenCalledTimes(32_770);
+  });
+});
+
+describe("a reader that is watched", () => {
+  it("gives what is below, keeps the first failure until that is forgotten, and fails as what is below does", () => {
+    let failure: Error | undefined;
+    const reader = new Watching({
+      get(_kind, key) {
+        if (failure !== undefined) throw failure;
+        return key;
+      },
+    });
+    expect(reader.get(1, bytes("k"))).toEqual(bytes("k"));
+    expect(reader.failure).toBeUndefined();
+    const [first, second] = [new Error("first"), new Error("second")];
+    for (const one of [first, second]) {
+      failure = one;
+      expect(() => reader.get(1, bytes("k"))).toThrow(one);
+    }
+    expect(reader.failure).toBe(first);
+    reader.failure = undefined;
+    expect(() => reader.get(1, bytes("k"))).toThrow(second);
+    expect(reader.failure).toBe(second);
   });
 });
 

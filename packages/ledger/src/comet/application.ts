@@ -409,6 +409,8 @@ export class Application {
     this.#store.commit(cometHeight, executed, updated);
     this.#decided = undefined;
     this.#executed.clear();
+    // A height without a block leaves the head as it is, and not what refused transactions had read.
+    this.#read = undefined;
     if (executed !== undefined) this.#head = headOf(executed);
     this.#waiting.next(this.#head.height);
     this.#events.committed(cometHeight, executed);
