@@ -55,7 +55,7 @@ export interface ChainReport {
 export interface ReplayNodes extends NodeSource {
   /** Takes the tree of the genesis, then of each block. */
   add(update: StateUpdate): void;
-  forget(hashes: readonly Uint8Array[]): void;
+  forget(hashes: Iterable<Uint8Array>): void;
 }
 
 /** The latest state and no more. */

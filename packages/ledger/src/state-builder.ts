@@ -11,11 +11,11 @@ import {
   isEmptyHash,
   type StateInner,
   type StateLeaf,
-  type StoredNode,
+  type StateNode,
 } from "./state-tree.ts";
 
 /** Stores a node and gives its place; its children have theirs already. */
-export type PutNode = (node: StoredNode["node"]) => number;
+export type PutNode = (node: StateNode) => number;
 
 /** A subtree that is whole, and the depth at which it hangs; a leaf hangs anywhere. */
 interface Whole {

@@ -18,6 +18,7 @@ import {
   sha256,
   u32,
 } from "@chartseal/crypto";
+import { AddedNodes, HashList, type NewChild, type StoredNode } from "./added-nodes.ts";
 import { byteText, type StateChange, type StateKind, stateKeyBytesMax } from "./state.ts";
 
 export const emptyRoot: Uint8Array = new Uint8Array(32);
@@ -52,20 +53,6 @@ export interface NodeSource {
   load(hash: Uint8Array, at?: number, position?: number): StateNode;
 }
 
-export interface StoredNode {
-  readonly hash: Uint8Array;
-  readonly node: StateNode;
-}
-
-/** A new node. Its children are there already, at their own places, or are themselves among the new ones. */
-export interface AddedNode extends StoredNode {
-  /** Where among the new nodes the children of an inner node are, if they are new. */
-  readonly left?: number | undefined;
-  readonly right?: number | undefined;
-  /** Where in the tree it stands (`positionBelow`). */
-  readonly position: number;
-}
-
 /**
  * What an update gives: the new root, the nodes it needs stored, children before their parents, and the nodes that only
  * the old root still needs. A node that was there before keeps its place; without one it was the root.
@@ -75,8 +62,8 @@ export interface StateUpdate {
   /** Where the root is among the new nodes; undefined where it was there before, at `rootAt`. */
   readonly rootNew: number | undefined;
   readonly rootAt: number | undefined;
-  readonly added: readonly AddedNode[];
-  readonly replaced: readonly Uint8Array[];
+  readonly added: AddedNodes;
+  readonly replaced: Iterable<Uint8Array>;
 }
 
 const leafPrefix = Uint8Array.of(0);
@@ -115,19 +102,10 @@ export function isEmptyHash(hash: Uint8Array): boolean {
 /** Size of a stored inner node in bytes. */
 export const innerBytes = 65;
 
-/**
- * A node as it is stored: 0x00 ‖ kind u8 ‖ key size u32 ‖ key ‖ value, or 0x01 ‖ left ‖ right. An inner node is written into
- * `room`, 65 bytes, where that is given.
- */
-export function encodeNode(node: StateNode, room?: Uint8Array): Uint8Array {
-  if (node.type === "leaf") {
-    return concat(leafPrefix, Uint8Array.of(node.kind), u32(node.key.length), node.key, node.value);
-  }
-  const record = room ?? new Uint8Array(innerBytes);
-  record[0] = 1;
-  record.set(node.left, 1);
-  record.set(node.right, 33);
-  return record;
+/** A node as it is stored: 0x00 ‖ kind u8 ‖ key size u32 ‖ key ‖ value, or 0x01 ‖ left ‖ right. */
+export function encodeNode(node: StateNode): Uint8Array {
+  if (node.type === "inner") return concat(innerPrefix, node.left, node.right);
+  return concat(leafPrefix, Uint8Array.of(node.kind), u32(node.key.length), node.key, node.value);
 }
 
 /** Reads a stored node, checks that it has that hash, and keeps the record. @throws ChartsealError `chain-altered` */
@@ -178,11 +156,11 @@ export class MemoryNodes implements NodeSource {
     return node;
   }
 
-  add(nodes: readonly StoredNode[]): void {
+  add(nodes: Iterable<StoredNode>): void {
     for (const { hash, node } of nodes) this.#nodes.set(byteText(hash), node);
   }
 
-  forget(hashes: readonly Uint8Array[]): void {
+  forget(hashes: Iterable<Uint8Array>): void {
     for (const hash of hashes) this.#nodes.delete(byteText(hash));
   }
 }
@@ -233,7 +211,8 @@ export function* walkState(nodes: NodeSource, root: Uint8Array): Generator<State
 }
 
 /** A leaf of the new tree. `isNew` where it has to be stored; else it lies where it was. */
-interface Leaf extends StoredNode {
+interface Leaf {
+  readonly hash: Uint8Array;
   readonly node: StateLeaf;
   readonly isNew: boolean;
   readonly at: number | undefined;
@@ -246,15 +225,20 @@ interface PathChange {
 }
 
 /**
- * A subtree while it is built: nothing, one leaf, or an inner node. The node is unset where it was not looked at; its top
- * is among the new nodes, or was there before.
+ * A subtree while it is built: nothing, one leaf, or an inner node. Its top is among the new nodes, or was there before and may
+ * not have been looked at.
  */
-interface Subtree extends Child {
-  readonly node: StateNode | undefined;
-  readonly added: number | undefined;
+interface Subtree extends NewChild {
+  readonly top: StateNode["type"] | undefined;
 }
 
-const emptySubtree: Subtree = { hash: emptyRoot, at: undefined, node: undefined, added: undefined };
+const emptySubtree: Subtree = {
+  hash: emptyRoot,
+  isEmpty: true,
+  at: undefined,
+  added: undefined,
+  top: undefined,
+};
 
 /**
  * Applies many changes at once, so that they share the work on the upper levels: O(changes · log n) hashes.
@@ -282,8 +266,8 @@ class Update {
   readonly #nodes: NodeSource;
   /** Sorted by path. A subtree is given the part of them that lies below it, as first and behind-last index. */
   readonly #changes: readonly PathChange[];
-  readonly #added: AddedNode[] = [];
-  readonly #replaced: Uint8Array[] = [];
+  readonly #added = new AddedNodes();
+  readonly #replaced = new HashList();
 
   constructor(nodes: NodeSource, changes: readonly PathChange[]) {
     this.#nodes = nodes;
@@ -291,14 +275,19 @@ class Update {
   }
 
   of(root: Uint8Array): StateUpdate {
-    const before: Child = { hash: root, at: undefined };
-    const { hash, at, added } = this.#at(before, 0, rootPosition, 0, this.#changes.length);
+    const { hash, at, added } = this.#at(
+      { hash: root, at: undefined },
+      0,
+      rootPosition,
+      0,
+      this.#changes.length,
+    );
     return { root: hash, rootNew: added, rootAt: at, added: this.#added, replaced: this.#replaced };
   }
 
   /** The subtree at a place after the changes from `from` to before `to`, which all lie below it. */
   #at({ hash, at }: Child, depth: number, position: number, from: number, to: number): Subtree {
-    if (from === to) return { hash, at, node: undefined, added: undefined };
+    if (from === to) return before(hash, at, undefined);
     if (isEmptyHash(hash)) return this.#build(puts(this.#changes.slice(from, to)), depth, position);
     const node = this.#nodes.load(hash, at, position);
     if (node.type === "leaf") {
@@ -311,7 +300,7 @@ class Update {
     const left = this.#at(childOf(node, 0), depth + 1, positionBelow(position, 0), from, middle);
     const right = this.#at(childOf(node, 1), depth + 1, positionBelow(position, 1), middle, to);
     if (equalBytes(left.hash, node.left) && equalBytes(right.hash, node.right)) {
-      return { hash, at, node, added: undefined };
+      return before(hash, at, "inner");
     }
     this.#replaced.push(hash);
     return this.#join(left, right, position);
@@ -333,7 +322,9 @@ class Update {
     if (leaves.length === 0) return emptySubtree;
     if (leaves.length === 1) {
       const { hash, node, isNew, at } = leaves[0]!;
-      return isNew ? this.#keep({ hash, node, position }) : { hash, at, node, added: undefined };
+      if (!isNew) return before(hash, at, "leaf");
+      const added = this.#added.putLeaf(hash, node, position);
+      return { hash, isEmpty: false, at: undefined, added, top: "leaf" };
     }
     assert(depth < 256, "the state tree is at most 256 deep");
     const middle = leaves.findIndex((leaf) => bitAt(leaf.node.path, depth) === 1);
@@ -347,32 +338,21 @@ class Update {
 
   /** A node over two subtrees; a leaf beside nothing moves up, so that a subtree with one leaf is that leaf. */
   #join(left: Subtree, right: Subtree, position: number): Subtree {
-    const lone = isEmptyHash(left.hash) ? right : isEmptyHash(right.hash) ? left : undefined;
+    const lone = left.isEmpty ? right : right.isEmpty ? left : undefined;
     if (lone !== undefined) {
-      if (isEmptyHash(lone.hash)) return emptySubtree;
-      const node = lone.node ?? this.#nodes.load(lone.hash, lone.at);
-      if (node.type === "leaf") return { ...lone, node };
+      if (lone.isEmpty) return emptySubtree;
+      const top = lone.top ?? this.#nodes.load(lone.hash, lone.at).type;
+      if (top === "leaf") return lone.top === top ? lone : { ...lone, top };
     }
-    const node: StateInner = {
-      type: "inner",
-      left: left.hash,
-      right: right.hash,
-      leftAt: left.at,
-      rightAt: right.at,
-    };
-    return this.#keep({
-      hash: innerHash(left.hash, right.hash),
-      node,
-      left: left.added,
-      right: right.added,
-      position,
-    });
+    const hash = innerHash(left.hash, right.hash);
+    const added = this.#added.putInner(hash, left, right, position);
+    return { hash, isEmpty: false, at: undefined, added, top: "inner" };
   }
+}
 
-  #keep(added: AddedNode): Subtree {
-    this.#added.push(added);
-    return { hash: added.hash, at: undefined, node: added.node, added: this.#added.length - 1 };
-  }
+/** A subtree that stays where it is. */
+function before(hash: Uint8Array, at: number | undefined, top: Subtree["top"]): Subtree {
+  return { hash, isEmpty: isEmptyHash(hash), at, added: undefined, top };
 }
 
 function puts(changes: readonly PathChange[]): Leaf[] {

@@ -1,6 +1,7 @@
 /** The upper levels in memory: what is found there was put there for that very place, row and hash, and stays as it was. */
 import { randomBytes } from "@chartseal/crypto";
 import { expect, it } from "vitest";
+import { AddedNodes } from "../src/added-nodes.ts";
 import type { StateInner } from "../src/state-tree.ts";
 import { TopLevels, type TopNode } from "../src/store/top-levels.ts";
 
@@ -46,6 +47,20 @@ it("gives at each position the node that was put there last, for its own row and
   top.clear();
   for (const [index, position] of positions.entries()) {
     expect(top.get(position, nodes[index]!.at, nodes[index]!.hash)).toBeUndefined();
+  }
+});
+
+it("gives a new node as it gives one that was loaded", () => {
+  for (const position of positions) {
+    const [loaded, grown] = [new TopLevels(), new TopLevels()];
+    const { hash, node } = someNode(9, [3, undefined]);
+    loaded.put(position, { at: 9, hash, node });
+    const added = new AddedNodes();
+    const child = (hash: Uint8Array) => ({ hash, isEmpty: false, added: undefined, at: 5 });
+    added.putInner(hash, child(node.left), child(node.right), position);
+    grown.putAdded(added, 0, 9, 3, 0);
+    expect(grown.get(position, 9, hash)).toEqual(loaded.get(position, 9, hash));
+    expect(grown.get(position, 9, hash)).toEqual(node);
   }
 });
 

@@ -112,15 +112,15 @@ class StoredReplay implements ReplayNodes {
     this.#store = store;
   }
 
-  load(hash: Uint8Array, at?: number): StateNode {
+  load(hash: Uint8Array, at?: number, position?: number): StateNode {
     const last = this.#added;
     const isLast = last !== undefined && equalBytes(hash, last.root);
-    return this.#store.tree(isLast ? last.height : this.height - 1).load(hash, at);
+    return this.#store.tree(isLast ? last.height : this.height - 1).load(hash, at, position);
   }
 
   /** Goes down from the stored root; read past the cache, so that the file itself is what is checked. */
   add({ root, rootAt, added }: StateUpdate): void {
-    const made = new Map(added.map(({ hash, node }) => [byteText(hash), node]));
+    const made = new Map(Array.from(added, ({ hash, node }) => [byteText(hash), node]));
     const seen = (hash: Uint8Array, before: number | undefined, stored: number | undefined): void => {
       if (isEmptyHash(hash)) return;
       const node = made.get(byteText(hash));

@@ -8,6 +8,7 @@
  */
 import { assert, type CborValue, ChartsealError, decode, encode, equalBytes } from "@chartseal/crypto";
 import type Database from "better-sqlite3";
+import type { AddedNodes, StoredNode } from "../added-nodes.ts";
 import { type Block, decodeHeader, encodeHeader } from "../block.ts";
 import { type Commit, decodeCommit, encodeCommit } from "../commit.ts";
 import type { ExecutedBlock } from "../machine.ts";
@@ -20,7 +21,6 @@ import {
   type StateLeaf,
   type StateNode,
   type StateUpdate,
-  type StoredNode,
   walkState,
 } from "../state-tree.ts";
 import { storeError } from "./sqlite-errors.ts";
@@ -264,11 +264,12 @@ export class Store {
   append(executed: ExecutedBlock, commit: Commit, stage: (stage: CommitStage) => void): void {
     const { header, hash, transactions, results } = executed;
     const seal = encodeCommit(commit);
-    let placed: readonly PlacedNode[] = [];
+    const before = this.rootAt(header.height - 1);
+    let first = 0;
     stage("before-transaction");
     this.#write(() => {
-      const nodes = this.#putNodes(executed.update, this.rootAt(header.height - 1));
-      placed = nodes.placed;
+      const nodes = this.#putNodes(executed.update, before);
+      first = nodes.first;
       stage("inside-transaction");
       const block = this.#statement(
         "INSERT INTO blocks (height, header, hash, transactions, seal, root) VALUES (?, ?, ?, ?, ?, ?)",
@@ -281,8 +282,7 @@ export class Store {
       for (const [index, { identifier }] of results.entries())
         transaction.run(identifier, header.height, index);
     });
-    // A new entry is seldom read again soon, the nodes above it are on the way to others.
-    for (const one of placed) if (one.node.type === "inner") this.#remember(one);
+    this.#rememberAdded(executed.update.added, first, before);
     stage("after-commit");
   }
 
@@ -314,56 +314,63 @@ export class Store {
   }
 
   /**
-   * Puts new nodes behind all others, in the order given: each child's row is known when its parent comes. What was
-   * there before and has no place is the root of `before`, the one node that is never found through another.
+   * Puts new nodes behind all others, in the order given, and gives the rows of the first and of the root. What was there
+   * before and has no place is the root of `before`, the one node that is never found through another.
    */
   #putNodes(
     { root, rootNew, rootAt, added }: StateUpdate,
     before: number | undefined,
-  ): { rootAt: number | undefined; placed: PlacedNode[] } {
+  ): { first: number; rootAt: number | undefined } {
     const first = integer(this.#row("SELECT coalesce(max(id), 0) AS id FROM nodes")?.id) + 1;
-    const placeOf = (hash: Uint8Array, made: number | undefined, at: number | undefined) => {
-      if (isEmptyHash(hash)) return undefined;
-      const found = made === undefined ? (at ?? before) : first + made;
-      assert(found !== undefined, "a node's children are stored before it");
-      return found;
-    };
-    const placed: PlacedNode[] = [];
-    for (const { hash, node, left, right, position } of added) {
-      const at = first + placed.length;
-      if (node.type === "leaf") {
-        placed.push({ at, position, hash, node });
-        continue;
-      }
-      const leftAt = placeOf(node.left, left, node.leftAt);
-      const rightAt = placeOf(node.right, right, node.rightAt);
-      const own = { type: "inner", left: node.left, right: node.right, leftAt, rightAt } as const;
-      placed.push({ at, position, hash, node: own });
-    }
-    this.#insertNodes(placed);
-    return { rootAt: placeOf(root, rootNew, rootAt), placed };
+    this.#insertNodes(added, first, before);
+    if (isEmptyHash(root)) return { first, rootAt: undefined };
+    const found = rootNew === undefined ? (rootAt ?? before) : first + rootNew;
+    assert(found !== undefined, "the root of a state lies somewhere");
+    return { first, rootAt: found };
   }
 
-  #insertNodes(nodes: readonly PlacedNode[]): void {
+  #insertNodes(nodes: AddedNodes, first: number, before: number | undefined): void {
     // Memory for thousands of inner nodes one by one costs as much as putting them. The database takes its own copy.
     const room = new Uint8Array(rowsAtOnce * innerBytes);
     const rooms = Array.from({ length: rowsAtOnce }, (_, at) =>
       room.subarray(innerBytes * at, innerBytes * (at + 1)),
     );
+    for (const one of rooms) one[0] = 1;
+    const rowOf = (number: number, side: 0 | 1): number | null => {
+      const row = nodes.childRow(number, side, first, before);
+      return row === 0 ? null : row;
+    };
     const insert = (from: number, count: number): void => {
       const values: unknown[] = [];
       for (let k = 0; k < count; k++) {
-        const { node } = nodes[from + k]!;
-        if (node.type === "leaf") values.push(encodeNode(node), null, null);
-        else values.push(encodeNode(node, rooms[k]), node.leftAt ?? null, node.rightAt ?? null);
+        const leaf = nodes.leaf(from + k);
+        if (leaf !== undefined) {
+          values.push(encodeNode(leaf), null, null);
+          continue;
+        }
+        nodes.copyHashes(from + k, rooms[k]!, 1, 32);
+        values.push(rooms[k], rowOf(from + k, 0), rowOf(from + k, 1));
       }
       // The database numbers rows on from its last one: a number given with each makes that dearer.
       const { lastInsertRowid } = this.#statement(count === 1 ? insertionOfOne : insertionOfMany).run(values);
-      assert(lastInsertRowid === nodes[from + count - 1]?.at, "a node lies in the row behind the last");
+      assert(lastInsertRowid === first + from + count - 1, "a node lies in the row behind the last");
     };
     let next = 0;
     for (; next + rowsAtOnce <= nodes.length; next += rowsAtOnce) insert(next, rowsAtOnce);
     for (; next < nodes.length; next++) insert(next, 1);
+  }
+
+  /** A new entry is seldom read again soon, the nodes above it are on the way to others. */
+  #rememberAdded(added: AddedNodes, first: number, before: number | undefined): void {
+    for (let number = 0; number < added.length; number++) {
+      const position = added.position(number);
+      if (added.leaf(number) !== undefined || !this.#top.holds(position)) continue;
+      const [left, right] = [
+        added.childRow(number, 0, first, before),
+        added.childRow(number, 1, first, before),
+      ];
+      this.#top.putAdded(added, number, first + number, left, right);
+    }
   }
 
   close(): void {

@@ -8,6 +8,7 @@
  * commit that failed, have other nodes there.
  */
 import { equalBytes } from "@chartseal/crypto";
+import { type AddedNodes, nodeHashesBytes as nodeBytes } from "../added-nodes.ts";
 import type { StateInner } from "../state-tree.ts";
 
 /** Positions below these are kept, as objects and as bytes: at most some 1 and 510 MiB, the latter for 4 million entries. */
@@ -15,9 +16,7 @@ const objectsMax = 2 ** 10;
 const positionsMax = 2 ** 22;
 /** Few: a reader that goes one way through a large tree makes a block on every level. */
 const nodesPerBlock = 64;
-/** A node's bytes: three hashes, its own, its left and its right child's. */
 const hashBytes = 32;
-const nodeBytes = 3 * hashBytes;
 /** A node's rows: its own and its children's, 0 for none. */
 const rowsPerNode = 3;
 
@@ -61,6 +60,25 @@ export class TopLevels {
     block[position % nodesPerBlock] = top;
   }
 
+  /** Puts a new inner node, which lies at `at` with its children at those rows, 0 for none. */
+  putAdded(added: AddedNodes, number: number, at: number, leftRow: number, rightRow: number): void {
+    const position = added.position(number);
+    if (position >= objectsMax) {
+      const block = this.#blockOf(position);
+      const place = position % nodesPerBlock;
+      added.copyHashes(number, block.hashes, nodeBytes * place);
+      setRows(block, place, at, leftRow, rightRow);
+      return;
+    }
+    const hashes = new Uint8Array(nodeBytes);
+    added.copyHashes(number, hashes, 0);
+    const [hash, left, right] = [0, 1, 2].map((index) =>
+      hashes.slice(hashBytes * index, hashBytes * (index + 1)),
+    ) as [Uint8Array, Uint8Array, Uint8Array];
+    const node = { type: "inner", left, right, leftAt: rowOf(leftRow), rightAt: rowOf(rightRow) } as const;
+    this.put(position, { at, hash, node });
+  }
+
   clear(): void {
     this.#objects = [];
     this.#blocks = [];
@@ -82,6 +100,15 @@ export class TopLevels {
   }
 
   #toBytes(position: number, { at, hash, node }: TopNode): void {
+    const block = this.#blockOf(position);
+    const place = position % nodesPerBlock;
+    block.hashes.set(hash, nodeBytes * place);
+    block.hashes.set(node.left, nodeBytes * place + hashBytes);
+    block.hashes.set(node.right, nodeBytes * place + 2 * hashBytes);
+    setRows(block, place, at, node.leftAt ?? 0, node.rightAt ?? 0);
+  }
+
+  #blockOf(position: number): Block {
     const number = blockOf(position);
     let block = this.#blocks[number];
     if (block === undefined) {
@@ -91,15 +118,14 @@ export class TopLevels {
       };
       this.#blocks[number] = block;
     }
-    const place = position % nodesPerBlock;
-    const { hashes, rows } = block;
-    hashes.set(hash, nodeBytes * place);
-    hashes.set(node.left, nodeBytes * place + hashBytes);
-    hashes.set(node.right, nodeBytes * place + 2 * hashBytes);
-    rows[rowsPerNode * place] = at;
-    rows[rowsPerNode * place + 1] = node.leftAt ?? 0;
-    rows[rowsPerNode * place + 2] = node.rightAt ?? 0;
+    return block;
   }
+}
+
+function setRows({ rows }: Block, place: number, at: number, left: number, right: number): void {
+  rows[rowsPerNode * place] = at;
+  rows[rowsPerNode * place + 1] = left;
+  rows[rowsPerNode * place + 2] = right;
 }
 
 function blockOf(position: number): number {

@@ -1,0 +1,152 @@
+/**
+ * The new nodes of an update of the state tree in columns, children before their parents. A block makes thousands of them and they
+ * live until it is stored: as objects, each some seven of them, they are most of what the collector moves meanwhile, and no
+ * longer in any cache when the store comes to them.
+ *
+ * A node is told by its number, from 0; what was there before by the row where it lies.
+ */
+import { assert } from "@chartseal/crypto";
+import type { StateLeaf, StateNode } from "./state-tree.ts";
+
+export interface StoredNode {
+  readonly hash: Uint8Array;
+  readonly node: StateNode;
+}
+
+const hashBytes = 32;
+/** A node's bytes: three hashes, its own, its left and its right child's. */
+export const nodeHashesBytes = 3 * hashBytes;
+const firstCapacity = 64;
+
+/** A child's place as a number: 0 for none, −1 − n for the new node n, a row as it is. */
+const nothing = 0;
+const rootBefore = Number.NaN;
+
+/** A child of a node that is put: its hash, and the number of a new one or the row of one that was there before. */
+export interface NewChild {
+  readonly hash: Uint8Array;
+  readonly isEmpty: boolean;
+  readonly added: number | undefined;
+  readonly at: number | undefined;
+}
+
+export class AddedNodes implements Iterable<StoredNode> {
+  #count = 0;
+  #hashes = new Uint8Array(nodeHashesBytes * firstCapacity);
+  #children = new Float64Array(2 * firstCapacity);
+  #positions = new Uint32Array(firstCapacity);
+  /** By number; undefined for an inner node. */
+  readonly #leaves: (StateLeaf | undefined)[] = [];
+
+  get length(): number {
+    return this.#count;
+  }
+
+  /** Gives its number. `position` as `positionBelow` says. */
+  putLeaf(hash: Uint8Array, leaf: StateLeaf, position: number): number {
+    const number = this.#next(hash, position);
+    this.#leaves.push(leaf);
+    return number;
+  }
+
+  /** Gives its number. */
+  putInner(hash: Uint8Array, left: NewChild, right: NewChild, position: number): number {
+    const number = this.#next(hash, position);
+    this.#leaves.push(undefined);
+    const start = nodeHashesBytes * number;
+    this.#hashes.set(left.hash, start + hashBytes);
+    this.#hashes.set(right.hash, start + 2 * hashBytes);
+    this.#children[2 * number] = placeNumber(left);
+    this.#children[2 * number + 1] = placeNumber(right);
+    return number;
+  }
+
+  #next(hash: Uint8Array, position: number): number {
+    const number = this.#count++;
+    if (number === this.#positions.length) this.#grow();
+    this.#hashes.set(hash, nodeHashesBytes * number);
+    this.#positions[number] = position;
+    return number;
+  }
+
+  #grow(): void {
+    const capacity = 2 * this.#positions.length;
+    const [hashes, children, positions] = [this.#hashes, this.#children, this.#positions];
+    this.#hashes = new Uint8Array(nodeHashesBytes * capacity);
+    this.#hashes.set(hashes);
+    this.#children = new Float64Array(2 * capacity);
+    this.#children.set(children);
+    this.#positions = new Uint32Array(capacity);
+    this.#positions.set(positions);
+  }
+
+  leaf(number: number): StateLeaf | undefined {
+    return this.#leaves[number];
+  }
+
+  position(number: number): number {
+    return this.#positions[number]!;
+  }
+
+  /** The row of an inner node's child where the new nodes lie from row `first` on and the root before at `root`; 0 for none. */
+  childRow(number: number, side: 0 | 1, first: number, root: number | undefined): number {
+    const place = this.#children[2 * number + side]!;
+    if (place < 0) return first - 1 - place;
+    if (!Number.isNaN(place)) return place;
+    assert(root !== undefined, "a node's children are stored before it");
+    return root;
+  }
+
+  /** Copies own, left and right hash of an inner node, 96 bytes, or a part of them. */
+  copyHashes(number: number, target: Uint8Array, at: number, from = 0): void {
+    const start = nodeHashesBytes * number;
+    const hashes = this.#hashes;
+    for (let i = from; i < nodeHashesBytes; i++) target[at + i - from] = hashes[start + i]!;
+  }
+
+  *[Symbol.iterator](): Generator<StoredNode> {
+    for (let number = 0; number < this.#count; number++) {
+      const start = nodeHashesBytes * number;
+      const hash = (index: number) =>
+        this.#hashes.slice(start + hashBytes * index, start + hashBytes * (index + 1));
+      const leaf = this.#leaves[number];
+      if (leaf !== undefined) {
+        yield { hash: hash(0), node: leaf };
+        continue;
+      }
+      const rowBefore = (side: 0 | 1): number | undefined => {
+        const place = this.#children[2 * number + side]!;
+        return place > 0 ? place : undefined;
+      };
+      const places = { leftAt: rowBefore(0), rightAt: rowBefore(1) };
+      yield { hash: hash(0), node: { type: "inner", left: hash(1), right: hash(2), ...places } };
+    }
+  }
+}
+
+function placeNumber({ isEmpty, added, at }: NewChild): number {
+  if (isEmpty) return nothing;
+  if (added !== undefined) return -1 - added;
+  return at ?? rootBefore;
+}
+
+/** Hashes one after another in one piece of memory. */
+export class HashList implements Iterable<Uint8Array> {
+  #count = 0;
+  #hashes = new Uint8Array(hashBytes * firstCapacity);
+
+  push(hash: Uint8Array): void {
+    if (hashBytes * this.#count === this.#hashes.length) {
+      const hashes = this.#hashes;
+      this.#hashes = new Uint8Array(2 * hashes.length);
+      this.#hashes.set(hashes);
+    }
+    this.#hashes.set(hash, hashBytes * this.#count++);
+  }
+
+  *[Symbol.iterator](): Generator<Uint8Array> {
+    for (let index = 0; index < this.#count; index++) {
+      yield this.#hashes.slice(hashBytes * index, hashBytes * (index + 1));
+    }
+  }
+}
