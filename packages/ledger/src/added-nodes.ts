@@ -1,7 +1,6 @@
 /**
  * The new nodes of an update of the state tree in columns, children before their parents. A block makes thousands of them and they
- * live until it is stored: as objects, each some seven of them, they are most of what the collector moves meanwhile, and no
- * longer in any cache when the store comes to them.
+ * live until it is stored: as objects, several each, the collector has them all to move.
  *
  * A node is told by its number, from 0; what was there before by the row where it lies.
  */
@@ -97,6 +96,12 @@ export class AddedNodes implements Iterable<StoredNode> {
     return root;
   }
 
+  /** Its own hash, or that of an inner node's left or right child, as a copy. */
+  hash(number: number, index: 0 | 1 | 2): Uint8Array {
+    const start = nodeHashesBytes * number + hashBytes * index;
+    return this.#hashes.slice(start, start + hashBytes);
+  }
+
   /** Copies own, left and right hash of an inner node, 96 bytes, or a part of them. */
   copyHashes(number: number, target: Uint8Array, at: number, from = 0): void {
     const start = nodeHashesBytes * number;
@@ -106,12 +111,9 @@ export class AddedNodes implements Iterable<StoredNode> {
 
   *[Symbol.iterator](): Generator<StoredNode> {
     for (let number = 0; number < this.#count; number++) {
-      const start = nodeHashesBytes * number;
-      const hash = (index: number) =>
-        this.#hashes.slice(start + hashBytes * index, start + hashBytes * (index + 1));
       const leaf = this.#leaves[number];
       if (leaf !== undefined) {
-        yield { hash: hash(0), node: leaf };
+        yield { hash: this.hash(number, 0), node: leaf };
         continue;
       }
       const rowBefore = (side: 0 | 1): number | undefined => {
@@ -119,7 +121,8 @@ export class AddedNodes implements Iterable<StoredNode> {
         return place > 0 ? place : undefined;
       };
       const places = { leftAt: rowBefore(0), rightAt: rowBefore(1) };
-      yield { hash: hash(0), node: { type: "inner", left: hash(1), right: hash(2), ...places } };
+      const [hash, left, right] = [this.hash(number, 0), this.hash(number, 1), this.hash(number, 2)];
+      yield { hash, node: { type: "inner", left, right, ...places } };
     }
   }
 }

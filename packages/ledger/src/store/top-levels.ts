@@ -64,17 +64,13 @@ export class TopLevels {
   putAdded(added: AddedNodes, number: number, at: number, leftRow: number, rightRow: number): void {
     const position = added.position(number);
     if (position >= objectsMax) {
-      const block = this.#blockOf(position);
+      const block = this.#roomOf(position);
       const place = position % nodesPerBlock;
       added.copyHashes(number, block.hashes, nodeBytes * place);
       setRows(block, place, at, leftRow, rightRow);
       return;
     }
-    const hashes = new Uint8Array(nodeBytes);
-    added.copyHashes(number, hashes, 0);
-    const [hash, left, right] = [0, 1, 2].map((index) =>
-      hashes.slice(hashBytes * index, hashBytes * (index + 1)),
-    ) as [Uint8Array, Uint8Array, Uint8Array];
+    const [hash, left, right] = [added.hash(number, 0), added.hash(number, 1), added.hash(number, 2)];
     const node = { type: "inner", left, right, leftAt: rowOf(leftRow), rightAt: rowOf(rightRow) } as const;
     this.put(position, { at, hash, node });
   }
@@ -100,7 +96,7 @@ export class TopLevels {
   }
 
   #toBytes(position: number, { at, hash, node }: TopNode): void {
-    const block = this.#blockOf(position);
+    const block = this.#roomOf(position);
     const place = position % nodesPerBlock;
     block.hashes.set(hash, nodeBytes * place);
     block.hashes.set(node.left, nodeBytes * place + hashBytes);
@@ -108,7 +104,7 @@ export class TopLevels {
     setRows(block, place, at, node.leftAt ?? 0, node.rightAt ?? 0);
   }
 
-  #blockOf(position: number): Block {
+  #roomOf(position: number): Block {
     const number = blockOf(position);
     let block = this.#blocks[number];
     if (block === undefined) {
