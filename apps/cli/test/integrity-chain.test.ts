@@ -166,10 +166,10 @@ describe("rows", () => {
   test("a state node that was changed is found at a block that made it", async () => {
     const value = await tampered(
       sql((database) => {
-        const row = database.prepare("SELECT id, node FROM nodes LIMIT 1 OFFSET 40").get();
-        const bytes = Uint8Array.from(row?.node as Uint8Array);
-        bytes[bytes.length - 1]! ^= 1;
-        database.prepare("UPDATE nodes SET node = ? WHERE id = ?").run(bytes, row?.id as number);
+        const row = database.prepare("SELECT id, nodes FROM inner_nodes LIMIT 1 OFFSET 8").get();
+        const bytes = Uint8Array.from(row?.nodes as Uint8Array);
+        bytes[64]! ^= 1;
+        database.prepare("UPDATE inner_nodes SET nodes = ? WHERE id = ?").run(bytes, row?.id as number);
       }),
     );
     expect(kinds(value)).toContain("chain-state");

@@ -12,6 +12,8 @@ import { copyHome, run, treeHash } from "./care-home.ts";
 
 /** Made by `init`, two members, a grant of doctor@cedars to bob, and alice's own record, under the tests' passphrase. */
 const format1 = fileURLToPath(new URL("./formats/1", import.meta.url));
+/** The ledger of that home in format 2. */
+const format2 = fileURLToPath(new URL("./formats/2/ledger.sqlite", import.meta.url));
 const record = "8ec8c9f261d6fdbcdb64c8f4221d1c5b9374760c2074e7e4a91f541485cb30b1";
 const text = "kept from the first format\n";
 const none = { CHARTSEAL_PASSPHRASE: undefined };
@@ -61,7 +63,7 @@ describe("a home of format 1", () => {
   test("comes over without a passphrase; chain, record and writing go on; once is enough", async () => {
     const done = await cli("migrate");
     const kept = join(home, "ledger", "ledger-format-1.sqlite");
-    expect(done.json()).toEqual({ migrated: true, from: 1, to: 2, height: expect.any(Number), kept });
+    expect(done.json()).toEqual({ migrated: true, from: 1, to: 3, height: expect.any(Number), kept });
     expect(done.code).toBe(0);
     expect(readFileSync(kept).equals(readFileSync(join(format1, "ledger", "ledger.sqlite")))).toBe(true);
     const { height } = done.json();
@@ -74,7 +76,7 @@ describe("a home of format 1", () => {
     expect((await open()).out).toBe(text);
     const before = treeHash(join(home, "ledger"));
     const again = await cli("migrate");
-    expect(again.json()).toMatchObject({ migrated: false, from: 2, to: 2, kept: null });
+    expect(again.json()).toMatchObject({ migrated: false, from: 3, to: 3, kept: null });
     const told = await run(["--home", home, "migrate"], none);
     expect(told.out).toMatch(/^Nothing to do: /);
     expect(treeHash(join(home, "ledger"))).toBe(before);
@@ -102,6 +104,38 @@ describe("a home of format 1", () => {
     expect(from.json().error.code).toBe("home-outdated");
     await cli("migrate");
     expect((await run(["--home", current, "restore", home, "--json"], none)).code).toBe(0);
+  });
+
+  test("of format 2 is read as it is, and of the present format once something is written", async () => {
+    copyFileSync(format2, join(home, "ledger", "ledger.sqlite"));
+    const format = () => {
+      const database = new Database(join(home, "ledger", "ledger.sqlite"), { readonly: true });
+      const version = database.pragma("user_version", { simple: true });
+      database.close();
+      return version;
+    };
+    const before = treeHash(join(home, "ledger"));
+    expect((await cli("verify")).json()).toMatchObject({ ok: true, records: 1, findings: [] });
+    expect((await cli("doctor")).json().checks.find(({ name }: { name: string }) => name === "home").ok).toBe(
+      true,
+    );
+    expect((await cli("ledger", "export")).code).toBe(0);
+    expect([treeHash(join(home, "ledger")), format()]).toEqual([before, 2]);
+    expect((await open()).out).toBe(text);
+    const erased = await run(["--home", home, "erase", record, "--as", "alice", "--json"]);
+    expect([erased.code, format()]).toEqual([0, 3]);
+    expect((await cli("verify")).json()).toMatchObject({ ok: true, findings: [] });
+  });
+
+  test("of format 2 comes over at once, and no old file stays beside it", async () => {
+    copyFileSync(format2, join(home, "ledger", "ledger.sqlite"));
+    const done = await cli("migrate");
+    expect(done.json()).toEqual({ migrated: true, from: 2, to: 3, height: expect.any(Number), kept: null });
+    expect(ledgerFiles().filter((file) => file.endsWith(".sqlite"))).toEqual(["ledger.sqlite"]);
+    expect((await cli("verify")).json()).toMatchObject({ ok: true, records: 1, findings: [] });
+    expect((await cli("migrate")).json()).toMatchObject({ migrated: false, from: 3, to: 3, kept: null });
+    copyFileSync(format2, join(home, "ledger", "ledger.sqlite"));
+    expect((await run(["--home", home, "migrate"], none)).out).toMatch(/^The ledger went from format 2 to 3/);
   });
 
   test("without a home there is nothing to bring over", async () => {

@@ -2,7 +2,7 @@
  * The new nodes of an update of the state tree in columns, children before their parents. A block makes thousands of them and they
  * live until it is stored: as objects, several each, the collector has them all to move.
  *
- * A node is told by its number, from 0; what was there before by the row where it lies.
+ * A node is told by its number, from 0; what was there before by its place in the store.
  */
 import { assert } from "@chartseal/crypto";
 import type { StateLeaf, StateNode } from "./state-tree.ts";
@@ -17,11 +17,19 @@ const hashBytes = 32;
 export const nodeHashesBytes = 3 * hashBytes;
 const firstCapacity = 64;
 
-/** A child's place as a number: 0 for none, −1 − n for the new node n, a row as it is. */
+/** A child as a number: 0 for none, −1 − n for the new node n, the place of what was there before as it is. */
 const nothing = 0;
 const rootBefore = Number.NaN;
 
-/** A child of a node that is put: its hash, and the number of a new one or the row of one that was there before. */
+/** Where new nodes come to lie: leaves one behind the other, and inner nodes. */
+export interface NewPlaces {
+  readonly firstLeaf: number;
+  readonly firstInner: number;
+  /** Of the root before, the one node that is never found through another. */
+  readonly root: number | undefined;
+}
+
+/** A child of a node that is put: its hash, and the number of a new one or the place of one that was there before. */
 export interface NewChild {
   readonly hash: Uint8Array;
   readonly isEmpty: boolean;
@@ -34,6 +42,9 @@ export class AddedNodes implements Iterable<StoredNode> {
   #hashes = new Uint8Array(nodeHashesBytes * firstCapacity);
   #children = new Float64Array(2 * firstCapacity);
   #positions = new Uint32Array(firstCapacity);
+  /** By number: how many of its kind, leaves or inner nodes, were put before. */
+  #ordinals = new Uint32Array(firstCapacity);
+  #innerCount = 0;
   /** By number; undefined for an inner node. */
   readonly #leaves: (StateLeaf | undefined)[] = [];
 
@@ -41,42 +52,50 @@ export class AddedNodes implements Iterable<StoredNode> {
     return this.#count;
   }
 
+  get innerCount(): number {
+    return this.#innerCount;
+  }
+
   /** Gives its number. `position` as `positionBelow` says. */
   putLeaf(hash: Uint8Array, leaf: StateLeaf, position: number): number {
-    const number = this.#next(hash, position);
+    const number = this.#next(hash, position, this.#count - this.#innerCount);
     this.#leaves.push(leaf);
     return number;
   }
 
   /** Gives its number. */
   putInner(hash: Uint8Array, left: NewChild, right: NewChild, position: number): number {
-    const number = this.#next(hash, position);
+    const number = this.#next(hash, position, this.#innerCount++);
     this.#leaves.push(undefined);
     const start = nodeHashesBytes * number;
     this.#hashes.set(left.hash, start + hashBytes);
     this.#hashes.set(right.hash, start + 2 * hashBytes);
-    this.#children[2 * number] = placeNumber(left);
-    this.#children[2 * number + 1] = placeNumber(right);
+    this.#children[2 * number] = numberOf(left);
+    this.#children[2 * number + 1] = numberOf(right);
     return number;
   }
 
-  #next(hash: Uint8Array, position: number): number {
+  #next(hash: Uint8Array, position: number, ordinal: number): number {
     const number = this.#count++;
     if (number === this.#positions.length) this.#grow();
     this.#hashes.set(hash, nodeHashesBytes * number);
     this.#positions[number] = position;
+    this.#ordinals[number] = ordinal;
     return number;
   }
 
   #grow(): void {
     const capacity = 2 * this.#positions.length;
-    const [hashes, children, positions] = [this.#hashes, this.#children, this.#positions];
+    const [hashes, children] = [this.#hashes, this.#children];
+    const [positions, ordinals] = [this.#positions, this.#ordinals];
     this.#hashes = new Uint8Array(nodeHashesBytes * capacity);
     this.#hashes.set(hashes);
     this.#children = new Float64Array(2 * capacity);
     this.#children.set(children);
     this.#positions = new Uint32Array(capacity);
     this.#positions.set(positions);
+    this.#ordinals = new Uint32Array(capacity);
+    this.#ordinals.set(ordinals);
   }
 
   leaf(number: number): StateLeaf | undefined {
@@ -87,13 +106,18 @@ export class AddedNodes implements Iterable<StoredNode> {
     return this.#positions[number]!;
   }
 
-  /** The row of an inner node's child where the new nodes lie from row `first` on and the root before at `root`; 0 for none. */
-  childRow(number: number, side: 0 | 1, first: number, root: number | undefined): number {
-    const place = this.#children[2 * number + side]!;
-    if (place < 0) return first - 1 - place;
-    if (!Number.isNaN(place)) return place;
-    assert(root !== undefined, "a node's children are stored before it");
-    return root;
+  place(number: number, { firstLeaf, firstInner }: NewPlaces): number {
+    const first = this.#leaves[number] === undefined ? firstInner : firstLeaf;
+    return first + this.#ordinals[number]!;
+  }
+
+  /** The place of an inner node's child; 0 for none. */
+  childPlace(number: number, side: 0 | 1, places: NewPlaces): number {
+    const child = this.#children[2 * number + side]!;
+    if (child < 0) return this.place(-1 - child, places);
+    if (!Number.isNaN(child)) return child;
+    assert(places.root !== undefined, "a node's children are stored before it");
+    return places.root;
   }
 
   /** Its own hash, or that of an inner node's left or right child, as a copy. */
@@ -116,18 +140,18 @@ export class AddedNodes implements Iterable<StoredNode> {
         yield { hash: this.hash(number, 0), node: leaf };
         continue;
       }
-      const rowBefore = (side: 0 | 1): number | undefined => {
-        const place = this.#children[2 * number + side]!;
-        return place > 0 ? place : undefined;
+      const placeBefore = (side: 0 | 1): number | undefined => {
+        const child = this.#children[2 * number + side]!;
+        return child > 0 ? child : undefined;
       };
-      const places = { leftAt: rowBefore(0), rightAt: rowBefore(1) };
+      const places = { leftAt: placeBefore(0), rightAt: placeBefore(1) };
       const [hash, left, right] = [this.hash(number, 0), this.hash(number, 1), this.hash(number, 2)];
       yield { hash, node: { type: "inner", left, right, ...places } };
     }
   }
 }
 
-function placeNumber({ isEmpty, added, at }: NewChild): number {
+function numberOf({ isEmpty, added, at }: NewChild): number {
   if (isEmpty) return nothing;
   if (added !== undefined) return -1 - added;
   return at ?? rootBefore;

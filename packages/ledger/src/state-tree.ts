@@ -51,6 +51,14 @@ export interface NodeSource {
    * @throws ChartsealError `chain-altered` where it is missing or damaged
    */
   load(hash: Uint8Array, at?: number, position?: number): StateNode;
+  /** From a root down the way of a path as far as the source has it in memory, for one that keeps nodes there. */
+  descend?(root: Uint8Array, path: Uint8Array): Descent;
+}
+
+/** A node on a path, or the empty subtree, that was not looked at yet; and the position in the tree that it has. */
+export interface Descent extends Child {
+  readonly depth: number;
+  readonly position: number;
 }
 
 /**
@@ -173,9 +181,15 @@ export function readState(
   key: Uint8Array,
 ): Uint8Array | undefined {
   const path = statePath(kind, key);
-  let next: Child = { hash: root, at: undefined };
-  let position = rootPosition;
-  for (let depth = 0; !isEmptyHash(next.hash); depth++) {
+  const start = nodes.descend?.(root, path) ?? {
+    hash: root,
+    at: undefined,
+    depth: 0,
+    position: rootPosition,
+  };
+  let next: Child = start;
+  let { position } = start;
+  for (let depth = start.depth; !isEmptyHash(next.hash); depth++) {
     const node = nodes.load(next.hash, next.at, position);
     if (node.type === "leaf") return equalBytes(node.path, path) ? node.value : undefined;
     if (depth >= 256) throw new ChartsealError("chain-altered", "the state tree is deeper than it can be");

@@ -1,7 +1,7 @@
 /** New nodes in columns: what is read of them is what was put, however many they are, and a child lies where it was said. */
 import { randomBytes } from "@chartseal/crypto";
 import { expect, it } from "vitest";
-import { AddedNodes, HashList, type NewChild } from "../src/added-nodes.ts";
+import { AddedNodes, HashList, type NewChild, type NewPlaces } from "../src/added-nodes.ts";
 import type { StateLeaf } from "../src/state-tree.ts";
 
 /** More than there is room for at first, twice over. */
@@ -47,16 +47,30 @@ it("gives what was put, in its order, when its room has grown", () => {
   }
 });
 
-it("knows the rows of children: none, new ones behind the first row, those that were there, and the root before", () => {
+it("knows the places of children: none, new ones behind the first of their kind, those that were there, and the root before", () => {
   const nodes = new AddedNodes();
-  nodes.putLeaf(randomBytes(32), leaf(1), 2);
-  const parent = nodes.putInner(randomBytes(32), made(0), before(2 ** 40), 1);
+  const first = nodes.putLeaf(randomBytes(32), leaf(1), 2);
+  const parent = nodes.putInner(randomBytes(32), made(first), before(2 ** 40), 1);
+  const second = nodes.putLeaf(randomBytes(32), leaf(2), 2);
+  const overBoth = nodes.putInner(randomBytes(32), made(parent), made(second), 1);
   const overRoot = nodes.putInner(randomBytes(32), before(undefined), nothing, 1);
-  const rows = (number: number, root: number | undefined) =>
-    ([0, 1] as const).map((side) => nodes.childRow(number, side, 500, root));
-  expect(rows(parent, undefined)).toEqual([500, 2 ** 40]);
-  expect(rows(overRoot, 77)).toEqual([77, 0]);
-  expect(() => rows(overRoot, undefined)).toThrow(expect.objectContaining({ code: "defect" }));
+  const places = { firstLeaf: 500, firstInner: 2 ** 41, root: 77 };
+  const children = (number: number, given: NewPlaces = places) =>
+    ([0, 1] as const).map((side) => nodes.childPlace(number, side, given));
+  expect(children(parent)).toEqual([500, 2 ** 40]);
+  expect(children(overBoth)).toEqual([2 ** 41, 501]);
+  expect(children(overRoot)).toEqual([77, 0]);
+  expect(() => children(overRoot, { ...places, root: undefined })).toThrow(
+    expect.objectContaining({ code: "defect" }),
+  );
+  expect([first, parent, second, overBoth, overRoot].map((number) => nodes.place(number, places))).toEqual([
+    500,
+    2 ** 41,
+    501,
+    2 ** 41 + 1,
+    2 ** 41 + 2,
+  ]);
+  expect([nodes.length, nodes.innerCount]).toEqual([5, 3]);
 });
 
 it("copies a node's three hashes, or what is behind the first bytes of them, to any place", () => {

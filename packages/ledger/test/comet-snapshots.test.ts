@@ -276,7 +276,8 @@ describe("the check of a ledger that began with a snapshot", () => {
     expect(await check(node)).toMatchObject({ ok: true, blocks: 0, findings: [] });
   });
 
-  const leaf = "(SELECT min(id) FROM nodes WHERE left_id IS NULL AND id > 10)";
+  const leaf = "(SELECT min(id) FROM nodes WHERE id > 10)";
+  const innerRow = "(SELECT min(id) + 1 FROM inner_nodes WHERE length(nodes) = 16 * 77)";
   it.each([
     [
       "a leaf of its state, which no later block touches",
@@ -284,6 +285,11 @@ describe("the check of a ledger that began with a snapshot", () => {
       "20 stateRoot",
     ],
     ["a node of its state that is missing", `DELETE FROM nodes WHERE id = ${leaf}`, "20 stateRoot"],
+    [
+      "inner nodes of its state, which no later block touches",
+      `UPDATE inner_nodes SET nodes = zeroblob(length(nodes)) WHERE id = ${innerRow}`,
+      "20 stateRoot",
+    ],
     [
       "its block's transactions",
       "UPDATE blocks SET transactions = (SELECT transactions FROM blocks WHERE height = 21) WHERE height = 20",

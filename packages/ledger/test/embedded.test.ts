@@ -26,6 +26,7 @@ import { fuzzRounds } from "../../../test/fuzz-rounds.ts";
 import { openEmbeddedReader, takeHomeLock, tryHomeLock, verifyEmbedded } from "../src/embedded/index.ts";
 import type { Block } from "../src/index.ts";
 import { createToy, genesis, makeHome, openToy } from "./embedded-home.ts";
+import { innerRecords, leadAstray, overwrite } from "./inner-rows.ts";
 import { accountKey, balanceKind, balanceOf, toyRules, toyTransaction } from "./toy-rules.ts";
 
 const give = (nonce: number, account: number, amount: number) =>
@@ -69,6 +70,7 @@ function killInsideCommit(): void {
   database.pragma("cache_size = 2");
   database.exec("BEGIN IMMEDIATE");
   database.exec("UPDATE nodes SET node = zeroblob(65)");
+  database.exec("UPDATE inner_nodes SET nodes = zeroblob(1232)");
   const insert = database.prepare("INSERT INTO nodes (node) VALUES (?)");
   for (let i = 0; i < 2_000; i++) insert.run(new Uint8Array(65));
   cpSync(directory, aside, { recursive: true });
@@ -340,6 +342,10 @@ describe("a damaged store", () => {
   });
 
   it("with rows taken out or changed is found out, row by row", async () => {
+    // Of a row's first node: the places of its children the other way round, and none.
+    const swapped =
+      "CAST(substr(nodes, 1, 65) || substr(nodes, 72, 6) || substr(nodes, 66, 6) || substr(nodes, 78) AS BLOB)";
+    const pathless = "CAST(substr(nodes, 1, 65) || zeroblob(12) || substr(nodes, 78) AS BLOB)";
     const damages = [
       "DELETE FROM meta WHERE name = 'genesis'",
       "UPDATE meta SET value = zeroblob(32) WHERE name = 'genesis-root'",
@@ -361,13 +367,20 @@ describe("a damaged store", () => {
       "UPDATE blocks SET root = 'text' WHERE height = 8",
       "DELETE FROM meta WHERE name = 'genesis-node'",
       "UPDATE nodes SET node = zeroblob(65)",
-      "UPDATE nodes SET left_id = right_id, right_id = left_id WHERE left_id IS NOT NULL",
-      "UPDATE nodes SET left_id = NULL",
       "DELETE FROM nodes",
       "DROP TABLE nodes",
+      "UPDATE inner_nodes SET nodes = zeroblob(length(nodes))",
+      "UPDATE inner_nodes SET nodes = 'text'",
+      "UPDATE inner_nodes SET nodes = substr(nodes, 1, length(nodes) - 1)",
+      `UPDATE inner_nodes SET nodes = ${swapped}`,
+      `UPDATE inner_nodes SET nodes = ${pathless}`,
+      "UPDATE inner_nodes SET id = id + 100000",
+      "DELETE FROM inner_nodes",
+      "DROP TABLE inner_nodes",
       "CREATE TRIGGER t AFTER INSERT ON blocks BEGIN DELETE FROM blocks; END",
       "PRAGMA user_version = 1",
-      "PRAGMA user_version = 3",
+      "PRAGMA user_version = 2",
+      "PRAGMA user_version = 4",
     ];
     for (const sql of damages) {
       const database = new Database(path());
@@ -386,11 +399,22 @@ describe("a damaged store", () => {
 
   it("with any single node missing is found by the check, though nothing may read that node", async () => {
     const database = new Database(path(), { readonly: true });
-    const ids = database.prepare("SELECT id FROM nodes").pluck().all() as number[];
+    const leaves = database.prepare("SELECT id FROM nodes").pluck().all() as number[];
+    const inner = innerRecords(database);
     database.close();
-    for (let i = 0; i < ids.length; i += Math.ceil(ids.length / 12)) {
+    const some = <T>(all: readonly T[]) => all.filter((_, at) => at % Math.ceil(all.length / 12) === 0);
+    const damages = [
+      ...some(leaves).map((id) => (writable: Database.Database) => {
+        writable.prepare("DELETE FROM nodes WHERE id = ?").run(id);
+      }),
+      ...some(inner).map((record) => (writable: Database.Database) => {
+        overwrite(writable, record, new Uint8Array(77));
+      }),
+    ];
+    expect(damages.length).toBeGreaterThan(16);
+    for (const damage of damages) {
       const writable = new Database(path());
-      writable.prepare("DELETE FROM nodes WHERE id = ?").run(ids[i]);
+      damage(writable);
       writable.close();
       const report = await check();
       expect(report.ok).toBe(false);
@@ -400,17 +424,21 @@ describe("a damaged store", () => {
 
   it("with any single way to a node gone astray is found by the check, also where no block went that way again", async () => {
     const database = new Database(path(), { readonly: true });
-    const ways = ["left_id", "right_id"].flatMap((side) => {
-      const rows = database.prepare(`SELECT id FROM nodes WHERE ${side} IS NOT NULL`).pluck().all();
-      return (rows as number[]).map((id) => ({ side, id }));
-    });
+    const ways = innerRecords(database).flatMap((record) =>
+      ([0, 1] as const).filter((side) => record.places[side] > 0).map((side) => ({ record, side })),
+    );
     database.close();
     expect(ways.length).toBeGreaterThan(50);
-    for (const { side, id } of ways.filter((_, at) => at % 5 === 0)) {
+    for (const { record, side } of ways.filter((_, at) => at % 5 === 0)) {
       const writable = new Database(path());
-      writable.prepare(`UPDATE nodes SET ${side} = ${side} - 1 WHERE id = ?`).run(id);
+      leadAstray(writable, record, side);
       writable.close();
-      expect([side, id, (await check()).ok]).toEqual([side, id, false]);
+      expect([record.row, record.slot, side, (await check()).ok]).toEqual([
+        record.row,
+        record.slot,
+        side,
+        false,
+      ]);
       restore();
     }
   });

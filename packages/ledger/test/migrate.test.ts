@@ -1,6 +1,6 @@
 /**
- * Stores of every past format, kept as they were written (test/formats): each is recognised, refused with a hint, and
- * brought to the present format; kills and damage on the way leave what was there.
+ * Stores of format 1, kept as they were written (test/formats): recognised, refused with a hint, and brought to the
+ * present format; kills and damage on the way leave what was there. Format 2, which is read as it is: format-2.test.ts.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -42,7 +42,7 @@ const digest = (file: string) => toHex(sha256(readFileSync(file)));
 const options = () => ({ directory, rulesOf: toyRules });
 const outdated = expect.objectContaining({
   code: "home-outdated",
-  data: { format: 1, current: 2 },
+  data: { format: 1, current: 3 },
   hint: expect.stringContaining("chartseal migrate"),
 });
 
@@ -80,7 +80,7 @@ describe("a store of format 1", () => {
     const rows = old.prepare("SELECT height, header, hash, transactions, seal FROM blocks").all();
     old.close();
     const file = join(directory, "ledger", "ledger-format-1.sqlite");
-    expect(await migrateEmbedded(options())).toEqual({ from: 1, to: 2, height: 26, kept: file });
+    expect(await migrateEmbedded(options())).toEqual({ from: 1, to: 3, height: 26, kept: file });
     expect(files()).toEqual(["ledger-format-1.sqlite", "ledger.sqlite"]);
     expect(digest(file)).toBe(digest(kept));
     const made = new Database(path(), { readonly: true });
@@ -100,7 +100,7 @@ describe("a store of format 1", () => {
   it("is brought over once: a current one is left as it is, to the byte", async () => {
     await migrateEmbedded(options());
     const before = digest(path());
-    expect(await migrateEmbedded(options())).toEqual({ from: 2, to: 2, height: 26, kept: null });
+    expect(await migrateEmbedded(options())).toEqual({ from: 3, to: 3, height: 26, kept: null });
     expect([digest(path()), files().length]).toEqual([before, 2]);
   });
 
@@ -154,7 +154,7 @@ describe("a migration that is killed", () => {
     );
     expect(signal).toBe("SIGKILL");
     expect(await oldOrNew()).toBe(left);
-    expect((await migrateEmbedded(options())).from).toBe(left === "old" ? 1 : 2);
+    expect((await migrateEmbedded(options())).from).toBe(left === "old" ? 1 : 3);
     expect(files()).toEqual(["ledger-format-1.sqlite", "ledger.sqlite"]);
     expect(digest(join(directory, "ledger", "ledger-format-1.sqlite"))).toBe(digest(kept));
     expect(await oldOrNew()).toBe("new");

@@ -4,13 +4,24 @@ import Database from "better-sqlite3";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fuzzRounds } from "../../../test/fuzz-rounds.ts";
-import { hashHeader, headerVersion } from "../src/block.ts";
+import { decodeHeader, hashHeader, headerVersion } from "../src/block.ts";
 import type { ExecutedBlock } from "../src/machine.ts";
 import type { StateChange } from "../src/state.ts";
+import { StateBuilder } from "../src/state-builder.ts";
 import { proveState, verifyStateProof } from "../src/state-proof.ts";
-import { emptyRoot, type NodeSource, type StateUpdate, updateState, walkState } from "../src/state-tree.ts";
+import {
+  emptyRoot,
+  encodeNode,
+  MemoryNodes,
+  type NodeSource,
+  readState,
+  type StateUpdate,
+  updateState,
+  walkState,
+} from "../src/state-tree.ts";
 import { createSchema } from "../src/store/schema.ts";
 import { Store } from "../src/store/store.ts";
+import { innerRecords, placeOf } from "./inner-rows.ts";
 
 const nothing: NodeSource = {
   load() {
@@ -71,7 +82,7 @@ function built(batches: readonly (readonly Change[])[]) {
     root = update.root;
     states.push({ root, entries: new Map(state) });
   }
-  return { database, states };
+  return { database, states, store };
 }
 
 const number = (bytes: Uint8Array): bigint => Buffer.from(bytes).readBigUInt64BE();
@@ -96,6 +107,24 @@ describe("rows of nodes", () => {
             expect(value === null ? undefined : number(value)).toBe(entries.get(String(key)));
             expect(verifyStateProof(root, 1, u64(key), value, proof)).toBe(true);
           }
+        }
+        database.close();
+      }),
+      { numRuns: fuzzRounds(150, 1 / 200) },
+    );
+  });
+
+  it("are found from memory as from the file, at every height, also where another height's are in memory", () => {
+    const change = fc.tuple(fc.nat(40), fc.option(fc.nat(2), { nil: undefined }));
+    const batches = fc.array(fc.array(change, { maxLength: 30 }), { minLength: 2, maxLength: 8 });
+    fc.assert(
+      fc.property(batches, fc.array(fc.tuple(fc.nat(7), fc.nat(41)), { maxLength: 60 }), (given, asked) => {
+        const { database, states, store } = built(given);
+        for (const [at, key] of asked) {
+          const height = at % states.length;
+          const { root, entries } = states[height]!;
+          const value = readState(store.tree(height), root, 1, u64(key));
+          expect(value === undefined ? undefined : number(value)).toBe(entries.get(String(key)));
         }
         database.close();
       }),
@@ -137,35 +166,90 @@ describe("rows of nodes", () => {
     database.close();
   });
 
-  it("are numbered in the order in which they were made, children first, and never changed", () => {
-    const grow = Array.from({ length: 6 }, (_, i): Change[] => [
-      [i, i],
-      [i + 10, 1],
-    ]);
+  it("lie in the order in which they were made, children first, sixteen inner ones in a row", () => {
+    const grow = Array.from({ length: 6 }, (_, i): Change[] =>
+      Array.from({ length: i === 3 ? 40 : 1 }, (_, k) => [20 * i + k, i]),
+    );
     const { database } = built(grow);
-    const rows = database.prepare("SELECT id, node, left_id, right_id FROM nodes ORDER BY id").all() as {
+    const leaves = database.prepare("SELECT id, node, left_id, right_id FROM nodes ORDER BY id").all() as {
       id: number;
       node: Buffer;
-      left_id: number | null;
-      right_id: number | null;
+      left_id: null;
+      right_id: null;
     }[];
-    expect(rows.map(({ id }) => id)).toEqual(rows.map((_, at) => at + 1));
-    const hashes = rows.map(({ node }) => hashOf(node));
-    for (const { id, node, left_id, right_id } of rows) {
-      if (node[0] === 0) expect([left_id, right_id]).toEqual([null, null]);
-      for (const [child, at] of node[0] === 1
-        ? ([
-            [left_id, 1],
-            [right_id, 33],
-          ] as const)
-        : []) {
-        const named = node.subarray(at, at + 32);
-        if (child === null) expect(named.every((byte) => byte === 0)).toBe(true);
+    expect(leaves.map(({ id }) => id)).toEqual(leaves.map((_, at) => at + 1));
+    for (const { node, left_id, right_id } of leaves) {
+      expect([node[0], left_id, right_id]).toEqual([0, null, null]);
+    }
+    const inner = innerRecords(database);
+    const hashes = new Map([
+      ...leaves.map(({ id, node }) => [id, hashOf(node)] as const),
+      ...inner.map((record) => [placeOf(record), hashOf(record.node)] as const),
+    ]);
+    for (const record of inner) {
+      for (const side of [0, 1] as const) {
+        const named = record.node.subarray(1 + 32 * side, 33 + 32 * side);
+        const at = record.places[side];
+        if (at === 0) expect(named.every((byte) => byte === 0)).toBe(true);
         else {
-          expect(child).toBeLessThan(id);
-          expect(Buffer.compare(hashes[child - 1]!, named)).toBe(0);
+          if (at >= 2 ** 40) expect(at).toBeLessThan(placeOf(record));
+          expect(Buffer.compare(hashes.get(at)!, named)).toBe(0);
         }
       }
+    }
+    const counts = [...Map.groupBy(inner, ({ row }) => row).values()].map(({ length }) => length);
+    expect(counts.reduce((sum, count) => sum + count)).toBe(inner.length);
+    // The block of forty leaves fills whole rows, every other one begins a row of its own.
+    expect(Math.max(...counts)).toBe(16);
+    expect(counts.filter((count) => count < 16).length).toBeGreaterThan(3);
+    expect(inner.map(({ row }) => row)).toEqual(inner.map(({ row }) => row).sort((a, b) => a - b));
+    const roots = database.prepare("SELECT root, header FROM blocks ORDER BY height").all() as {
+      root: number;
+      header: Buffer;
+    }[];
+    for (const { root, header } of roots) {
+      expect(hashes.get(root)).toEqual(new Uint8Array(decodeHeader(new Uint8Array(header)).stateRoot));
+    }
+    database.close();
+  });
+
+  it("that come in a stream are there once the block is, and lead to every leaf", () => {
+    for (const count of [1, 2, 17, 300]) {
+      const nodes = new MemoryNodes();
+      const { root, added } = updateState(
+        nodes,
+        emptyRoot,
+        changesOf(Array.from({ length: count }, (_, i) => [i, i])),
+      );
+      nodes.add(added);
+      const database = new Database(":memory:");
+      const store = new Store(database);
+      store.create(
+        new Uint8Array(1),
+        updateState(
+          nothing,
+          emptyRoot,
+          changesOf([
+            [900, 1],
+            [901, 1],
+          ]),
+        ),
+        () => createSchema(database),
+      );
+      const builder = new StateBuilder((node) => store.putNode(node));
+      for (const leaf of walkState(nodes, root)) builder.add(hashOf(encodeNode(leaf)), leaf);
+      const { at } = builder.finish();
+      const { header, hash } = blockOf(7, updateState(nodes, root, []));
+      store.putBase({ header, hash, transactions: [], commit: [] }, at);
+      const read = new Store(database);
+      const values = [...walkState(read.tree(7), root)].map(({ value }) => Number(number(value)));
+      expect(values.sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, i) => i));
+      expect([...walkState(read.tree(0), read.genesis().stateRoot)]).toHaveLength(2);
+      // The next block's nodes lie behind them.
+      const next = updateState(read.tree(7), root, changesOf([[5_000, 1]]));
+      read.append(blockOf(8, next), [], () => {});
+      expect([...walkState(new Store(database).tree(8), next.root)]).toHaveLength(count + 1);
+      database.close();
     }
   });
 });

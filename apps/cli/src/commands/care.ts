@@ -133,6 +133,8 @@ function addMigrate(program: Command): void {
 
 function migratedText({ migrated, from, to, height, kept }: HomeMigrated): string {
   if (!migrated) return `Nothing to do: the ledger has the present format, ${to}, to block ${height}.`;
+  if (kept === null)
+    return `The ledger went from format ${from} to ${to}: a table was added, ${height} blocks are as they were.`;
   return `The ledger went from format ${from} to ${to}, all ${height} blocks checked.\nThe old file is ${kept}: delete it when nothing is missed.`;
 }
 

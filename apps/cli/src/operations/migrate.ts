@@ -14,7 +14,7 @@ export interface HomeMigrated {
   readonly from: number;
   readonly to: number;
   readonly height: number;
-  /** The old file, which stays; null where the home was current. */
+  /** The old file, which stays; null where none was replaced. */
   readonly kept: string | null;
 }
 
@@ -34,5 +34,5 @@ export async function migrateHome(
     rulesOf: (genesis) => ledgerRules(pairing, genesis),
     chainId: fromHex(home.config.chainId, 32),
   });
-  return { migrated: kept !== null, from, to, height, kept };
+  return { migrated: from !== to, from, to, height, kept };
 }

@@ -1,9 +1,10 @@
 /**
- * The tables of a ledger's SQLite file below DIR/ledger, format 2, and what else an engine keeps beside the chain. A
+ * The tables of a ledger's SQLite file below DIR/ledger, format 3, and what else an engine keeps beside the chain. A
  * rollback journal and not a write-ahead log, so that a reader changes no byte (docs/decisions/embedded-store.md). Rows are written once and never changed.
  *
- * State nodes lie in the order in which they were made, children first, and know the rows of their children; a block
- * knows the row of its root. Format 1 kept them under their hashes; `migrate.ts` makes a format 2 of it.
+ * State nodes lie in the order in which they were made, children first, and know the places of their children; a block
+ * knows the place of its root (node-rows.ts). Format 2 had inner nodes in `nodes` too, where they stay; a writer adds the
+ * one table that it lacked. Format 1 kept nodes under their hashes; `migrate.ts` replays it.
  */
 import { ChartsealError } from "@chartseal/crypto";
 import type Database from "better-sqlite3";
@@ -27,13 +28,24 @@ export const plainStore: StoreKind = {
   seals: "blocks",
 };
 
-export const formatVersion = 2;
+export const formatVersion = 3;
+/** The format that a writer makes the present one of by adding a table, and that a reader reads as it is. */
+const formatBefore = 2;
 
 /** What has not changed since format 1. */
 const unchanged = [
   "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
   "CREATE TABLE transactions (identifier BLOB PRIMARY KEY, height INTEGER NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID",
 ] as const;
+
+/** The tables of format 2. */
+const numbered = [
+  ...unchanged,
+  "CREATE TABLE blocks (height INTEGER PRIMARY KEY, header BLOB NOT NULL, hash BLOB NOT NULL, transactions BLOB NOT NULL, seal BLOB NOT NULL, root INTEGER)",
+  "CREATE TABLE nodes (id INTEGER PRIMARY KEY, node BLOB NOT NULL, left_id INTEGER, right_id INTEGER)",
+] as const;
+
+const innerNodes = "CREATE TABLE inner_nodes (id INTEGER PRIMARY KEY, nodes BLOB NOT NULL)";
 
 /** The tables of every format that there was. */
 const formats: Readonly<Record<number, readonly string[]>> = {
@@ -42,11 +54,8 @@ const formats: Readonly<Record<number, readonly string[]>> = {
     "CREATE TABLE blocks (height INTEGER PRIMARY KEY, header BLOB NOT NULL, hash BLOB NOT NULL, transactions BLOB NOT NULL, seal BLOB NOT NULL)",
     "CREATE TABLE nodes (hash BLOB PRIMARY KEY, node BLOB NOT NULL) WITHOUT ROWID",
   ],
-  [formatVersion]: [
-    ...unchanged,
-    "CREATE TABLE blocks (height INTEGER PRIMARY KEY, header BLOB NOT NULL, hash BLOB NOT NULL, transactions BLOB NOT NULL, seal BLOB NOT NULL, root INTEGER)",
-    "CREATE TABLE nodes (id INTEGER PRIMARY KEY, node BLOB NOT NULL, left_id INTEGER, right_id INTEGER)",
-  ],
+  [formatBefore]: numbered,
+  [formatVersion]: [...numbered, innerNodes],
 };
 
 export function createSchema(database: Database.Database, kind: StoreKind = plainStore): void {
@@ -87,12 +96,27 @@ export function formatOf(database: Database.Database, kind: StoreKind = plainSto
   throw new ChartsealError("chain-altered", "the ledger's store is not one that this program made");
 }
 
-/** That the tables are those of the present format. @throws ChartsealError `chain-altered`, `home-outdated` */
+/** Whether a store of that format is read as it is. */
+export function isRead(format: number): boolean {
+  return format === formatVersion || format === formatBefore;
+}
+
+/** That the tables are of a format that is read as it is. @throws ChartsealError `chain-altered`, `home-outdated` */
 export function checkSchema(database: Database.Database, kind: StoreKind = plainStore): void {
   const format = formatOf(database, kind);
-  if (format === formatVersion) return;
+  if (isRead(format)) return;
   throw new ChartsealError("home-outdated", "the ledger was written by an earlier version of this program", {
     data: { format, current: formatVersion },
     hint: "Run chartseal migrate once; it keeps the old file beside the new one.",
   });
+}
+
+/** For a writer: makes a store of the format before one of the present format, at once whatever its size. */
+export function extend(database: Database.Database, kind: StoreKind = plainStore): void {
+  if (formatOf(database, kind) !== formatBefore) return;
+  const add = database.transaction((): void => {
+    database.exec(innerNodes);
+    database.pragma(`user_version = ${formatVersion}`);
+  });
+  add.immediate();
 }

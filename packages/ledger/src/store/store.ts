@@ -1,21 +1,18 @@
 /**
  * The store of both engines over SQLite: blocks, state nodes and an index of transactions, in one file. A block and all
  * that it changes are one transaction; when `append` returns, it is on the disk. Every row is read strictly and checked
- * against its hash, so that damage is `chain-altered` and never a wrong answer or a stack trace. Row numbers of nodes are
- * hashed by nothing: they say where to look, and what is found there must have the hash that was asked for.
+ * against its hash, so that damage is `chain-altered` and never a wrong answer or a stack trace. Where nodes lie is
+ * node-rows.ts'.
  *
  * A reader beside a writer needs no long transaction: rows are never changed, so what hangs on one head is a snapshot.
  */
 import { assert, type CborValue, ChartsealError, decode, encode, equalBytes } from "@chartseal/crypto";
 import type Database from "better-sqlite3";
-import type { AddedNodes, StoredNode } from "../added-nodes.ts";
+import type { AddedNodes, NewPlaces, StoredNode } from "../added-nodes.ts";
 import { type Block, decodeHeader, encodeHeader } from "../block.ts";
 import { type Commit, decodeCommit, encodeCommit } from "../commit.ts";
 import type { ExecutedBlock } from "../machine.ts";
 import {
-  decodeNode,
-  encodeNode,
-  innerBytes,
   isEmptyHash,
   type NodeSource,
   type StateLeaf,
@@ -23,6 +20,8 @@ import {
   type StateUpdate,
   walkState,
 } from "../state-tree.ts";
+import { NodeRows } from "./node-rows.ts";
+import { blob, damaged, integer, place } from "./row-values.ts";
 import { storeError } from "./sqlite-errors.ts";
 import { TopLevels } from "./top-levels.ts";
 
@@ -34,18 +33,13 @@ const blockBytesMax = 64 * 1024 * 1024;
 const cachedNodesMax = 16_384;
 /** Leaves that a walk reads under one lock: a commit waits for it. */
 const leavesAtOnce = 128;
-/** Nodes that one statement puts: each costs less than by itself. */
-const rowsAtOnce = 64;
-
-const insertionOfOne = "INSERT INTO nodes (node, left_id, right_id) VALUES (?, ?, ?)";
-const insertionOfMany = `${insertionOfOne}${", (?, ?, ?)".repeat(rowsAtOnce - 1)}`;
 
 export interface Genesis {
   readonly genesis: Uint8Array;
   readonly stateRoot: Uint8Array;
 }
 
-/** A node and its row. */
+/** A node and where it lies. */
 interface PlacedNode extends StoredNode {
   readonly at: number;
   readonly position: number;
@@ -53,8 +47,9 @@ interface PlacedNode extends StoredNode {
 
 export class Store {
   #database: Database.Database;
+  readonly #nodeRows: NodeRows;
   readonly #top = new TopLevels();
-  /** By row. What is found there must still have the hash that is asked for: rows of a commit that failed are others' later. */
+  /** By place. What is found there must still have the hash that is asked for: places of a commit that failed are others' later. */
   #young = new Map<number, StoredNode>();
   #old = new Map<number, StoredNode>();
   readonly #statements = new Map<string, Database.Statement>();
@@ -64,13 +59,18 @@ export class Store {
 
   constructor(database: Database.Database) {
     this.#database = database;
+    this.#nodeRows = new NodeRows({
+      statement: (sql) => this.#statement(sql),
+      row: (sql, ...parameters) => this.#row(sql, ...parameters),
+    });
   }
 
   /** Puts another connection in place of this one, e.g. to a copy; the caller closes the old one. */
   replaceConnection(database: Database.Database): void {
     this.#database = database;
     this.#statements.clear();
-    // What is kept decoded names rows, which may be others there.
+    // What is kept decoded names places, which may be others there.
+    this.#nodeRows.clear();
     this.#top.clear();
     this.#young.clear();
     this.#old.clear();
@@ -176,7 +176,10 @@ export class Store {
       root ??= this.rootAt(height);
       return root;
     };
-    return { load: (hash, at, position) => this.#load(hash, at ?? rootAt(), position) };
+    return {
+      load: (hash, at, position) => this.#load(hash, at ?? rootAt(), position),
+      descend: (hash, path) => this.#top.descend(hash, rootAt() ?? 0, path),
+    };
   }
 
   /**
@@ -185,7 +188,7 @@ export class Store {
    * @throws ChartsealError `chain-altered`
    */
   *leaves(height: number, root: Uint8Array): Generator<readonly StateLeaf[]> {
-    const source: NodeSource = { load: (hash, at) => this.#fromFile(hash, at ?? this.rootAt(height)) };
+    const source: NodeSource = { load: (hash, at) => this.#nodeRows.read(hash, at ?? this.rootAt(height)) };
     const walk = walkState(source, root);
     const some = (): StateLeaf[] => {
       const lot: StateLeaf[] = [];
@@ -200,14 +203,14 @@ export class Store {
     for (let lot = this.together(some); lot.length > 0; lot = this.together(some)) yield lot;
   }
 
-  /** The row of a state root; undefined for the empty state, and where the block is missing. */
+  /** The place of a state root; undefined for the empty state, and where the block is missing. */
   rootAt(height: number): number | undefined {
     if (height > 0) return place(this.#row("SELECT root FROM blocks WHERE height = ?", height)?.root);
     return place(this.#row("SELECT value FROM meta WHERE name = 'genesis-node'")?.value);
   }
 
   #load(hash: Uint8Array, at: number | undefined, position = 0): StateNode {
-    if (at === undefined) return this.#fromFile(hash, at);
+    if (at === undefined) return this.#nodeRows.read(hash, at);
     if (this.#top.holds(position)) {
       const top = this.#top.get(position, at, hash);
       if (top !== undefined) return top;
@@ -222,18 +225,9 @@ export class Store {
 
   /** A node from the file itself, past the cache. @throws ChartsealError `chain-altered` */
   loadStored(hash: Uint8Array, at: number | undefined, position = 0): StateNode {
-    const node = this.#fromFile(hash, at);
+    const node = this.#nodeRows.read(hash, at);
     if (at !== undefined) this.#remember({ hash, node, at, position });
     return node;
-  }
-
-  #fromFile(hash: Uint8Array, at: number | undefined): StateNode {
-    const sql = "SELECT node, left_id, right_id FROM nodes WHERE id = ?";
-    const row = at === undefined ? undefined : this.#row(sql, at);
-    if (row === undefined) throw new ChartsealError("chain-altered", "a node of the state tree is missing");
-    const found = decodeNode(hash, blob(row.node));
-    if (found.type === "leaf") return found;
-    return { ...found, leftAt: place(row.left_id), rightAt: place(row.right_id) };
   }
 
   #remember({ at, position, hash, node }: PlacedNode): void {
@@ -265,11 +259,11 @@ export class Store {
     const { header, hash, transactions, results } = executed;
     const seal = encodeCommit(commit);
     const before = this.rootAt(header.height - 1);
-    let first = 0;
+    let places: NewPlaces | undefined;
     stage("before-transaction");
     this.#write(() => {
       const nodes = this.#putNodes(executed.update, before);
-      first = nodes.first;
+      places = nodes.places;
       stage("inside-transaction");
       const block = this.#statement(
         "INSERT INTO blocks (height, header, hash, transactions, seal, root) VALUES (?, ?, ?, ?, ?, ?)",
@@ -282,19 +276,18 @@ export class Store {
       for (const [index, { identifier }] of results.entries())
         transaction.run(identifier, header.height, index);
     });
-    this.#rememberAdded(executed.update.added, first, before);
+    if (places !== undefined) this.#rememberAdded(executed.update.added, places);
     stage("after-commit");
   }
 
-  /** Puts one node behind all others, its children before it, and gives its row: a tree that comes in a stream. */
+  /** Puts one node behind all others, its children before it, and gives its place: a tree that comes in a stream. */
   putNode(node: StateNode): number {
-    const insert = this.#statement(insertionOfOne);
-    const [left, right] = node.type === "leaf" ? [] : [node.leftAt, node.rightAt];
-    return Number(insert.run(encodeNode(node), left ?? null, right ?? null).lastInsertRowid);
+    return this.#nodeRows.put(node);
   }
 
   /** Begins the chain with the block of a snapshot, whose tree is there: no block before it, and no index of its own. */
   putBase({ header, hash, transactions, commit }: Block, root: number | undefined): void {
+    this.#nodeRows.flush();
     this.#statement(
       "INSERT INTO blocks (height, header, hash, transactions, seal, root) VALUES (?, ?, ?, ?, ?, ?)",
     ).run(
@@ -314,62 +307,26 @@ export class Store {
   }
 
   /**
-   * Puts new nodes behind all others, in the order given, and gives the rows of the first and of the root. What was there
-   * before and has no place is the root of `before`, the one node that is never found through another.
+   * Puts new nodes behind all others, in the order given, and gives their places and the root's. What was there before and
+   * has no place is the root of `before`, the one node that is never found through another.
    */
   #putNodes(
     { root, rootNew, rootAt, added }: StateUpdate,
     before: number | undefined,
-  ): { first: number; rootAt: number | undefined } {
-    const first = integer(this.#row("SELECT coalesce(max(id), 0) AS id FROM nodes")?.id) + 1;
-    this.#insertNodes(added, first, before);
-    if (isEmptyHash(root)) return { first, rootAt: undefined };
-    const found = rootNew === undefined ? (rootAt ?? before) : first + rootNew;
+  ): { readonly places: NewPlaces; readonly rootAt: number | undefined } {
+    const places = this.#nodeRows.insert(added, before);
+    if (isEmptyHash(root)) return { places, rootAt: undefined };
+    const found = rootNew === undefined ? (rootAt ?? before) : added.place(rootNew, places);
     assert(found !== undefined, "the root of a state lies somewhere");
-    return { first, rootAt: found };
-  }
-
-  #insertNodes(nodes: AddedNodes, first: number, before: number | undefined): void {
-    // Memory for thousands of inner nodes one by one costs as much as putting them. The database takes its own copy.
-    const room = new Uint8Array(rowsAtOnce * innerBytes);
-    const rooms = Array.from({ length: rowsAtOnce }, (_, at) =>
-      room.subarray(innerBytes * at, innerBytes * (at + 1)),
-    );
-    for (const one of rooms) one[0] = 1;
-    const rowOf = (number: number, side: 0 | 1): number | null => {
-      const row = nodes.childRow(number, side, first, before);
-      return row === 0 ? null : row;
-    };
-    const insert = (from: number, count: number): void => {
-      const values: unknown[] = [];
-      for (let k = 0; k < count; k++) {
-        const leaf = nodes.leaf(from + k);
-        if (leaf !== undefined) {
-          values.push(encodeNode(leaf), null, null);
-          continue;
-        }
-        nodes.copyHashes(from + k, rooms[k]!, 1, 32);
-        values.push(rooms[k], rowOf(from + k, 0), rowOf(from + k, 1));
-      }
-      // The database numbers rows on from its last one: a number given with each makes that dearer.
-      const { lastInsertRowid } = this.#statement(count === 1 ? insertionOfOne : insertionOfMany).run(values);
-      assert(lastInsertRowid === first + from + count - 1, "a node lies in the row behind the last");
-    };
-    let next = 0;
-    for (; next + rowsAtOnce <= nodes.length; next += rowsAtOnce) insert(next, rowsAtOnce);
-    for (; next < nodes.length; next++) insert(next, 1);
+    return { places, rootAt: found };
   }
 
   /** A new entry is seldom read again soon, the nodes above it are on the way to others. */
-  #rememberAdded(added: AddedNodes, first: number, before: number | undefined): void {
+  #rememberAdded(added: AddedNodes, places: NewPlaces): void {
     for (let number = 0; number < added.length; number++) {
-      const position = added.position(number);
-      if (added.leaf(number) !== undefined || !this.#top.holds(position)) continue;
-      const [left, right] = [
-        added.childRow(number, 0, first, before),
-        added.childRow(number, 1, first, before),
-      ];
-      this.#top.putAdded(added, number, first + number, left, right);
+      if (added.leaf(number) === undefined && this.#top.holds(added.position(number))) {
+        this.#top.putAdded(added, number, places);
+      }
     }
   }
 
@@ -386,25 +343,6 @@ export function run<T>(work: () => T): T {
   } catch (error) {
     throw storeError(error);
   }
-}
-
-function damaged(): ChartsealError {
-  return new ChartsealError("chain-altered", "a row of the ledger's store is not what was written");
-}
-
-function blob(value: unknown, size?: number): Uint8Array {
-  if (!(value instanceof Uint8Array) || (size !== undefined && value.length !== size)) throw damaged();
-  return new Uint8Array(value.buffer, value.byteOffset, value.length);
-}
-
-function integer(value: unknown): number {
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw damaged();
-  return value;
-}
-
-/** A row number, or undefined where there is none. */
-function place(value: unknown): number | undefined {
-  return value === null || value === undefined ? undefined : integer(value);
 }
 
 function decodeTransactions(bytes: Uint8Array): Uint8Array[] {

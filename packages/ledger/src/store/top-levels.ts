@@ -1,28 +1,33 @@
 /**
  * The upper levels of the state tree in memory: one place for each position in the tree, which the node that was seen
  * there last takes. So every way through the tree begins in memory however large the state is. The first ten levels are
- * kept as they are used; the next twelve in 120 bytes a node, so that nothing of them is the collector's work: objects that
- * live for a while and are replaced cost it more than making them anew. Room comes in blocks, when their first node does.
+ * kept as they are used; the next twelve in 128 bytes a node, so that nothing of them is the collector's work: objects that
+ * live for a while and are replaced cost it more than making them anew. What belongs to a node lies in two neighbouring
+ * lines of the processor's cache, since of a large tree none is there and each line costs more than all else that is done
+ * with a node. Room comes in blocks, when their first node does.
  *
- * A node is found by its position and must have the hash and the row that are asked for: other roots, and rows of a
+ * A node is found by its position and must have the hash and the place that are asked for: other roots, and places of a
  * commit that failed, have other nodes there.
  */
 import { equalBytes } from "@chartseal/crypto";
-import { type AddedNodes, nodeHashesBytes as nodeBytes } from "../added-nodes.ts";
-import type { StateInner } from "../state-tree.ts";
+import { type AddedNodes, type NewPlaces, nodeHashesBytes } from "../added-nodes.ts";
+import { bitAt, type Child, childOf, type Descent, type StateInner } from "../state-tree.ts";
 
-/** Positions below these are kept, as objects and as bytes: at most some 1 and 510 MiB, the latter for 4 million entries. */
+/** Positions below these are kept, as objects and as bytes: at most some 1 and 512 MiB, the latter for 4 million entries. */
 const objectsMax = 2 ** 10;
 const positionsMax = 2 ** 22;
-/** Few: a reader that goes one way through a large tree makes a block on every level. */
-const nodesPerBlock = 64;
+/** Of 256 KiB, which the system gives when they are touched: a reader that goes one way has a page of one for each level. */
+const nodesPerBlock = 2_048;
 const hashBytes = 32;
-/** A node's rows: its own and its children's, 0 for none. */
-const rowsPerNode = 3;
+/** Own, left and right hash, then three places of 8 bytes, where it lies and where its children do, 0 for none. */
+const nodeBytes = 128;
+const wordsPerNode = nodeBytes / 8;
+const placesFrom = nodeHashesBytes / 8;
 
+/** The same memory twice. */
 interface Block {
-  readonly hashes: Uint8Array;
-  readonly rows: Float64Array;
+  readonly bytes: Uint8Array;
+  readonly places: Float64Array;
 }
 
 export interface TopNode {
@@ -32,103 +37,132 @@ export interface TopNode {
 }
 
 export class TopLevels {
-  #objects: (TopNode | undefined)[][] = [];
-  #blocks: (Block | undefined)[] = [];
+  readonly #objects: (TopNode | undefined)[] = new Array<TopNode | undefined>(objectsMax).fill(undefined);
+  readonly #blocks: (Block | undefined)[] = [];
 
   /** True where a node of that position is kept; 0 is none. */
   holds(position: number): boolean {
     return position > 0 && position < positionsMax;
   }
 
-  get(position: number, row: number, hash: Uint8Array): StateInner | undefined {
-    if (position >= objectsMax) return this.#fromBytes(position, row, hash);
-    const found = this.#objects[blockOf(position)]?.[position % nodesPerBlock];
-    return found?.at === row && equalBytes(found.hash, hash) ? found.node : undefined;
+  get(position: number, at: number, hash: Uint8Array): StateInner | undefined {
+    if (position < objectsMax) {
+      const found = this.#objects[position];
+      return found?.at === at && equalBytes(found.hash, hash) ? found.node : undefined;
+    }
+    const block = this.#blocks[blockOf(position)];
+    if (block === undefined) return undefined;
+    const { bytes, places } = block;
+    const slot = position % nodesPerBlock;
+    const start = nodeBytes * slot;
+    if (places[placeIndex(slot)] !== at || !isAt(bytes, start, hash, 0)) return undefined;
+    // Copies: the slot is another node's before long.
+    const left = bytes.slice(start + hashBytes, start + 2 * hashBytes);
+    const right = bytes.slice(start + 2 * hashBytes, start + 3 * hashBytes);
+    const [leftAt, rightAt] = [places[placeIndex(slot) + 1], places[placeIndex(slot) + 2]];
+    return { type: "inner", left, right, leftAt: placeOf(leftAt), rightAt: placeOf(rightAt) };
+  }
+
+  /** From the root that lies at `at` down the way of a path, as far as it is here; nothing of what lies between is made an object. */
+  descend(root: Uint8Array, at: number, path: Uint8Array): Descent {
+    let depth = 0;
+    let position = 1;
+    let next: Child = { hash: root, at };
+    for (; position < objectsMax; depth++) {
+      const node = next.at === undefined ? undefined : this.get(position, next.at, next.hash);
+      if (node === undefined) return { ...next, depth, position };
+      const side = bitAt(path, depth);
+      next = childOf(node, side);
+      position = 2 * position + side;
+    }
+    let { hash } = next;
+    let from = 0;
+    let lies = next.at ?? 0;
+    for (; position < positionsMax && lies !== 0; depth++) {
+      const block = this.#blocks[blockOf(position)];
+      if (block === undefined) break;
+      const { bytes, places } = block;
+      const slot = position % nodesPerBlock;
+      if (places[placeIndex(slot)] !== lies || !isAt(bytes, nodeBytes * slot, hash, from)) break;
+      const side = bitAt(path, depth);
+      hash = bytes;
+      from = nodeBytes * slot + hashBytes * (1 + side);
+      lies = places[placeIndex(slot) + 1 + side]!;
+      position = 2 * position + side;
+    }
+    return { hash: hash.slice(from, from + hashBytes), at: placeOf(lies), depth, position };
   }
 
   put(position: number, top: TopNode): void {
-    if (position >= objectsMax) {
-      this.#toBytes(position, top);
+    if (position < objectsMax) {
+      this.#objects[position] = top;
       return;
     }
-    const number = blockOf(position);
-    let block = this.#objects[number];
-    if (block === undefined) {
-      block = new Array<TopNode | undefined>(nodesPerBlock).fill(undefined);
-      this.#objects[number] = block;
-    }
-    block[position % nodesPerBlock] = top;
+    const { at, hash, node } = top;
+    const block = this.#roomOf(position);
+    const slot = position % nodesPerBlock;
+    const start = nodeBytes * slot;
+    block.bytes.set(hash, start);
+    block.bytes.set(node.left, start + hashBytes);
+    block.bytes.set(node.right, start + 2 * hashBytes);
+    setPlaces(block, slot, at, node.leftAt ?? 0, node.rightAt ?? 0);
   }
 
-  /** Puts a new inner node, which lies at `at` with its children at those rows, 0 for none. */
-  putAdded(added: AddedNodes, number: number, at: number, leftRow: number, rightRow: number): void {
+  /** Puts a new inner node. */
+  putAdded(added: AddedNodes, number: number, newPlaces: NewPlaces): void {
     const position = added.position(number);
+    const at = added.place(number, newPlaces);
+    const [left, right] = [added.childPlace(number, 0, newPlaces), added.childPlace(number, 1, newPlaces)];
     if (position >= objectsMax) {
       const block = this.#roomOf(position);
-      const place = position % nodesPerBlock;
-      added.copyHashes(number, block.hashes, nodeBytes * place);
-      setRows(block, place, at, leftRow, rightRow);
+      const slot = position % nodesPerBlock;
+      added.copyHashes(number, block.bytes, nodeBytes * slot);
+      setPlaces(block, slot, at, left, right);
       return;
     }
-    const [hash, left, right] = [added.hash(number, 0), added.hash(number, 1), added.hash(number, 2)];
-    const node = { type: "inner", left, right, leftAt: rowOf(leftRow), rightAt: rowOf(rightRow) } as const;
-    this.put(position, { at, hash, node });
+    const hashes = { left: added.hash(number, 1), right: added.hash(number, 2) };
+    const node = { type: "inner", ...hashes, leftAt: placeOf(left), rightAt: placeOf(right) } as const;
+    this.put(position, { at, hash: added.hash(number, 0), node });
   }
 
   clear(): void {
-    this.#objects = [];
-    this.#blocks = [];
-  }
-
-  #fromBytes(position: number, row: number, hash: Uint8Array): StateInner | undefined {
-    const block = this.#blocks[blockOf(position)];
-    if (block === undefined) return undefined;
-    const place = position % nodesPerBlock;
-    const { hashes, rows } = block;
-    if (rows[rowsPerNode * place] !== row) return undefined;
-    const start = nodeBytes * place;
-    for (let i = 0; i < hashBytes; i++) if (hashes[start + i] !== hash[i]) return undefined;
-    // Copies: the place is another node's before long.
-    const left = hashes.slice(start + hashBytes, start + 2 * hashBytes);
-    const right = hashes.slice(start + 2 * hashBytes, start + nodeBytes);
-    const [leftAt, rightAt] = [rows[rowsPerNode * place + 1], rows[rowsPerNode * place + 2]];
-    return { type: "inner", left, right, leftAt: rowOf(leftAt), rightAt: rowOf(rightAt) };
-  }
-
-  #toBytes(position: number, { at, hash, node }: TopNode): void {
-    const block = this.#roomOf(position);
-    const place = position % nodesPerBlock;
-    block.hashes.set(hash, nodeBytes * place);
-    block.hashes.set(node.left, nodeBytes * place + hashBytes);
-    block.hashes.set(node.right, nodeBytes * place + 2 * hashBytes);
-    setRows(block, place, at, node.leftAt ?? 0, node.rightAt ?? 0);
+    this.#objects.fill(undefined);
+    this.#blocks.length = 0;
   }
 
   #roomOf(position: number): Block {
     const number = blockOf(position);
     let block = this.#blocks[number];
     if (block === undefined) {
-      block = {
-        hashes: new Uint8Array(nodesPerBlock * nodeBytes),
-        rows: new Float64Array(nodesPerBlock * rowsPerNode),
-      };
+      const bytes = new Uint8Array(nodesPerBlock * nodeBytes);
+      block = { bytes, places: new Float64Array(bytes.buffer) };
       this.#blocks[number] = block;
     }
     return block;
   }
 }
 
-function setRows({ rows }: Block, place: number, at: number, left: number, right: number): void {
-  rows[rowsPerNode * place] = at;
-  rows[rowsPerNode * place + 1] = left;
-  rows[rowsPerNode * place + 2] = right;
+function setPlaces({ places }: Block, slot: number, at: number, left: number, right: number): void {
+  const index = placeIndex(slot);
+  places[index] = at;
+  places[index + 1] = left;
+  places[index + 2] = right;
+}
+
+function placeIndex(slot: number): number {
+  return wordsPerNode * slot + placesFrom;
+}
+
+function isAt(bytes: Uint8Array, start: number, hash: Uint8Array, from: number): boolean {
+  for (let i = 0; i < hashBytes; i++) if (bytes[start + i] !== hash[from + i]) return false;
+  return true;
 }
 
 function blockOf(position: number): number {
   return Math.floor(position / nodesPerBlock);
 }
 
-/** Rows are numbered from 1. */
-function rowOf(value: number | undefined): number | undefined {
+/** Places are numbered from 1. */
+function placeOf(value: number | undefined): number | undefined {
   return value === 0 ? undefined : value;
 }
