@@ -2,7 +2,16 @@
  * migrate: homes of every past format, kept as an earlier version wrote them (test/formats), are refused with the way
  * out, brought over, and then open the record that was sealed in them.
  */
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,6 +23,9 @@ import { copyHome, run, treeHash } from "./care-home.ts";
 const format1 = fileURLToPath(new URL("./formats/1", import.meta.url));
 /** The ledger of that home in format 2. */
 const format2 = fileURLToPath(new URL("./formats/2/ledger.sqlite", import.meta.url));
+const comet2 = fileURLToPath(
+  new URL("../../../packages/ledger/test/formats/2/comet.sqlite", import.meta.url),
+);
 const record = "8ec8c9f261d6fdbcdb64c8f4221d1c5b9374760c2074e7e4a91f541485cb30b1";
 const text = "kept from the first format\n";
 const none = { CHARTSEAL_PASSPHRASE: undefined };
@@ -127,15 +139,24 @@ describe("a home of format 1", () => {
     expect((await cli("verify")).json()).toMatchObject({ ok: true, findings: [] });
   });
 
-  test("of format 2 comes over at once, and no old file stays beside it", async () => {
+  test("of format 2 has nothing to be brought over", async () => {
     copyFileSync(format2, join(home, "ledger", "ledger.sqlite"));
-    const done = await cli("migrate");
-    expect(done.json()).toEqual({ migrated: true, from: 2, to: 3, height: expect.any(Number), kept: null });
-    expect(ledgerFiles().filter((file) => file.endsWith(".sqlite"))).toEqual(["ledger.sqlite"]);
-    expect((await cli("verify")).json()).toMatchObject({ ok: true, records: 1, findings: [] });
-    expect((await cli("migrate")).json()).toMatchObject({ migrated: false, from: 3, to: 3, kept: null });
-    copyFileSync(format2, join(home, "ledger", "ledger.sqlite"));
-    expect((await run(["--home", home, "migrate"], none)).out).toMatch(/^The ledger went from format 2 to 3/);
+    const before = treeHash(join(home, "ledger"));
+    expect((await cli("migrate")).json()).toMatchObject({ migrated: false, from: 2, to: 2, kept: null });
+    expect((await run(["--home", home, "migrate"], none)).out).toMatch(/^Nothing to do: .*format 2/);
+    expect(treeHash(join(home, "ledger"))).toBe(before);
+  });
+
+  test("of an institution has nothing to be brought over either, and is looked at all the same", async () => {
+    rmSync(join(home, "ledger", "ledger.sqlite"));
+    copyFileSync(comet2, join(home, "ledger", "comet.sqlite"));
+    const before = treeHash(join(home, "ledger"));
+    const same = { migrated: false, from: 2, to: 2, height: 26, kept: null };
+    expect((await cli("migrate")).json()).toEqual(same);
+    expect(treeHash(join(home, "ledger"))).toBe(before);
+    writeFileSync(join(home, "ledger", "comet.sqlite"), "no database");
+    const refused = await cli("migrate");
+    expect([refused.code, refused.json().error.code]).toEqual([4, "chain-altered"]);
   });
 
   test("without a home there is nothing to bring over", async () => {

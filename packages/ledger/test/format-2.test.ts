@@ -1,6 +1,6 @@
 /**
  * Stores of format 2, kept as they were written (test/formats/2), of both engines; the consortium's began with a snapshot.
- * They are read as they are and no byte of them changes; whoever writes adds the one table that they lack, and nodes of
+ * They are read as they are and no byte of them changes; the next block adds the one table that they lack, and nodes of
  * either format lead to each other.
  */
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
@@ -63,7 +63,33 @@ describe("an embedded store of format 2", () => {
     expect(readdirSync(join(directory, "ledger"))).toEqual(["ledger.sqlite"]);
   });
 
-  it("gets the table that it lacks from its next writer, and every height before and after stays provable", async () => {
+  it("is left as it is by a writer that writes nothing, and by migrate", async () => {
+    await (await openToy(directory)).close();
+    expect(await migrateEmbedded(options())).toEqual({ from: 2, to: 2, height: 26, kept: null });
+    expect(digest(path())).toBe(digest(kept("ledger.sqlite")));
+    const other = { ...options(), chainId: sha256(genesis) };
+    expect(() => openEmbeddedReader(other)).toThrow(expect.objectContaining({ code: "chain-altered" }));
+    await expect(openToy(directory, { chainId: sha256(genesis) })).rejects.toMatchObject({
+      code: "chain-altered",
+    });
+    expect(digest(path())).toBe(digest(kept("ledger.sqlite")));
+  });
+
+  it("is followed by whoever reads it, across the block that makes it one of the present format", async () => {
+    const reader = openEmbeddedReader({ ...options(), pollMs: 10 });
+    expect(balanceOf(await reader.read(balanceKind, accountKey(1)))).toBe(3);
+    const ledger = await openToy(directory);
+    for (let nonce = 900; nonce < 904; nonce++) await ledger.submit(toyTransaction(nonce, ["give", 1, 1]));
+    expect(formatIn("ledger.sqlite")).toBe(3);
+    await expect
+      .poll(async () => balanceOf(await reader.read(balanceKind, accountKey(1))), { timeout: 5_000 })
+      .toBe(7);
+    expect(balanceOf((await reader.prove(balanceKind, accountKey(1), 26)).value ?? undefined)).toBe(3);
+    await reader.close();
+    await ledger.close();
+  });
+
+  it("gets the table that it lacks with its next block, and every height before and after stays provable", async () => {
     const ledger = await openToy(directory);
     for (let nonce = 900; nonce < 930; nonce++) {
       await ledger.submit(toyTransaction(nonce, ["give", nonce % 4, 1]));
@@ -83,17 +109,6 @@ describe("an embedded store of format 2", () => {
     expect(places.some((at) => at > 0 && at < 2 ** 40)).toBe(true);
     const report = await verifyEmbedded(options());
     expect(report).toMatchObject({ ok: true, findings: [], blocks: 56, stateCheckedTo: 56 });
-  });
-
-  it("is brought over at once, keeps no other file, and comes over once", async () => {
-    expect(await migrateEmbedded(options())).toEqual({ from: 2, to: 3, height: 26, kept: null });
-    // A writer leaves its journal, which is empty.
-    expect(readdirSync(join(directory, "ledger")).sort()).toEqual(["ledger.sqlite", "ledger.sqlite-journal"]);
-    expect(statSync(`${path()}-journal`).size).toBe(0);
-    const before = digest(path());
-    expect(await migrateEmbedded(options())).toEqual({ from: 3, to: 3, height: 26, kept: null });
-    expect(digest(path())).toBe(before);
-    expect(await verifyEmbedded(options())).toMatchObject({ ok: true, blocks: 26 });
   });
 
   it("is what it was where a writer was killed while it added the table", async () => {
@@ -127,6 +142,13 @@ describe("an embedded store of format 2", () => {
     expect(formatIn("ledger.sqlite")).toBe(2);
   });
 
+  it("with a row where no leaf of the present format can lie is found by the check", async () => {
+    inFile("ledger.sqlite", (database) =>
+      database.exec(`INSERT INTO nodes (id, node) VALUES (${2 ** 40}, x'00')`),
+    );
+    expect((await verifyEmbedded(options())).ok).toBe(false);
+  });
+
   it("whose nodes name places that it cannot have is altered", async () => {
     inFile("ledger.sqlite", (database) =>
       database.exec("UPDATE nodes SET left_id = 1099511627792 WHERE left_id IS NOT NULL"),
@@ -154,7 +176,7 @@ describe("a consortium member's store of format 2 that began with a snapshot", (
 
   it("goes on in the present format", async () => {
     const store = CometStore.open(directory, rules);
-    expect(formatIn("comet.sqlite")).toBe(3);
+    expect(formatIn("comet.sqlite")).toBe(2);
     let head: Head = headOf(store.chain.block(26)!);
     for (let height = 27; height <= 40; height++) {
       const transactions = [toyTransaction(1_000 + height, ["give", 1_000 + height, 7])];
@@ -167,6 +189,7 @@ describe("a consortium member's store of format 2 that began with a snapshot", (
       });
       store.commit(2 * height, executed, []);
       head = { ...executed.header, hash: executed.hash };
+      expect(formatIn("comet.sqlite")).toBe(3);
     }
     store.close();
     const again = CometStore.open(directory, rules);

@@ -44,9 +44,14 @@ export function overwrite(
   database.prepare("UPDATE inner_nodes SET nodes = ? WHERE id = ?").run(nodes, row);
 }
 
-/** Makes the way to a node's left (0) or right (1) child lead one place before it. */
-export function leadAstray(database: Database.Database, record: InnerRecord, side: 0 | 1): void {
+/** Makes the way to a node's left (0) or right (1) child lead to another place. */
+export function leadTo(database: Database.Database, record: InnerRecord, side: 0 | 1, at: number): void {
   const place = Buffer.alloc(6);
-  place.writeUIntBE(record.places[side] - 1, 0, 6);
+  place.writeUIntBE(at, 0, 6);
   overwrite(database, record, place, placesAt[side]);
+}
+
+/** One place before it. */
+export function leadAstray(database: Database.Database, record: InnerRecord, side: 0 | 1): void {
+  leadTo(database, record, side, record.places[side] - 1);
 }

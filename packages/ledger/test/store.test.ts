@@ -10,12 +10,14 @@ import type { StateChange } from "../src/state.ts";
 import { StateBuilder } from "../src/state-builder.ts";
 import { proveState, verifyStateProof } from "../src/state-proof.ts";
 import {
+  bitAt,
   emptyRoot,
   encodeNode,
   MemoryNodes,
   type NodeSource,
   readState,
   type StateUpdate,
+  statePath,
   updateState,
   walkState,
 } from "../src/state-tree.ts";
@@ -164,6 +166,40 @@ describe("rows of nodes", () => {
     const values = [...walkState(store.tree(1), taken.root)].map(({ value }) => number(value));
     expect(values).toEqual(Array.from({ length: 13 }, () => 13n));
     database.close();
+  });
+
+  it("of a block that a greater transaction took back are in nobody's way, whoever stored the next one", () => {
+    const many: Change[] = Array.from({ length: 40 }, (_, key) => [key, 1]);
+    const keys = (side: 0 | 1) =>
+      many.map(([key]) => key).filter((key) => bitAt(statePath(1, u64(key)), 0) === side);
+    const [right] = keys(1) as [number];
+    // Where a leaf is beside an inner node, as many inner nodes are made without it as with another value, and one leaf less:
+    // what is right of the root has the same hashes and places then, but for its leaf's place.
+    for (const left of keys(0)) {
+      const database = new Database(":memory:");
+      const store = new Store(database);
+      const first = updateState(nothing, emptyRoot, changesOf(many));
+      store.create(new Uint8Array(1), first, () => createSchema(database));
+      const after = (value: number | undefined) =>
+        updateState(
+          store.tree(0),
+          first.root,
+          changesOf([
+            [left, value],
+            [right, 7],
+          ]),
+        );
+      // Made before anything is remembered: reading the state before would put its own nodes there.
+      const [taken, made] = [after(undefined), after(5)];
+      const failing = database.transaction((): void => {
+        store.append(blockOf(1, taken), [], () => {});
+        throw new RangeError("what else the engine keeps");
+      });
+      expect(() => failing()).toThrow(RangeError);
+      new Store(database).append(blockOf(1, made), [], () => {});
+      expect(number(readState(store.tree(1), made.root, 1, u64(right))!)).toBe(7n);
+      database.close();
+    }
   });
 
   it("lie in the order in which they were made, children first, sixteen inner ones in a row", () => {

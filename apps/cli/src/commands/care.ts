@@ -121,7 +121,7 @@ function addMigrate(program: Command): void {
   const command = program
     .command("migrate")
     .description(
-      "bring a home that an earlier version wrote to the formats of this one; the old file is kept",
+      "bring a home that an earlier version wrote to the formats of this one; a file that it replaces is kept",
     )
     .action(async () => {
       const { output, home, waitMs } = globalsOf(command);
@@ -132,9 +132,7 @@ function addMigrate(program: Command): void {
 }
 
 function migratedText({ migrated, from, to, height, kept }: HomeMigrated): string {
-  if (!migrated) return `Nothing to do: the ledger has the present format, ${to}, to block ${height}.`;
-  if (kept === null)
-    return `The ledger went from format ${from} to ${to}: a table was added, ${height} blocks are as they were.`;
+  if (!migrated) return `Nothing to do: the ledger, of format ${to}, is read as it is, to block ${height}.`;
   return `The ledger went from format ${from} to ${to}, all ${height} blocks checked.\nThe old file is ${kept}: delete it when nothing is missed.`;
 }
 

@@ -16,14 +16,19 @@ export interface LedgerFiles {
 
 const cometFile = ({ ledger }: Pick<HomePaths, "ledger">): string => join(ledger, "comet.sqlite");
 
+/** Whether the ledger is an institution's. */
+export function isOverComet(paths: Pick<HomePaths, "ledger">): boolean {
+  return existsSync(cometFile(paths));
+}
+
 /** The ledger's own file. */
 export function ledgerFileOf(paths: Pick<HomePaths, "ledger">): string {
-  return existsSync(cometFile(paths)) ? cometFile(paths) : join(paths.ledger, "ledger.sqlite");
+  return isOverComet(paths) ? cometFile(paths) : join(paths.ledger, "ledger.sqlite");
 }
 
 export async function ledgerFiles(paths: Pick<HomePaths, "root" | "ledger">): Promise<LedgerFiles> {
   const { root: directory } = paths;
-  if (!existsSync(cometFile(paths))) {
+  if (!isOverComet(paths)) {
     return {
       salvage: () => openSalvage(directory),
       verify: (rules) => verifyEmbedded({ directory, rulesOf: () => rules }),

@@ -11,7 +11,7 @@ import type { Block } from "../block.ts";
 import { type CometCommit, decodeCommit, encodeCommit } from "../commit.ts";
 import { type ExecutedBlock, genesisHead, type Rules } from "../machine.ts";
 import { type Connection, ledgerFile } from "../store/connection.ts";
-import { checkSchema, configure, createSchema, extend, isBlank, type StoreKind } from "../store/schema.ts";
+import { checkSchema, configure, createSchema, isBlank, type StoreKind } from "../store/schema.ts";
 import { run, Store } from "../store/store.ts";
 
 /** "CSLC". */
@@ -155,6 +155,7 @@ export class CometStore {
       this.#database.prepare("UPDATE comet SET height = ? WHERE name = 'last'").run(cometHeight);
     });
     run(() => work.immediate());
+    if (executed !== undefined) this.chain.settled();
   }
 
   /** The first block without its commit, and the height of CometBFT that made it. */
@@ -205,10 +206,8 @@ function connect(path: string): Database.Database {
   return run(() => {
     const database = new Database(path, { timeout: 10_000 });
     try {
-      const begun = !isBlank(database);
-      if (begun) checkSchema(database, cometStore);
+      if (!isBlank(database)) checkSchema(database, cometStore);
       configure(database, true);
-      if (begun) extend(database, cometStore);
       return database;
     } catch (error) {
       database.close();

@@ -1,7 +1,7 @@
 /**
  * Makes a store of the present format of an older one. Of format 1 the blocks are checked and replayed into a new file
  * beside it, which takes its place by one rename. Killed at any instant, the home has the old store or the new one, whole.
- * The old file stays under a name of its own. Format 2 lacks a table, which one transaction adds.
+ * The old file stays under a name of its own. Format 2 is read as it is: there is nothing to do.
  */
 import {
   closeSync,
@@ -22,7 +22,7 @@ import { type Block, checkBlock, type Head, headOf } from "../block.ts";
 import { type ExecutedBlock, executeBlock, genesisHead, type Rules } from "../machine.ts";
 import { ledgerFile, requireFile } from "../store/connection.ts";
 import { type HomeLock, takeHomeLock } from "../store/lock.ts";
-import { configure, createSchema, extend, formatOf, formatVersion, isRead } from "../store/schema.ts";
+import { configure, createSchema, formatOf, formatVersion, isRead } from "../store/schema.ts";
 import { run, Store } from "../store/store.ts";
 import { type EmbeddedOptions, rulesFrom } from "./open.ts";
 
@@ -41,7 +41,7 @@ export interface Migrated {
   readonly from: number;
   readonly to: number;
   readonly height: number;
-  /** Where the old file is now, or null where none was replaced. */
+  /** Where the old file is now, or null where there was nothing to do. */
   readonly kept: string | null;
 }
 
@@ -49,7 +49,7 @@ export interface Migrated {
 const blocksAtOnce = 32;
 
 /**
- * Brings the ledger of a home to the present format; does nothing where it is.
+ * Brings the ledger of a home to the present format; does nothing where it is read as it is.
  * @throws ChartsealError `home-missing`, `home-busy`, `ledger-unreachable`; `chain-altered`, the home as it was, where
  * its chain does not hold together
  */
@@ -65,14 +65,7 @@ export async function migrateEmbedded(options: MigrateOptions): Promise<Migrated
       const from = run(() => formatOf(old));
       const store = new Store(old);
       const height = store.height();
-      if (from === formatVersion) return { from, to: from, height, kept: null };
-      if (isRead(from)) {
-        run(() => {
-          configure(old, true);
-          extend(old);
-        });
-        return { from, to: formatVersion, height, kept: null };
-      }
+      if (isRead(from)) return { from, to: from, height, kept: null };
       remove(draft);
       await rebuild(store, options, draft);
       old.close();

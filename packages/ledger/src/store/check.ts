@@ -118,16 +118,19 @@ class StoredReplay implements ReplayNodes {
     return this.#store.tree(isLast ? last.height : this.height - 1).load(hash, at, position);
   }
 
-  /** Goes down from the stored root; read past the cache, so that the file itself is what is checked. */
+  /** Goes down from the stored root; read past what is kept decoded, so that the file itself is what is checked. */
   add({ root, rootAt, added }: StateUpdate): void {
     const made = new Map(Array.from(added, ({ hash, node }) => [byteText(hash), node]));
     const seen = (hash: Uint8Array, before: number | undefined, stored: number | undefined): void => {
       if (isEmptyHash(hash)) return;
       const node = made.get(byteText(hash));
-      // What was there before was checked when it was made; another way to it must lead to the same.
-      if (node === undefined && stored === before && before !== undefined) return;
+      if (node === undefined) {
+        // What was there before was checked when it was made, and no way leads to a copy of it.
+        if (stored === (before ?? this.#store.rootAt(this.height - 1))) return;
+        throw new ChartsealError("chain-altered", "a way to a node of the state tree leads elsewhere");
+      }
       const found = this.#store.loadStored(hash, stored);
-      if (node?.type !== "inner" || found.type !== "inner") return;
+      if (node.type !== "inner" || found.type !== "inner") return;
       seen(node.left, node.leftAt, found.leftAt);
       seen(node.right, node.rightAt, found.rightAt);
     };
@@ -138,7 +141,7 @@ class StoredReplay implements ReplayNodes {
   forget(): void {}
 }
 
-/** What no single block shows: the database's own structure, and that the index holds no more than the chain. */
+/** What no single block shows: the database's own structure, that no row is out of place, that the index holds no more than the chain. */
 function checkWhole(
   store: Store,
   check: ChainCheck,
@@ -146,6 +149,7 @@ function checkWhole(
 ): void {
   try {
     for (const detail of store.damage()) check.find(0, "store", detail);
+    store.checkRows();
     const { transactions } = check.report();
     if (store.transactionCount() !== transactions - unindexed && store.height() === last) {
       check.find(0, "store", "the index of transactions does not have one entry a transaction");

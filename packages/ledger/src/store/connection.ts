@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { ChartsealError } from "@chartseal/crypto";
 import Database from "better-sqlite3";
 import { tryHomeLock } from "./lock.ts";
-import { checkSchema, configure, extend, isBlank, plainStore, type StoreKind } from "./schema.ts";
+import { checkSchema, configure, isBlank, plainStore, type StoreKind } from "./schema.ts";
 import { hasSqliteCode } from "./sqlite-errors.ts";
 import { run } from "./store.ts";
 
@@ -43,7 +43,6 @@ export function openForWriting(directory: string, create: boolean): Connection {
         throw new ChartsealError("home-exists", "there is a ledger in this home already");
       if (!create) checkSchema(database);
       configure(database, true);
-      if (!create) extend(database);
     } catch (error) {
       database.close();
       throw error;

@@ -3,17 +3,18 @@
  *
  * A leaf has a row of its own in `nodes`. Inner nodes lie sixteen in a row of `inner_nodes`, in the order in which they are
  * made: a row for each costs more than all else that storing it takes. A node is told by its place, a number: below 2^40
- * its row in `nodes`, where format 2 had inner nodes too; from there on 2^40 + 16 · row + which of the row's it is. A place is
- * hashed by nothing: what is found there must have the hash that was asked for.
+ * its row in `nodes`, where format 2 had inner nodes too; from there on, below 2^48, 2^40 + 16 · row + which of the row's it
+ * is. A place is hashed by nothing: what is found there must have the hash that was asked for.
  */
 import { assert, ChartsealError, doubleSha256, equalBytes } from "@chartseal/crypto";
 import type Database from "better-sqlite3";
 import type { AddedNodes, NewPlaces } from "../added-nodes.ts";
 import { decodeNode, encodeNode, innerBytes, type StateInner, type StateNode } from "../state-tree.ts";
-import { blob, integer, place } from "./row-values.ts";
+import { blob, damaged, integer, place } from "./row-values.ts";
 
-/** The first place of an inner node. */
+/** The first place of an inner node, and the first that is none. */
 const innerPlaces = 2 ** 40;
+const placesEnd = 2 ** 48;
 /** Inner nodes of a row, the last one of a block's may have fewer. Three such rows fill a page of 4,096 bytes. */
 const nodesPerRow = 16;
 const placeBytes = 6;
@@ -82,7 +83,8 @@ export class NodeRows {
 
   /** Puts new nodes behind all others, in the order given, and gives their places. */
   insert(added: AddedNodes, rootBefore: number | undefined): NewPlaces {
-    const [firstLeaf, firstRow] = [this.#nextRow("nodes"), this.#nextRow("inner_nodes")];
+    assert(this.#pending === undefined, "what came one by one was written");
+    const { firstLeaf, firstRow } = this.#firstFree(added.length);
     const places = { firstLeaf, firstInner: innerPlaces + nodesPerRow * firstRow, root: rootBefore };
     const leaves: Uint8Array[] = [];
     const inner = new Uint8Array(recordBytes * added.innerCount);
@@ -121,8 +123,27 @@ export class NodeRows {
     }
   }
 
-  #nextRow(table: "nodes" | "inner_nodes"): number {
-    return integer(this.#database.row(`SELECT coalesce(max(id), 0) AS id FROM ${table}`)?.id) + 1;
+  /**
+   * The rows behind all others, with room for so many nodes. A row that lies where no place leads would have what comes after it lie
+   * where none can.
+   * @throws ChartsealError `chain-altered`
+   */
+  #firstFree(count: number): { readonly firstLeaf: number; readonly firstRow: number } {
+    const [firstLeaf, firstRow] = [this.#rowsOf("nodes") + 1, this.#rowsOf("inner_nodes") + 1];
+    const lastInner = innerPlaces + nodesPerRow * firstRow + count;
+    if (firstLeaf + count > innerPlaces || lastInner > placesEnd) throw damaged();
+    return { firstLeaf, firstRow };
+  }
+
+  #rowsOf(table: "nodes" | "inner_nodes"): number {
+    return integer(this.#database.row(`SELECT coalesce(max(id), 0) AS id FROM ${table}`)?.id);
+  }
+
+  /** That no row lies where no place leads, of either format. @throws ChartsealError `chain-altered` */
+  checkRows(): void {
+    const found = this.#database.row("SELECT 1 AS found FROM sqlite_schema WHERE name = 'inner_nodes'");
+    if (found !== undefined) this.#firstFree(1);
+    else if (this.#rowsOf("nodes") >= innerPlaces) throw damaged();
   }
 
   /** Puts one node behind all others, its children before it, and gives its place. It is there once `flush` was called. */
@@ -132,7 +153,7 @@ export class NodeRows {
       return Number(insert.run(encodeNode(node)).lastInsertRowid);
     }
     this.#pending ??= {
-      row: this.#nextRow("inner_nodes"),
+      row: this.#firstFree(nodesPerRow).firstRow,
       nodes: new Uint8Array(recordBytes * nodesPerRow),
       count: 0,
     };

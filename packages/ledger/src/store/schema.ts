@@ -3,8 +3,8 @@
  * rollback journal and not a write-ahead log, so that a reader changes no byte (docs/decisions/embedded-store.md). Rows are written once and never changed.
  *
  * State nodes lie in the order in which they were made, children first, and know the places of their children; a block
- * knows the place of its root (node-rows.ts). Format 2 had inner nodes in `nodes` too, where they stay; a writer adds the
- * one table that it lacked. Format 1 kept nodes under their hashes; `migrate.ts` replays it.
+ * knows the place of its root (node-rows.ts). Format 2 had inner nodes in `nodes` too, where they stay; the next block adds
+ * the one table that it lacked. Format 1 kept nodes under their hashes; `migrate.ts` replays it.
  */
 import { ChartsealError } from "@chartseal/crypto";
 import type Database from "better-sqlite3";
@@ -29,7 +29,7 @@ export const plainStore: StoreKind = {
 };
 
 export const formatVersion = 3;
-/** The format that a writer makes the present one of by adding a table, and that a reader reads as it is. */
+/** The format that is read as it is, and that the next block makes the present one of by adding a table. */
 const formatBefore = 2;
 
 /** What has not changed since format 1. */
@@ -86,9 +86,13 @@ export function isBlank(database: Database.Database): boolean {
  * @throws ChartsealError `chain-altered`
  */
 export function formatOf(database: Database.Database, kind: StoreKind = plainStore): number {
-  const found = database.prepare("SELECT sql FROM sqlite_schema").pluck().all();
-  const id = database.pragma("application_id", { simple: true });
-  const version = Number(database.pragma("user_version", { simple: true }));
+  // Together: a writer may add a table meanwhile.
+  const look = database.transaction(() => ({
+    found: database.prepare("SELECT sql FROM sqlite_schema").pluck().all(),
+    id: database.pragma("application_id", { simple: true }),
+    version: Number(database.pragma("user_version", { simple: true })),
+  }));
+  const { found, id, version } = look();
   const tables = [...(formats[version] ?? []), ...kind.tables];
   const same =
     version in formats && found.length === tables.length && tables.every((table) => found.includes(table));
@@ -111,12 +115,9 @@ export function checkSchema(database: Database.Database, kind: StoreKind = plain
   });
 }
 
-/** For a writer: makes a store of the format before one of the present format, at once whatever its size. */
-export function extend(database: Database.Database, kind: StoreKind = plainStore): void {
-  if (formatOf(database, kind) !== formatBefore) return;
-  const add = database.transaction((): void => {
-    database.exec(innerNodes);
-    database.pragma(`user_version = ${formatVersion}`);
-  });
-  add.immediate();
+/** In the transaction of a block: makes a store of the format before, whose tables were checked, one of the present format. */
+export function extend(database: Database.Database): void {
+  if (database.pragma("user_version", { simple: true }) !== formatBefore) return;
+  database.exec(innerNodes);
+  database.pragma(`user_version = ${formatVersion}`);
 }

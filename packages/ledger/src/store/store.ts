@@ -22,6 +22,7 @@ import {
 } from "../state-tree.ts";
 import { NodeRows } from "./node-rows.ts";
 import { blob, damaged, integer, place } from "./row-values.ts";
+import { extend } from "./schema.ts";
 import { storeError } from "./sqlite-errors.ts";
 import { TopLevels } from "./top-levels.ts";
 
@@ -53,6 +54,8 @@ export class Store {
   #young = new Map<number, StoredNode>();
   #old = new Map<number, StoredNode>();
   readonly #statements = new Map<string, Database.Statement>();
+  /** A block's new nodes that a greater transaction put and may yet take back. */
+  #unsettled: { readonly added: AddedNodes; readonly places: NewPlaces } | undefined;
   #base: number | undefined;
   /** Of `together`: the next read of a row begins the transaction that holds it. */
   #lock: "none" | "wanted" | "held" = "none";
@@ -74,6 +77,7 @@ export class Store {
     this.#top.clear();
     this.#young.clear();
     this.#old.clear();
+    this.#unsettled = undefined;
     this.#base = undefined;
   }
 
@@ -223,7 +227,7 @@ export class Store {
     return old.node;
   }
 
-  /** A node from the file itself, past the cache. @throws ChartsealError `chain-altered` */
+  /** A node from the file itself, past what is kept decoded. @throws ChartsealError `chain-altered` */
   loadStored(hash: Uint8Array, at: number | undefined, position = 0): StateNode {
     const node = this.#nodeRows.read(hash, at);
     if (at !== undefined) this.#remember({ hash, node, at, position });
@@ -254,14 +258,19 @@ export class Store {
     });
   }
 
-  /** Stores a block; durable when it returns. `stage` may throw, as a crash would end it there. */
+  /**
+   * Stores a block; durable when it returns, or where a transaction goes round it, when that has ended, and `settled` is called.
+   * `stage` may throw, as a crash would end it there.
+   */
   append(executed: ExecutedBlock, commit: Commit, stage: (stage: CommitStage) => void): void {
     const { header, hash, transactions, results } = executed;
     const seal = encodeCommit(commit);
     const before = this.rootAt(header.height - 1);
+    this.#unsettled = undefined;
     let places: NewPlaces | undefined;
     stage("before-transaction");
     this.#write(() => {
+      extend(this.#database);
       const nodes = this.#putNodes(executed.update, before);
       places = nodes.places;
       stage("inside-transaction");
@@ -276,8 +285,20 @@ export class Store {
       for (const [index, { identifier }] of results.entries())
         transaction.run(identifier, header.height, index);
     });
-    if (places !== undefined) this.#rememberAdded(executed.update.added, places);
+    if (places !== undefined) this.#unsettled = { added: executed.update.added, places };
+    if (!this.#database.inTransaction) this.settled();
     stage("after-commit");
+  }
+
+  /** The transaction round the last `append` has ended well: from now on its nodes are found in memory. */
+  settled(): void {
+    if (this.#unsettled !== undefined) this.#rememberAdded(this.#unsettled.added, this.#unsettled.places);
+    this.#unsettled = undefined;
+  }
+
+  /** That no row of nodes lies where no place leads. @throws ChartsealError `chain-altered` */
+  checkRows(): void {
+    this.#nodeRows.checkRows();
   }
 
   /** Puts one node behind all others, its children before it, and gives its place: a tree that comes in a stream. */

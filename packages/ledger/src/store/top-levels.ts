@@ -2,9 +2,9 @@
  * The upper levels of the state tree in memory: one place for each position in the tree, which the node that was seen
  * there last takes. So every way through the tree begins in memory however large the state is. The first ten levels are
  * kept as they are used; the next twelve in 128 bytes a node, so that nothing of them is the collector's work: objects that
- * live for a while and are replaced cost it more than making them anew. What belongs to a node lies in two neighbouring
- * lines of the processor's cache, since of a large tree none is there and each line costs more than all else that is done
- * with a node. Room comes in blocks, when their first node does.
+ * live for a while and are replaced cost it more than making them anew. What belongs to a node lies in two or three
+ * neighbouring lines of the processor's cache: of a large tree none is there, and fetching a line costs more than all else
+ * that is done with a node. Room comes in blocks, when their first node does.
  *
  * A node is found by its position and must have the hash and the place that are asked for: other roots, and places of a
  * commit that failed, have other nodes there.
@@ -16,7 +16,7 @@ import { bitAt, type Child, childOf, type Descent, type StateInner } from "../st
 /** Positions below these are kept, as objects and as bytes: at most some 1 and 512 MiB, the latter for 4 million entries. */
 const objectsMax = 2 ** 10;
 const positionsMax = 2 ** 22;
-/** Of 256 KiB, which the system gives when they are touched: a reader that goes one way has a page of one for each level. */
+/** Of 256 KiB, which the system mostly gives when they are touched: a reader that goes one way has a page of one for each level. */
 const nodesPerBlock = 2_048;
 const hashBytes = 32;
 /** Own, left and right hash, then three places of 8 bytes, where it lies and where its children do, 0 for none. */
