@@ -148,13 +148,24 @@ describe("a home of format 1", () => {
   });
 
   test("of an institution has nothing to be brought over either, and is looked at all the same", async () => {
+    const config = JSON.parse(readFileSync(join(home, "config.json"), "utf8"));
+    writeFileSync(join(home, "config.json"), JSON.stringify({ ...config, engine: "comet" }));
     rmSync(join(home, "ledger", "ledger.sqlite"));
+    // One that never ran: no damage.
+    expect((await cli("migrate")).json().error.code).toBe("ledger-unreachable");
     copyFileSync(comet2, join(home, "ledger", "comet.sqlite"));
     const before = treeHash(join(home, "ledger"));
     const same = { migrated: false, from: 2, to: 2, height: 26, kept: null };
     expect((await cli("migrate")).json()).toEqual(same);
     expect(treeHash(join(home, "ledger"))).toBe(before);
-    writeFileSync(join(home, "ledger", "comet.sqlite"), "no database");
+    const file = join(home, "ledger", "comet.sqlite");
+    const database = new Database(file, { readonly: true });
+    const page = database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'blocks'").pluck().get();
+    const size = Number(database.pragma("page_size", { simple: true }));
+    database.close();
+    writeFileSync(file, readFileSync(file).fill(0, size * (Number(page) - 1), size * Number(page)));
+    expect((await cli("migrate")).json().error.code).toBe("chain-altered");
+    writeFileSync(file, "no database");
     const refused = await cli("migrate");
     expect([refused.code, refused.json().error.code]).toEqual([4, "chain-altered"]);
   });

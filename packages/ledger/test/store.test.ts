@@ -175,7 +175,14 @@ describe("rows of nodes", () => {
     const [right] = keys(1) as [number];
     // Where a leaf is beside an inner node, as many inner nodes are made without it as with another value, and one leaf less:
     // what is right of the root has the same hashes and places then, but for its leaf's place.
-    for (const left of keys(0)) {
+    // Also where somebody read of it before it was taken back, and whoever keeps the store says that it was.
+    for (const [left, isRead] of keys(0).flatMap(
+      (key) =>
+        [
+          [key, false],
+          [key, true],
+        ] as const,
+    )) {
       const database = new Database(":memory:");
       const store = new Store(database);
       const first = updateState(nothing, emptyRoot, changesOf(many));
@@ -193,9 +200,12 @@ describe("rows of nodes", () => {
       const [taken, made] = [after(undefined), after(5)];
       const failing = database.transaction((): void => {
         store.append(blockOf(1, taken), [], () => {});
+        // All but the leaf that changed: with it in memory too, a wrong way to it would be taken for a right one.
+        for (const key of isRead ? keys(1).slice(1) : []) readState(store.tree(1), taken.root, 1, u64(key));
         throw new RangeError("what else the engine keeps");
       });
       expect(() => failing()).toThrow(RangeError);
+      if (isRead) store.takenBack();
       new Store(database).append(blockOf(1, made), [], () => {});
       expect(number(readState(store.tree(1), made.root, 1, u64(right))!)).toBe(7n);
       database.close();

@@ -5,9 +5,8 @@
 import { ChartsealError, fromHex, loadPairing } from "@chartseal/crypto";
 import { ledgerRules } from "@chartseal/ledger";
 import { migrateEmbedded } from "@chartseal/ledger/embedded";
-import { openHome } from "../home/home.ts";
-import type { HomePaths } from "../home/paths.ts";
-import { isOverComet, ledgerFiles } from "../services/ledger-files.ts";
+import { type Home, isOfConsortium, openHome } from "../home/home.ts";
+import { isOverComet } from "../services/ledger-files.ts";
 
 export interface HomeMigrated {
   /** False where the home is read as it is. */
@@ -20,7 +19,10 @@ export interface HomeMigrated {
   readonly kept: string | null;
 }
 
-/** @throws ChartsealError `home-missing`, `home-busy`, `chain-altered` where the chain does not hold together */
+/**
+ * @throws ChartsealError `home-missing`, `home-busy`, `chain-altered` where the chain does not hold together, `ledger-unreachable`
+ * for an institution that never ran
+ */
 export async function migrateHome(
   folder: string,
   options: {
@@ -29,7 +31,7 @@ export async function migrateHome(
   },
 ): Promise<HomeMigrated> {
   const home = openHome(folder);
-  if (isOverComet(home.paths)) return await asItIs(home.paths);
+  if (isOfConsortium(home)) return await asItIs(home);
   const pairing = await loadPairing();
   const { from, to, height, kept } = await migrateEmbedded({
     ...options,
@@ -41,13 +43,13 @@ export async function migrateHome(
 }
 
 /** An institution's ledger never had a format that has to be brought over. */
-async function asItIs(paths: HomePaths): Promise<HomeMigrated> {
-  const salvage = (await ledgerFiles(paths)).salvage();
-  if (salvage === undefined) throw new ChartsealError("chain-altered", "the ledger's store cannot be read");
-  try {
-    const { format } = salvage;
-    return { migrated: false, from: format, to: format, height: salvage.height(), kept: null };
-  } finally {
-    salvage.close();
+async function asItIs({ paths }: Home): Promise<HomeMigrated> {
+  if (!isOverComet(paths)) {
+    throw new ChartsealError("ledger-unreachable", "this institution's ledger has not begun", {
+      hint: "Nothing has to be migrated there; chartseal network up begins it.",
+    });
   }
+  const { lookAtComet } = await import("@chartseal/ledger/comet");
+  const { format, height } = lookAtComet(paths.root);
+  return { migrated: false, from: format, to: format, height, kept: null };
 }

@@ -154,7 +154,12 @@ export class CometStore {
       this.addProposers(proposers);
       this.#database.prepare("UPDATE comet SET height = ? WHERE name = 'last'").run(cometHeight);
     });
-    run(() => work.immediate());
+    try {
+      run(() => work.immediate());
+    } catch (error) {
+      this.chain.takenBack();
+      throw error;
+    }
     if (executed !== undefined) this.chain.settled();
   }
 

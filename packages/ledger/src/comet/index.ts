@@ -13,7 +13,13 @@ export {
 } from "./node-files.ts";
 export { type CometNode, startNode } from "./node-process.ts";
 export { type CometOptions, type OpenedComet, openComet } from "./open.ts";
-export { type CometReaderOptions, openCometReader, openCometSalvage, verifyComet } from "./reader.ts";
+export {
+  type CometReaderOptions,
+  lookAtComet,
+  openCometReader,
+  openCometSalvage,
+  verifyComet,
+} from "./reader.ts";
 export { broadcastMax, CometRpc, type RpcAnswer } from "./rpc.ts";
 export type { SnapshotOptions } from "./snapshots.ts";
 export { type Trust, type TrustOptions, trustFromGenesis } from "./trust.ts";

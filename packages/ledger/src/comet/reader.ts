@@ -11,6 +11,8 @@ import { ChainReads } from "../store/chain-reads.ts";
 import { verifyStore } from "../store/check.ts";
 import { type Connection, openForReading } from "../store/connection.ts";
 import { openSalvage, type Salvage } from "../store/salvage.ts";
+import { formatOf } from "../store/schema.ts";
+import { run, Store } from "../store/store.ts";
 import { CometStore, cometStore } from "./comet-store.ts";
 
 const pollMs = 250;
@@ -90,6 +92,19 @@ export async function verifyComet({ directory, rules }: CometReaderOptions): Pro
     demandGenesis(store, rules);
     return { store: store.chain, rules, block: (height) => store.block(height), last: store.sealedHeight() };
   });
+}
+
+/**
+ * What an institution's folder holds, and changes no byte: the format of its store, and the height of its last block.
+ * @throws ChartsealError `home-missing`, `chain-altered`, `home-busy`, `ledger-unreachable`
+ */
+export function lookAtComet(directory: string): { readonly format: number; readonly height: number } {
+  const { database, close } = openForReading(directory, cometStore);
+  try {
+    return { format: run(() => formatOf(database, cometStore)), height: new Store(database).height() };
+  } finally {
+    close();
+  }
 }
 
 /** As `openSalvage` of the embedded engine. @throws ChartsealError `home-missing`, `home-busy`, `ledger-unreachable` */

@@ -18,6 +18,8 @@ const placesEnd = 2 ** 48;
 /** Inner nodes of a row, the last one of a block's may have fewer. Three such rows fill a page of 4,096 bytes. */
 const nodesPerRow = 16;
 const placeBytes = 6;
+/** Nodes for which there must be room behind those of a sound store: more than its next blocks have. */
+const roomDemanded = 2 ** 32;
 /** As it is encoded, then its children's places, u48 each, 0 for none. */
 const recordBytes = innerBytes + 2 * placeBytes;
 /** Rows that one statement puts: each costs less than by itself. */
@@ -38,7 +40,7 @@ interface PendingRow {
 
 export class NodeRows {
   readonly #database: RowAccess;
-  /** The row that was read last: the next node on the way down often lies beside. May be another's since, where a commit failed. */
+  /** The row that was read last: the next node on the way down often lies beside. */
   #last: { readonly row: number; readonly nodes: Uint8Array } | undefined;
   #pending: PendingRow | undefined;
 
@@ -139,11 +141,15 @@ export class NodeRows {
     return integer(this.#database.row(`SELECT coalesce(max(id), 0) AS id FROM ${table}`)?.id);
   }
 
-  /** That no row lies where no place leads, of either format. @throws ChartsealError `chain-altered` */
+  /** That rows lie where places lead, with much room behind them, of either format. @throws ChartsealError `chain-altered` */
   checkRows(): void {
     const found = this.#database.row("SELECT 1 AS found FROM sqlite_schema WHERE name = 'inner_nodes'");
-    if (found !== undefined) this.#firstFree(1);
-    else if (this.#rowsOf("nodes") >= innerPlaces) throw damaged();
+    const tables = found === undefined ? (["nodes"] as const) : (["nodes", "inner_nodes"] as const);
+    for (const table of tables) {
+      integer(this.#database.row(`SELECT coalesce(min(id), 1) - 1 AS id FROM ${table}`)?.id);
+    }
+    if (found !== undefined) this.#firstFree(roomDemanded);
+    else if (this.#rowsOf("nodes") + roomDemanded > innerPlaces) throw damaged();
   }
 
   /** Puts one node behind all others, its children before it, and gives its place. It is there once `flush` was called. */

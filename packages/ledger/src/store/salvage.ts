@@ -6,7 +6,7 @@ import { type CborValue, ChartsealError, decode, isFamily } from "@chartseal/cry
 import { type BlockHeader, decodeHeader } from "../block.ts";
 import { type Commit, decodeCommit } from "../commit.ts";
 import { type Connection, openForReading } from "./connection.ts";
-import { formatOf, plainStore, type StoreKind } from "./schema.ts";
+import { plainStore, type StoreKind } from "./schema.ts";
 import { run } from "./store.ts";
 
 const blockColumns = ["header", "hash", "transactions", "commit"] as const;
@@ -25,8 +25,6 @@ export interface SalvagedBlock {
 }
 
 export interface Salvage {
-  /** Of the store's tables. */
-  readonly format: number;
   /** The stored genesis, or undefined where it cannot be read. */
   genesis(): Uint8Array | undefined;
   /** The block of the snapshot that the store began with, where it did; else 0. */
@@ -56,14 +54,12 @@ export function openSalvage(directory: string, kind: StoreKind = plainStore): Sa
 }
 
 class DamagedStore implements Salvage {
-  readonly format: number;
   readonly #connection: Connection;
   readonly #kind: StoreKind;
 
   constructor(connection: Connection, kind: StoreKind) {
     this.#connection = connection;
     this.#kind = kind;
-    this.format = run(() => formatOf(connection.database, kind));
   }
 
   /** Rows of a query, none where the database is too damaged to answer it. */

@@ -50,7 +50,7 @@ export class Store {
   #database: Database.Database;
   readonly #nodeRows: NodeRows;
   readonly #top = new TopLevels();
-  /** By place. What is found there must still have the hash that is asked for: places of a commit that failed are others' later. */
+  /** By place. What is found there must still have the hash that is asked for. */
   #young = new Map<number, StoredNode>();
   #old = new Map<number, StoredNode>();
   readonly #statements = new Map<string, Database.Statement>();
@@ -72,13 +72,17 @@ export class Store {
   replaceConnection(database: Database.Database): void {
     this.#database = database;
     this.#statements.clear();
-    // What is kept decoded names places, which may be others there.
+    this.#forget();
+    this.#base = undefined;
+  }
+
+  /** All that is kept of nodes: it names places, which are others' in another file, and after a commit that failed. */
+  #forget(): void {
     this.#nodeRows.clear();
     this.#top.clear();
     this.#young.clear();
     this.#old.clear();
     this.#unsettled = undefined;
-    this.#base = undefined;
   }
 
   #statement(sql: string): Database.Statement {
@@ -294,6 +298,11 @@ export class Store {
   settled(): void {
     if (this.#unsettled !== undefined) this.#rememberAdded(this.#unsettled.added, this.#unsettled.places);
     this.#unsettled = undefined;
+  }
+
+  /** The transaction round the last `append` has failed. */
+  takenBack(): void {
+    this.#forget();
   }
 
   /** That no row of nodes lies where no place leads. @throws ChartsealError `chain-altered` */

@@ -6,8 +6,8 @@
  * neighbouring lines of the processor's cache: of a large tree none is there, and fetching a line costs more than all else
  * that is done with a node. Room comes in blocks, when their first node does.
  *
- * A node is found by its position and must have the hash and the place that are asked for: other roots, and places of a
- * commit that failed, have other nodes there.
+ * A node is found by its position and must have the hash and the place that are asked for: other roots have other nodes
+ * there. What a commit that failed had put must never come here: its places are others' later.
  */
 import { equalBytes } from "@chartseal/crypto";
 import { type AddedNodes, type NewPlaces, nodeHashesBytes } from "../added-nodes.ts";
