@@ -151,6 +151,8 @@ export async function bundleOf(root = projectRoot) {
     platform: "node",
     external: isExternal,
     plugins: [reading(workspaces(root), cli)],
+    // How long ours takes beside the bundler's own work hangs on what else the machine does: no defect of the bundle.
+    checks: { bundlerTimings: false },
     onLog,
   });
   try {
