@@ -1,6 +1,6 @@
 /**
- * migrate: homes of every past format, kept as an earlier version wrote them (test/formats), are refused with the way
- * out, brought over, and then open the record that was sealed in them.
+ * migrate: homes of every past format, kept as an earlier version wrote them (test/formats). Of format 1 they are refused with
+ * the way out, brought over, and then open the record that was sealed in them; of format 2 they are read as they are.
  */
 import {
   copyFileSync,
@@ -118,8 +118,21 @@ describe("a home of format 1", () => {
     expect((await run(["--home", current, "restore", home, "--json"], none)).code).toBe(0);
   });
 
-  test("of format 2 is read as it is, and of the present format once something is written", async () => {
-    copyFileSync(format2, join(home, "ledger", "ledger.sqlite"));
+  test("without a home there is nothing to bring over", async () => {
+    const missing = await run(["--home", join(folder, "nowhere"), "migrate", "--json"], none);
+    expect([missing.code, missing.json().error.code]).toEqual([2, "home-missing"]);
+    expect(existsSync(join(folder, "nowhere"))).toBe(false);
+    mkdirSync(join(folder, "empty"));
+    copyFileSync(join(home, "config.json"), join(folder, "empty", "config.json"));
+    const bare = await run(["--home", join(folder, "empty"), "migrate", "--json"], none);
+    expect(bare.json().error.code).toBe("chain-altered");
+  });
+});
+
+describe("a home of format 2", () => {
+  beforeEach(() => copyFileSync(format2, join(home, "ledger", "ledger.sqlite")));
+
+  test("is read as it is, and of the present format once something is written", async () => {
     const format = () => {
       const database = new Database(join(home, "ledger", "ledger.sqlite"), { readonly: true });
       const version = database.pragma("user_version", { simple: true });
@@ -139,8 +152,7 @@ describe("a home of format 1", () => {
     expect((await cli("verify")).json()).toMatchObject({ ok: true, findings: [] });
   });
 
-  test("of format 2 has nothing to be brought over", async () => {
-    copyFileSync(format2, join(home, "ledger", "ledger.sqlite"));
+  test("has nothing to be brought over", async () => {
     const before = treeHash(join(home, "ledger"));
     expect((await cli("migrate")).json()).toMatchObject({ migrated: false, from: 2, to: 2, kept: null });
     expect((await run(["--home", home, "migrate"], none)).out).toMatch(/^Nothing to do: .*format 2/);
@@ -168,15 +180,5 @@ describe("a home of format 1", () => {
     writeFileSync(file, "no database");
     const refused = await cli("migrate");
     expect([refused.code, refused.json().error.code]).toEqual([4, "chain-altered"]);
-  });
-
-  test("without a home there is nothing to bring over", async () => {
-    const missing = await run(["--home", join(folder, "nowhere"), "migrate", "--json"], none);
-    expect([missing.code, missing.json().error.code]).toEqual([2, "home-missing"]);
-    expect(existsSync(join(folder, "nowhere"))).toBe(false);
-    mkdirSync(join(folder, "empty"));
-    copyFileSync(join(home, "config.json"), join(folder, "empty", "config.json"));
-    const bare = await run(["--home", join(folder, "empty"), "migrate", "--json"], none);
-    expect(bare.json().error.code).toBe("chain-altered");
   });
 });

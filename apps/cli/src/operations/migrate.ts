@@ -2,10 +2,11 @@
  * migrate: brings a home that an earlier version wrote to the formats of this one. So far the ledger's store alone had an
  * earlier format; chain, keys and objects are what they were. Needs no passphrase: nothing is signed anew.
  */
-import { ChartsealError, fromHex, loadPairing } from "@chartseal/crypto";
+import { fromHex, loadPairing } from "@chartseal/crypto";
 import { ledgerRules } from "@chartseal/ledger";
 import { migrateEmbedded } from "@chartseal/ledger/embedded";
 import { type Home, isOfConsortium, openHome } from "../home/home.ts";
+import { noLedgerYet } from "../services/home-ledger.ts";
 import { isOverComet } from "../services/ledger-files.ts";
 
 export interface HomeMigrated {
@@ -44,11 +45,7 @@ export async function migrateHome(
 
 /** An institution's ledger never had a format that has to be brought over. */
 async function asItIs({ paths }: Home): Promise<HomeMigrated> {
-  if (!isOverComet(paths)) {
-    throw new ChartsealError("ledger-unreachable", "this institution's ledger has not begun", {
-      hint: "Nothing has to be migrated there; chartseal network up begins it.",
-    });
-  }
+  if (!isOverComet(paths)) throw noLedgerYet();
   const { lookAtComet } = await import("@chartseal/ledger/comet");
   const { format, height } = lookAtComet(paths.root);
   return { migrated: false, from: format, to: format, height, kept: null };

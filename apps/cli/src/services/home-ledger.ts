@@ -74,9 +74,7 @@ export async function openLedgerForReading(
   if (server === undefined) {
     // One that never ran has no file yet; that is no damage.
     if (!existsSync(ledgerFileOf(home.paths))) {
-      throw new ChartsealError("ledger-unreachable", "this institution has no ledger here yet", {
-        hint: "Start it with chartseal serve, or chartseal network up where all are on this machine.",
-      });
+      throw noLedgerYet();
     }
     const { openCometReader } = await import("@chartseal/ledger/comet");
     const ledger = openCometReader({ directory: home.paths.root, rules });
@@ -91,6 +89,13 @@ export async function openLedgerForReading(
       server.close();
     },
   };
+}
+
+/** An institution that never ran. */
+export function noLedgerYet(): ChartsealError {
+  return new ChartsealError("ledger-unreachable", "this institution has no ledger here yet", {
+    hint: "Start it with chartseal serve, or chartseal network up where all are on this machine.",
+  });
 }
 
 /** Of the genesis that the home was made with. @throws ChartsealError `chain-altered` */

@@ -16,7 +16,7 @@ export interface LedgerFiles {
 
 const cometFile = ({ ledger }: Pick<HomePaths, "ledger">): string => join(ledger, "comet.sqlite");
 
-/** Whether the ledger is an institution's. */
+/** Whether an institution's ledger is there. */
 export function isOverComet(paths: Pick<HomePaths, "ledger">): boolean {
   return existsSync(cometFile(paths));
 }
