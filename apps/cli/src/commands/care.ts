@@ -132,7 +132,8 @@ function addMigrate(program: Command): void {
 }
 
 function migratedText({ migrated, from, to, height, kept }: HomeMigrated): string {
-  if (!migrated) return `Nothing to do: the ledger, ${height} blocks, is of format ${to}, which is read as it is.`;
+  if (!migrated)
+    return `Nothing to do: the ledger, ${height} blocks, is of format ${to}, which is read as it is.`;
   return `The ledger went from format ${from} to ${to}, all ${height} blocks checked.\nThe old file is ${kept}: delete it when nothing is missed.`;
 }
 
