@@ -278,7 +278,10 @@ describe("the files beside the ledger", () => {
   };
   const cases: Record<string, [() => void, RegExp]> = {
     "config.json with another chain id": [
-      rewrite("config.json", (text) => text.replace(/"chainId": "./, '"chainId": "0')),
+      rewrite("config.json", (text) => {
+        // Whatever the id begins with, it begins with something else afterwards.
+        return text.replace(/(?<="chainId": ")./, (digit) => (digit === "0" ? "1" : "0"));
+      }),
       /config\.json/,
     ],
     "config.json that is no JSON": [rewrite("config.json", () => "{"), /config\.json/],
