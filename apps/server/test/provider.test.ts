@@ -221,6 +221,48 @@ describe("a relay whose ledger is another one's", () => {
   });
 });
 
+describe("answers that are lost on their way", () => {
+  /** The server does what it was asked, and the connection breaks before the client hears of it; or before the server does. */
+  async function losing(lost: "answer" | "request", deed: () => Promise<void>): Promise<string[]> {
+    const broken: string[] = [];
+    const { transport } = served;
+    const inner = transport.send.bind(transport);
+    const send: typeof transport.send = async (origin, request) => {
+      const what = /^\/v1\/provider\/(headers|relay|transforms)$/.exec(request.target)?.[1];
+      if (what === undefined || broken.includes(what)) return await inner(origin, request);
+      broken.push(what);
+      if (lost === "answer") for await (const _piece of (await inner(origin, request)).body);
+      throw Object.assign(new Error("socket hang up"), { code: "ECONNRESET" });
+    };
+    Object.assign(transport, { send });
+    try {
+      await deed();
+    } finally {
+      Object.assign(transport, { send: inner });
+    }
+    return broken;
+  }
+
+  it("cost neither a deposit nor a read: what may be sent again is, and the ledger says what the relay did", async () => {
+    const broken = await losing("answer", async () => {
+      const { recordId } = await byAuthor();
+      expect(await readOut(await retrieve(served.client(reader), { member: reader, recordId }))).toBe(
+        "an ECG",
+      );
+    });
+    expect(broken).toEqual(["headers", "relay", "transforms"]);
+  });
+
+  it("are told from requests that never came: nothing is said to be registered that is not", async () => {
+    let failed: unknown;
+    const broken = await losing("request", async () => {
+      failed = await byAuthor().catch((error: unknown) => error);
+    });
+    expect(broken).toEqual(["headers", "relay"]);
+    expect(failed).toMatchObject({ code: "provider-unreachable" });
+  });
+});
+
 describe("failures", () => {
   it("a source that fails leaves nothing, and its own error is the one that is seen", async () => {
     const before = await objects();

@@ -14,6 +14,7 @@ import {
   sealedPolicy,
   sha256,
   toHex,
+  utf8,
 } from "@chartseal/crypto";
 import { type ActionOf, decodeBody, encodeBody, signStorageReceipt } from "@chartseal/ledger";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -22,6 +23,7 @@ import {
   AccountWriter,
   askTransform,
   currentBody,
+  deposit,
   erase,
   type Provider,
   rekey,
@@ -31,7 +33,7 @@ import {
 } from "../src/index.ts";
 import { headerName } from "../src/provider/stores.ts";
 import { makeHeader } from "../src/record.ts";
-import { failure, type Member, readOut, World } from "./world.ts";
+import { failure, type Member, readOut, source, World } from "./world.ts";
 
 const policy = "cardiologist@cedars and physician@cedars";
 let world: World;
@@ -193,6 +195,37 @@ describe("a payload that has its record is nobody else's", () => {
       await failure("input-invalid", () => world.provider.takeHeader({ header, body }));
     }
     expect(headerOf(victim.address)).toBe(before);
+  });
+
+  test("the same header again gets the same receipt and changes nothing", async () => {
+    const sent: Parameters<Provider["takeHeader"]>[0][] = [];
+    const receipts: Awaited<ReturnType<Provider["takeHeader"]>>[] = [];
+    const provider = altered({
+      takeHeader: async (input) => {
+        sent.push(input);
+        receipts.push(await world.provider.takeHeader(input));
+        // The answer to the first was lost on its way.
+        receipts.push(await world.provider.takeHeader(input));
+        return receipts[1]!;
+      },
+    });
+    const { address, recordId } = await deposit(
+      { ...world.surroundings, provider },
+      {
+        by: ana,
+        owner: ana.account,
+        policy: parsePolicy(policy),
+        source: source(utf8("a record")),
+        metadata: async () => ({ name: "x", mediaType: "text/plain", validation: "not-checked" }),
+      },
+    );
+    expect(receipts[1]).toEqual(receipts[0]);
+    const [before, stored] = [headerOf(address), objects().size];
+    // On the ledger by now, and still the same.
+    expect(await world.provider.takeHeader(sent[0]!)).toEqual(receipts[0]);
+    expect(headerOf(address)).toBe(before);
+    expect(objects().size).toBe(stored);
+    expect(await readOut(await retrieve(world, { member: ben, recordId }))).toBe("a record");
   });
 
   test("an erasure destroys what is that record's by the header there, and nothing of another's", async () => {

@@ -1,6 +1,6 @@
 /** What a provider keeps for whom: sums by the ledger, quotas before anything is registered, and leftovers that go. */
 import { parsePolicy, randomBytes, toHex } from "@chartseal/crypto";
-import { decodeBody } from "@chartseal/ledger";
+import { decodeBody, encodeBody } from "@chartseal/ledger";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type Deposited,
@@ -128,6 +128,21 @@ describe("a quota", () => {
     await failure("quota-exceeded", () => own(dan, 700));
     world.advance(2 * 3_600_000);
     await own(dan, 700);
+    quota = undefined;
+  });
+
+  it("counts a header that is sent again once, and for as long as either of its bodies can come", async () => {
+    const eve = await world.member();
+    quota = 1_000;
+    const twice: Provider = around(async (input) => {
+      const receipt = await world.provider.takeHeader(input);
+      const body = encodeBody({ ...decodeBody(input.body), lastValidMs: world.now() - 300_000 });
+      await world.provider.takeHeader({ header: input.header, body });
+      world.advance(400_000);
+      await failure("quota-exceeded", () => own(eve, 700));
+      return receipt;
+    });
+    await own(eve, 700, twice);
     quota = undefined;
   });
 });

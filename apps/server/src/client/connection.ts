@@ -32,12 +32,18 @@ export interface Call {
   readonly signal?: AbortSignal;
   /** Largest JSON answer. */
   readonly answerBytesMax?: number;
+  /** Acting on it twice is as acting on it once; GET and HEAD always are. Of no effect on a stream. */
+  readonly isRepeatable?: boolean;
 }
 
 const answerBytesMaxDefault = 16 * 1024 * 1024;
 /** How long a server's limit is waited out, and how often. */
 const patienceSecondsMax = 5;
 const attemptsMax = 4;
+/** How a connection fails that was kept and has gone meanwhile. A server that is not there fails otherwise. */
+const brokenCodes: ReadonlySet<unknown> = new Set(["ECONNRESET", "EPIPE"]);
+/** How often a request is sent that may be repeated: of the connections that were kept, more than one may have gone. */
+const sendsMax = 3;
 
 function waitFor(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -177,7 +183,27 @@ export class Connection {
     if (status !== 200) throw this.#lost(`the store answered with status ${status}`, undefined, status);
   }
 
+  /**
+   * Sent once more on another connection where one broke before an answer: whoever sends cannot tell whether the server
+   * acted on it, so this is for requests that may be repeated alone (RFC 9110 section 9.2.2).
+   */
   async #send(call: Call): Promise<HttpResponse> {
+    const isAsking = call.json === undefined && call.bytes === undefined && call.method === undefined;
+    const isRepeatable =
+      call.stream === undefined &&
+      (call.isRepeatable ?? (isAsking || call.method === "GET" || call.method === "HEAD"));
+    for (let sends = 1; ; sends++) {
+      try {
+        return await this.#sendOnce(call);
+      } catch (error) {
+        const cause = error instanceof ChartsealError ? error.cause : undefined;
+        const isBroken = cause instanceof Error && "code" in cause && brokenCodes.has(cause.code);
+        if (!isBroken || !isRepeatable || sends === sendsMax) throw error;
+      }
+    }
+  }
+
+  async #sendOnce(call: Call): Promise<HttpResponse> {
     const { transport, now } = this.#options;
     const { target, json, stream, signal, fields = {} } = call;
     const body = json === undefined ? call.bytes : utf8(JSON.stringify(json));

@@ -3,7 +3,13 @@
  * signed. Nothing it answers is believed that the journeys do not check; what a relay says of the ledger is checked here.
  */
 import { ChartsealError, type LeafSource, toHex } from "@chartseal/crypto";
-import { decodeTransaction, hashHeader, type Ledger, type Submitted } from "@chartseal/ledger";
+import {
+  decodeTransaction,
+  type FoundTransaction,
+  hashHeader,
+  type Ledger,
+  type Submitted,
+} from "@chartseal/ledger";
 import type {
   AuditChallenge,
   ErasedCopySignature,
@@ -15,6 +21,7 @@ import type {
   Transformed,
 } from "@chartseal/sharing";
 import type { RequestSigner } from "../signature/message.ts";
+import { isCut } from "./attempts.ts";
 import type { Connection } from "./connection.ts";
 import { bytesOf, type Fields, fieldsOf, listOf, textOf, wholeOf } from "./fields.ts";
 import { fetchPayload, type Ticket } from "./payload-fetching.ts";
@@ -35,6 +42,10 @@ export interface HttpProviderOptions {
 }
 
 const spanBytesMax = 4 * 1024 * 1024;
+
+function submittedOf(identifier: Uint8Array, { height, index, header }: FoundTransaction): Submitted {
+  return { height, index, identifier, blockHash: hashHeader(header) };
+}
 
 function queryOf({ chunkBytes, placement, regions = placement?.regions ?? [] }: TakeOptions): string {
   const query = [
@@ -82,15 +93,27 @@ export class HttpProvider implements Provider {
     readonly body: Uint8Array;
   }): Promise<StorageReceiptSignature> {
     const json = { header: toHex(input.header), body: toHex(input.body) };
-    const { provider, signature } = await this.#connection.json({ target: "/v1/provider/headers", json });
+    const { provider, signature } = await this.#connection.json({
+      target: "/v1/provider/headers",
+      json,
+      isRepeatable: true,
+    });
     return { provider: bytesOf(provider, "provider", 20), signature: bytesOf(signature, "signature", 64) };
   }
 
   async relay(transaction: Uint8Array): Promise<Submitted> {
     const json = { transaction: toHex(transaction) };
-    await this.#connection.json({ target: "/v1/provider/relay", json });
-    // Where it is the ledger says, not the relay.
     const { identifier } = decodeTransaction(transaction);
+    try {
+      await this.#connection.json({ target: "/v1/provider/relay", json });
+    } catch (error) {
+      if (!isCut(error)) throw error;
+      // Without an answer, the transaction may be on the ledger all the same.
+      const found = await this.#transactionAt(identifier).catch(() => undefined);
+      if (found === undefined) throw error;
+      return submittedOf(identifier, found);
+    }
+    // Where it is the ledger says, not the relay.
     const found = await this.#transactionAt(identifier);
     if (found === undefined) {
       throw new ChartsealError(
@@ -101,8 +124,7 @@ export class HttpProvider implements Provider {
         },
       );
     }
-    const { height, index, header } = found;
-    return { height, index, identifier, blockHash: hashHeader(header) };
+    return submittedOf(identifier, found);
   }
 
   /** In a block that is here, or comes here in the time that the relay's ledger may be ahead. */
@@ -120,10 +142,11 @@ export class HttpProvider implements Provider {
 
   async transform(reveal: Reveal): Promise<Transformed> {
     const json = Object.fromEntries(Object.entries(reveal).map(([name, value]) => [name, toHex(value)]));
-    const ask = (): Promise<Fields> => this.#connection.json({ target: "/v1/provider/transforms", json });
+    // The same reveal is answered again, with the same T, until its grant lapses.
+    const ask = (): Promise<Fields> =>
+      this.#connection.json({ target: "/v1/provider/transforms", json, isRepeatable: true });
     const answer = await ask();
     let value = ticketOf(answer);
-    // The same reveal is answered again, with the same T, until its grant lapses.
     const renew = async (): Promise<void> => {
       value = ticketOf(await ask());
     };

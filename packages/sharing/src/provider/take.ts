@@ -11,6 +11,7 @@ import {
   encodeSpanTree,
   equalBytes,
   hashPayload,
+  headerBytesMax,
   randomBytes,
   SpanTreeBuilder,
   sealedBytes,
@@ -18,12 +19,12 @@ import {
   spanLeaves,
   toHex,
 } from "@chartseal/crypto";
-import { decodeBody, type Statement, signStorageReceipt } from "@chartseal/ledger";
+import { decodeBody, entries, type Statement, signStorageReceipt } from "@chartseal/ledger";
 import type { ObjectStore, PutHandle, PutOptions } from "@chartseal/storage";
 import { readCommittee } from "../committee.ts";
 import type { Surroundings, TakeOptions } from "../parties.ts";
-import { requireRecord } from "../state.ts";
-import { exists, getRange, once, storageFailure } from "../streams.ts";
+import { readEntry, requireRecord } from "../state.ts";
+import { exists, getRange, getWhole, once, storageFailure } from "../streams.ts";
 import { checkHeader, type RegisteredHeader } from "./header-check.ts";
 import { demandResidency, likePayload, placementOptions } from "./placing.ts";
 import type { ProviderAtWork, ProviderSelf } from "./self.ts";
@@ -163,7 +164,7 @@ async function claimedRecord({ ledger }: Pick<Surroundings, "ledger">, body: Uin
  * Stores a header after checking it against the body that will register it, and the payload's leaf hashes against its
  * digest; answers with the storage receipt. The header of a rekey over the same payload waits beside the present one
  * until the ledger has taken it. A payload that has its header is nobody else's: whoever could give it a second one
- * would replace or erase another owner's record.
+ * would replace or erase another owner's record. The same header again gets the same receipt and changes nothing.
  * @throws ChartsealError `header-altered`, `object-altered`, `object-missing`, `input-invalid`, `erased`; `rule-violated`
  *   where the payload lies outside of the owner's residency; `quota-exceeded`
  */
@@ -185,19 +186,33 @@ export async function takeHeader(
     await put(stores.pending, pendingName({ recordId, version: renews, headerHash }), input.header);
   } else {
     await self.inTurn(async () => {
-      if (await exists(stores.objects, headerName(address))) {
-        throw new ChartsealError("input-invalid", "this payload has its record already");
-      }
+      const isAgain = await isPresent(stores, address, input.header);
+      // On the ledger by now: nothing is promised or waited for any more.
+      if (isAgain && (await readEntry(ledger, entries.record, recordId)) !== undefined) return;
       // Still there: a leftover that was waited for too long may have gone meanwhile.
       await sizeOf(stores.objects, address);
       await keepRoom(self, claimed);
       // From its receipt on, its age counts anew (collect.ts).
       await stores.journal.append({ event: "taken", address, atMs: surroundings.now() });
-      await put(stores.objects, headerName(address), input.header, await likePayload(stores, address));
+      if (!isAgain)
+        await put(stores.objects, headerName(address), input.header, await likePayload(stores, address));
     });
   }
   const { payloadDigest, payloadLength } = statement;
   return signStorageReceipt(identity.seed, { recordId, address, headerHash, payloadDigest, payloadLength });
+}
+
+/**
+ * True where the payload has this header already: it was sent again, since its answer was lost. It names record and owner, so
+ * that the receipt is the one that was given for it before.
+ * @throws ChartsealError `input-invalid` where the payload has another one
+ */
+async function isPresent(stores: ProviderStores, address: string, header: Uint8Array): Promise<boolean> {
+  const name = headerName(address);
+  if (!(await exists(stores.objects, name))) return false;
+  const present = await getWhole(stores.objects, name, headerBytesMax);
+  if (equalBytes(present, header)) return true;
+  throw new ChartsealError("input-invalid", "this payload has its record already");
 }
 
 /** @throws ChartsealError `quota-exceeded` */

@@ -102,7 +102,9 @@ export class UsageBook {
         },
       );
     }
-    this.#promised.set(address, { owner, bytes, untilMs });
+    // Of two bodies for one payload the ledger takes either.
+    const before = this.#promised.get(address)?.untilMs ?? untilMs;
+    this.#promised.set(address, { owner, bytes, untilMs: Math.max(before, untilMs) });
   }
 
   async #follow(): Promise<void> {
