@@ -254,6 +254,7 @@ export {
   selfAttribute,
   selfNamespace,
   signingAttribute,
+  unopenedPeriod,
 } from "./policy/attribute.ts";
 export { type PolicyLimits, sealedLimits, writtenLimits } from "./policy/limits.ts";
 export { type Policy, parsePolicy, policyOf } from "./policy/policy.ts";

@@ -38,11 +38,6 @@ export const refusalTable = {
   ],
   "attribute-proof-invalid": [18, "policy-unsatisfied", "The attribute-based signature does not verify."],
   "attribute-unknown": [19, "attribute-unknown", "The policy names a namespace that is not registered."],
-  "period-missing": [
-    20,
-    "policy-unsatisfied",
-    "An attribute of the policy has no open period to sign under.",
-  ],
   "policy-invalid": [21, "input-invalid", "The policy is not a canonical written policy."],
   "policy-unprovable": [
     22,

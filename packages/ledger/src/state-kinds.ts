@@ -3,7 +3,7 @@
  * is the machine's own (block hashes). Lists stand in the state too, as a size and numbered items, so that reading one
  * needs no scan and every item can be proved.
  */
-import { concat, u32, u64, utf8 } from "@chartseal/crypto";
+import { concat, u32, u64, unopenedPeriod, utf8 } from "@chartseal/crypto";
 import {
   committeeChanges,
   guardiansMax,
@@ -487,13 +487,11 @@ export function items(state: Pick<StateAccess, "get">, list: List, key: Uint8Arr
   return Array.from({ length: size }, (_, at) => load(state, entries.listItem, listItemKey(list, key, at))!);
 }
 
-/** The period that an attribute is signed under now: its label, and `.n` after the n-th revocation in it. */
-export function periodLabel({
-  label,
-  revocations,
-}: {
-  readonly label: string;
-  readonly revocations: number;
-}): string {
+/** The period that an attribute is signed under now: its label, and `.n` after the n-th revocation in it; absent where it was never opened. */
+export function periodLabel(
+  period: { readonly label: string; readonly revocations: number } | undefined | null,
+): string {
+  if (period === undefined || period === null) return unopenedPeriod;
+  const { label, revocations } = period;
   return revocations === 0 ? label : `${label}.${revocations}`;
 }

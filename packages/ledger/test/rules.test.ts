@@ -119,6 +119,32 @@ test("a full key takes a vouch for its one d, and leaves the transform key alone
   expect(world.verdict(world.signed(owner, own.action))).toBe("applied");
 });
 
+test("what is signed under an attribute that was never opened counts until it is opened", () => {
+  const world = base.fork();
+  const writers = "cardiologist@cedars or chief@cedars";
+  world.do(owner, {
+    kind: "set-rule",
+    namespace: "cedars",
+    policy: writers,
+    writers,
+    purposes: ["TREAT"],
+    expiresMs: null,
+    perDay: 50,
+  });
+  const deposit = (label: string) =>
+    world.authorDeposit(label, world.keys, { policy: writers, authorPolicy: writers });
+  const [now, late] = [deposit("now"), deposit("late")];
+  world.submit(now);
+  world.do(hospital, {
+    kind: "open-period",
+    namespace: "cedars",
+    attribute: "chief@cedars",
+    label: "2026q4",
+  });
+  expect(world.verdict(late)).toBe("attribute-proof-invalid");
+  expect(world.verdict(deposit("new"))).toBe("applied");
+});
+
 test("a revocation ends the vouches, opens the next period in the same block, and removes nothing else", () => {
   const world = base.fork();
   const { account } = doctor;

@@ -238,7 +238,7 @@ export class World {
     const committeeKey = key.publicKey;
     const secret = this.namespaceSecret!;
     const names = attributes.map(
-      (one) => `${one}#${periodLabel(load(this.state, entries.period, utf8(one))!)}`,
+      (one) => `${one}#${periodLabel(load(this.state, entries.period, utf8(one)))}`,
     );
     return {
       account,
@@ -252,7 +252,7 @@ export class World {
     const signing = signingPolicy(parsePolicy(options.policy))!;
     const leaves = [...new Set(signing.attributes)];
     const periods = new Map(
-      leaves.map((one) => [one, periodLabel(load(this.state, entries.period, utf8(one))!)]),
+      leaves.map((one) => [one, periodLabel(load(this.state, entries.period, utf8(one)))]),
     );
     const names = [...new Set(leaves.map(namespaceOf))];
     const namespaces = new Map(

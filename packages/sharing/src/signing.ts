@@ -18,6 +18,7 @@ import {
   sign as signByAttributes,
   signingAttribute,
   spanProgram,
+  unopenedPeriod,
   utf8,
   verify as verifyByAttributes,
 } from "@chartseal/crypto";
@@ -33,7 +34,7 @@ export interface ToSign {
   readonly identifier: Uint8Array;
 }
 
-/** The current period of an attribute, as signing keys carry it. */
+/** The current period of an attribute, as signing keys carry it; undefined where it was never granted, so that nobody has one. */
 export async function currentPeriod(ledger: Reader, attribute: string): Promise<string | undefined> {
   const period = await readEntry(ledger, entries.period, utf8(attribute));
   return period === undefined ? undefined : periodLabel(period);
@@ -41,8 +42,7 @@ export async function currentPeriod(ledger: Reader, attribute: string): Promise<
 
 /**
  * The statement with today's periods and lists.
- * @throws ChartsealError `attribute-unknown` for a namespace that is not registered; `policy-unsatisfied` for an
- *   attribute that was never opened for signing
+ * @throws ChartsealError `attribute-unknown` for a namespace that is not registered
  */
 export async function statementOf(
   { ledger, pairing }: { readonly ledger: Reader & Pick<Ledger, "chainId">; readonly pairing: Pairing },
@@ -62,14 +62,7 @@ export async function statementOf(
       }
       namespaces.set(name, decodeNamespaceLists(pairing, lists, columns));
     }
-    const period = await currentPeriod(ledger, attribute);
-    if (period === undefined) {
-      throw new ChartsealError("policy-unsatisfied", `nobody can prove ${attribute} yet`, {
-        data: { attribute, grantedBy: [name] },
-        hint: `It was never granted; ${name} can grant it.`,
-      });
-    }
-    periods.set(attribute, period);
+    periods.set(attribute, (await currentPeriod(ledger, attribute)) ?? unopenedPeriod);
   }
   return { policy, periods, namespaces, chainId: ledger.chainId, kind, message: identifier };
 }
@@ -119,7 +112,9 @@ export async function checkSigner(
 ): Promise<void> {
   const { periods } = await statementOf(surroundings, { policy, kind: "", identifier: new Uint8Array(32) });
   const held = new Set(
-    policy.attributes.filter((one) => member.signingKeys.has(signingAttribute(one, periods.get(one) ?? ""))),
+    policy.attributes.filter((one) =>
+      member.signingKeys.has(signingAttribute(one, periods.get(one) ?? unopenedPeriod)),
+    ),
   );
   if (satisfies(policy.tree, held)) return;
   const alternatives = missing(policy.tree, held);

@@ -15,7 +15,7 @@ import {
   requireRecord,
   retrieve,
 } from "../src/index.ts";
-import { failure, type Member, source, World } from "./world.ts";
+import { failure, type Member, readOut, source, World } from "./world.ts";
 
 const quarterMs = 92 * 24 * 3600 * 1000;
 const policy = "physician@cedars";
@@ -95,6 +95,40 @@ describe("when the quarter is over", () => {
     await world.refresh(cleo);
     expect([...cleo.signingKeys.keys()]).toEqual(["physician@cedars#2026q3"]);
     await deposited(cleo);
+  });
+});
+
+describe("an attribute that nobody was ever granted", () => {
+  const either = "physician@cedars or chief@cedars";
+
+  test("keeps nobody out who satisfies the policy without it, neither reader nor author", async () => {
+    await world.rule(ana, "cedars", either);
+    const { recordId } = await world.byAuthor(ben, ana, { namespace: "cedars", policy: either });
+    const opened = await retrieve(world, { member: ben, recordId });
+    expect(opened.author).toMatchObject({ policy: either, verified: true });
+    const receipt = await collectReceipt(world.ledger, recordId, await requireRecord(world.ledger, recordId));
+    const authorNow = () => checkReceipt(world.pairing, receipt, world.ledger.genesis).author;
+    expect(authorNow()).toMatchObject({ policy: either, verified: true });
+    // A receipt that does not show that it was not opened shows nothing.
+    const periods = receipt.evidence.states.filter(({ kind }) => kind === entries.period.kind);
+    expect(periods.map(({ value }) => value === null)).toEqual([false, true]);
+    const states = receipt.evidence.states.filter((one) => one !== periods[1]);
+    const without = { ...receipt, evidence: { ...receipt.evidence, states } };
+    await failure("signature-invalid", async () =>
+      checkReceipt(world.pairing, without, world.ledger.genesis),
+    );
+    // Once it is granted, both ways open, and what was signed before still verifies.
+    const chief = await world.member("chief@cedars");
+    for (const member of [chief, ben])
+      expect(await readOut(await retrieve(world, { member, recordId }))).toBe("a record");
+    expect((await retrieve(world, { member: chief, recordId })).author).toMatchObject({ verified: true });
+    expect(authorNow()).toMatchObject({ verified: true });
+  });
+
+  test("is nobody's: who lacks the rest is told who can grant it", async () => {
+    const { recordId } = await world.byOwner(ana, { policy: "surgeon@cedars and chief@cedars" });
+    const { data } = await failure("policy-unsatisfied", () => retrieve(world, { member: ben, recordId }));
+    expect(data).toMatchObject({ missing: [["chief@cedars"]], grantedBy: ["cedars"] });
   });
 });
 

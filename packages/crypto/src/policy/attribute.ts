@@ -9,6 +9,12 @@ const attributeForm = /^([a-z0-9][a-z0-9._:+-]{0,63})@([a-z0-9][a-z0-9-]{0,31})$
 const periodForm = /^[a-z0-9][a-z0-9.-]{0,31}$/;
 const accountForm = /^[0-9a-f]{40}$/;
 
+/**
+ * What an attribute is signed under that was never opened: nobody holds it, and a policy that has other ways is proved by
+ * them. No label is empty, so that no key is ever made for it.
+ */
+export const unopenedPeriod = "";
+
 /** The namespace in which every member vouches for itself. */
 export const selfNamespace = "self";
 
@@ -58,16 +64,16 @@ export function emergencyAttribute(ownerAccountHex: string): string {
   return `emergency.${selfAttribute(ownerAccountHex)}`;
 }
 
-/** `name@namespace#period`, what a signing key is made for. @throws ChartsealError `input-invalid` */
+/** `name@namespace#period`, what is signed under, and what a signing key is made for. @throws ChartsealError `input-invalid` */
 export function signingAttribute(attribute: string, period: string): string {
   parseAttribute(attribute);
-  if (!periodForm.test(period)) {
+  if (period !== unopenedPeriod && !periodForm.test(period)) {
     throw new ChartsealError("input-invalid", "a period is 1 to 32 of a-z, 0-9, dot and hyphen");
   }
   return `${attribute}#${period}`;
 }
 
-/** Takes `name@namespace#period` apart. @throws ChartsealError `input-invalid` */
+/** Takes `name@namespace#period` of a signing key apart. @throws ChartsealError `input-invalid` */
 export function parseSigningAttribute(text: string): {
   attribute: string;
   namespace: string;
@@ -77,5 +83,6 @@ export function parseSigningAttribute(text: string): {
   const attribute = at < 0 ? text : text.slice(0, at);
   const period = at < 0 ? "" : text.slice(at + 1);
   signingAttribute(attribute, period);
+  if (period === unopenedPeriod) throw new ChartsealError("input-invalid", "a signing key has a period");
   return { attribute, namespace: namespaceOf(attribute), period };
 }

@@ -4,6 +4,7 @@
  * names everything that was verified, so that a period changed earlier in the block is never overlooked.
  */
 import {
+  assert,
   ChartsealError,
   decodeNamespaceLists,
   decodeSignature,
@@ -32,7 +33,7 @@ export interface AttributeClaim {
   readonly signed: Signed;
 }
 
-/** The claim of a transaction under a written policy. @throws Refusal `policy-unprovable`, `period-missing`, … */
+/** The claim of a transaction under a written policy. @throws Refusal `policy-unprovable`, `attribute-unknown`, … */
 export function attributeClaimUnder(
   { state, block, transaction }: Pick<Setting, "state" | "block" | "transaction">,
   written: Policy,
@@ -49,12 +50,12 @@ export function attributeClaimUnder(
   for (const attribute of new Set(policy.attributes)) {
     const name = namespaceOf(attribute);
     const { listsHash } = registeredNamespace(state, name);
-    const period = load(state, entries.period, utf8(attribute));
+    const period = periodLabel(load(state, entries.period, utf8(attribute)));
     const lists = load(state, entries.namespaceLists, utf8(name));
-    demand(period && lists, "period-missing", { attribute });
-    periods.set(attribute, periodLabel(period));
+    assert(lists !== undefined, "a registered namespace has its lists");
+    periods.set(attribute, period);
     if (!namespaces.has(name)) namespaces.set(name, decodeNamespaceLists(pairing, lists, columns));
-    parts.push([attribute, periodLabel(period), listsHash]);
+    parts.push([attribute, period, listsHash]);
   }
   const { kind } = transaction.body.action;
   const committeeKey = pairing.g2.encode(signingCommitteeKey(state, pairing));

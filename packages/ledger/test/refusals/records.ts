@@ -178,7 +178,7 @@ export const records: readonly Case[] = [
     },
   ],
   [
-    "period-missing",
+    "attribute-proof-invalid",
     "an attribute that was never opened",
     (w) => {
       const { authorisation } = decodeTransaction(w.authorDeposit("r", w.keys));

@@ -314,10 +314,11 @@ function periodsAt(
 ): Map<string, string> | undefined {
   const periods = new Map<string, string>();
   for (const attribute of policy.attributes) {
-    const place = { key: utf8(attribute), height: at };
-    const period =
-      entryOf(evidence, entries.period, place) ?? entryOf(evidence, entries.period, { ...place, height });
-    if (period === undefined || period === null) return undefined;
+    const key = utf8(attribute);
+    const before = entryOf(evidence, entries.period, { key, height: at });
+    const period = before === undefined ? entryOf(evidence, entries.period, { key, height }) : before;
+    // Shown to be absent is another thing than not shown: it was signed under no label then.
+    if (period === undefined) return undefined;
     periods.set(attribute, periodLabel(period));
   }
   return periods;
