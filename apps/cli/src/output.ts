@@ -53,6 +53,18 @@ export function isLively(): boolean {
   return isatty(2) && process.env.NO_COLOR === undefined && process.env.TERM !== "dumb";
 }
 
+/** What the system says of a name or a place that it cannot use, and what that means. */
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: "This user may not.",
+  EPERM: "This user may not.",
+  EROFS: "What it lies on is read-only.",
+  ENAMETOOLONG: "The name is too long.",
+  ELOOP: "Its links lead round in a circle.",
+  EISDIR: "It is a folder.",
+  ENOTDIR: "A part of the path is no folder.",
+  EFBIG: "It would become larger than a file may here.",
+};
+
 /** Any thrown thing as a Chartseal error; what is not ours is a defect, or the system's refusal of a file. */
 export function asChartsealError(error: unknown): ChartsealError {
   if (error instanceof ChartsealError) return error;
@@ -60,8 +72,10 @@ export function asChartsealError(error: unknown): ChartsealError {
   if (code === "ENOSPC" || code === "EDQUOT") {
     return new ChartsealError("provider-unreachable", "no space is left on the device", { cause: error });
   }
-  if (code === "EACCES" || code === "EROFS" || code === "EPERM") {
+  const hint = reasons[code];
+  if (hint !== undefined) {
     return new ChartsealError("input-invalid", "a file or folder cannot be read or written", {
+      hint,
       cause: error,
     });
   }

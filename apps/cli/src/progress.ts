@@ -1,5 +1,6 @@
 /** Progress of long work on standard error: a moving bar on a terminal, nothing where output is piped. */
 import type { SingleBar } from "cli-progress";
+import { onInterruption } from "./interruption.ts";
 import { isLively } from "./output.ts";
 
 /** Work below this many bytes is done before a bar could be read. */
@@ -16,6 +17,7 @@ export function progressBar(label: string, totalBytes: number | undefined): Prog
     return { update: () => {}, stop: () => {} };
   const megabytes = (bytes: number): number => Math.floor(bytes / 1_000_000);
   let [bar, reached, isStopped]: [SingleBar | undefined, number, boolean] = [undefined, 0, false];
+  let ended = (): void => {};
   const show = async (): Promise<void> => {
     const { Presets, SingleBar } = await import("cli-progress");
     if (isStopped) return;
@@ -28,6 +30,8 @@ export function progressBar(label: string, totalBytes: number | undefined): Prog
       Presets.shades_classic,
     );
     bar.start(megabytes(totalBytes), reached);
+    // It hides the cursor and ends the wrapping of lines, and gives both back when it stops.
+    ended = onInterruption(() => bar?.stop());
   };
   void show();
   return {
@@ -38,6 +42,7 @@ export function progressBar(label: string, totalBytes: number | undefined): Prog
     stop: () => {
       isStopped = true;
       bar?.stop();
+      ended();
     },
   };
 }

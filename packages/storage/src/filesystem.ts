@@ -57,7 +57,7 @@ export async function openFilesystemStore(
 ): Promise<FilesystemStore> {
   const files = options.files ?? nodeFileSystem;
   const root = resolve(folder);
-  const temporary = resolve(options.temporaryFolder ?? join(dirname(root), `.${basename(root)}.tmp`));
+  const temporary = resolve(options.temporaryFolder ?? unfinishedFolder(root));
   try {
     await files.mkdir(root, { recursive: true });
     await files.mkdir(temporary, { recursive: true });
@@ -77,17 +77,51 @@ export async function openFilesystemStore(
   }
 }
 
-async function clearLeftovers(files: FileSystem, temporary: string, beforeMs: number): Promise<void> {
+/** Where a store's unfinished objects lie, unless it was told another place. */
+function unfinishedFolder(root: string): string {
+  return join(dirname(root), `.${basename(root)}.tmp`);
+}
+
+/**
+ * Removes what was being written into the store of a folder when its process ended and is as old as `graceMs`; nothing where
+ * there is none. What a process still writes is younger. @throws StorageError `store-unreachable`
+ */
+export async function clearUnfinished(
+  folder: string,
+  {
+    graceMs,
+    now = Date.now,
+    files = nodeFileSystem,
+  }: Pick<FilesystemOptions, "now" | "files"> & { readonly graceMs: number },
+): Promise<{ readonly removed: number; readonly bytes: number }> {
+  try {
+    return await clearLeftovers(files, unfinishedFolder(resolve(folder)), now() - graceMs);
+  } catch (error) {
+    if (isMissing(error)) return { removed: 0, bytes: 0 };
+    throw unreachable(error);
+  }
+}
+
+async function clearLeftovers(
+  files: FileSystem,
+  temporary: string,
+  beforeMs: number,
+): Promise<{ readonly removed: number; readonly bytes: number }> {
+  let [removed, bytes] = [0, 0];
   for (const entry of await files.readdir(temporary)) {
     const path = join(temporary, entry.name);
     try {
       const stat = await files.lstat(path);
-      if (stat.isFile() && stat.mtimeMs < beforeMs) await files.unlink(path);
+      if (!stat.isFile() || stat.mtimeMs > beforeMs) continue;
+      await files.unlink(path);
+      removed++;
+      bytes += stat.size;
     } catch (error) {
       // Another process may have finished its object, or cleared it, between the two calls.
       if (!isMissing(error)) throw error;
     }
   }
+  return { removed, bytes };
 }
 
 class Filesystem implements FilesystemStore {

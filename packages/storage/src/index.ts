@@ -1,5 +1,10 @@
 /** The public face of the storage package. */
-export { type FilesystemOptions, type FilesystemStore, openFilesystemStore } from "./filesystem.ts";
+export {
+  clearUnfinished,
+  type FilesystemOptions,
+  type FilesystemStore,
+  openFilesystemStore,
+} from "./filesystem.ts";
 export {
   type ByteRange,
   type DirectAccess,
@@ -45,4 +50,4 @@ export type { Observed } from "./split/stripe-reader.ts";
 export { type Rebuilt, rebuildIndex, type Stray, type Swept, straysAt, sweep } from "./split/sweep.ts";
 export { StorageError, type StorageErrorCode, storageErrorCodes } from "./storage-error.ts";
 export { type WholePlace, WholeStore } from "./whole/whole-store.ts";
-export { openWholeFile, type WholeFile } from "./whole-file.ts";
+export { openWholeFile, temporaryBeside, type WholeFile } from "./whole-file.ts";

@@ -20,11 +20,20 @@ export interface WholeFile {
 /** Longest part of the file's name that its temporary name keeps: names have 255 bytes. */
 const nameLengthMax = 60;
 
+/** A new name beside a file, where its bytes lie until `commit`: for whoever may be ended before, since nothing else removes them. */
+export function temporaryBeside(path: string): string {
+  const target = resolve(path);
+  return join(dirname(target), `.${basename(target).slice(0, nameLengthMax)}.${randomUUID()}.tmp`);
+}
+
 /** @throws StorageError `store-unreachable` where no file can be made in that folder */
-export async function openWholeFile(path: string, files: FileSystem = nodeFileSystem): Promise<WholeFile> {
+export async function openWholeFile(
+  path: string,
+  files: FileSystem = nodeFileSystem,
+  temporary: string = temporaryBeside(path),
+): Promise<WholeFile> {
   const target = resolve(path);
   const folder = dirname(target);
-  const temporary = join(folder, `.${basename(target).slice(0, nameLengthMax)}.${randomUUID()}.tmp`);
   const place = async (): Promise<void> => {
     try {
       await files.rename(temporary, target);

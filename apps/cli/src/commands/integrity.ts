@@ -130,8 +130,9 @@ function addGc(program: Command): void {
       const { output, home, waitMs } = globalsOf(command);
       const graceMs = options.grace * 1000;
       const value = await collect(homeFolder(home), { graceMs, waitMs, now: Date.now });
-      const { removed, bytes } = value;
-      output.value(value, `Removed ${removed} objects, ${bytes} bytes.`);
+      const { removed, unfinished, bytes } = value;
+      const begun = unfinished === 0 ? "" : ` and ${unfinished} that were never finished`;
+      output.value(value, `Removed ${removed} objects${begun}, ${bytes} bytes.`);
     });
   example(command, "chartseal gc --grace 3600");
 }

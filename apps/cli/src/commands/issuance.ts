@@ -15,7 +15,7 @@ import {
   parseHead,
 } from "../operations/issuance.ts";
 import { readGenesisFile } from "../operations/ledger.ts";
-import { checkDestination, deliver } from "../operations/output-file.ts";
+import { checkDestination, deliverText } from "../operations/output-file.ts";
 import { exitCodes } from "../output.ts";
 import { type Globals, globalsOf } from "../program-globals.ts";
 import { reading } from "../run.ts";
@@ -32,10 +32,6 @@ export function addIssuanceCommands(program: Command): void {
   addStorageAudit(group);
 }
 
-async function* once(text: string): AsyncIterable<Uint8Array> {
-  yield Buffer.from(text);
-}
-
 function addIssuance(group: Command): void {
   const command = group
     .command("issuance <member>")
@@ -49,7 +45,7 @@ function addIssuance(group: Command): void {
         return await auditIssuance(session, name, since);
       });
       if (out !== undefined) {
-        await deliver(once(`${JSON.stringify(issuanceProofJson(made.proof))}\n`), { file: out });
+        await deliverText(out, `${JSON.stringify(issuanceProofJson(made.proof))}\n`);
       }
       show(globals, { ...made.report, ...(out === undefined ? {} : { out }) });
     });

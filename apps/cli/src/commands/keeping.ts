@@ -11,8 +11,8 @@ import {
   requireRecord,
 } from "@chartseal/sharing";
 import type { Command } from "commander";
-import { writeSmallFile } from "../home/files.ts";
 import { parseRecordId } from "../home/home.ts";
+import { checkDestination, deliverText } from "../operations/output-file.ts";
 import { globalsOf } from "../program-globals.ts";
 import { reading, writing } from "../run.ts";
 import { loadProvider } from "../services/service-keys.ts";
@@ -201,11 +201,11 @@ function addCertificate(program: Command): void {
     .action(async (record: string, options: { html?: string }) => {
       const globals = globalsOf(command);
       const value = await reading(globals, async (session) => {
+        if (options.html !== undefined) checkDestination({ file: options.html });
         await known(record)(session);
         return await certificateOf(session.ledger, parseRecordId(record));
       });
-      if (options.html !== undefined)
-        writeSmallFile(options.html, new TextEncoder().encode(certificatePage(value)));
+      if (options.html !== undefined) await deliverText(options.html, certificatePage(value));
       globals.output.value(value, certificateText(value));
     });
   example(command, "chartseal certificate show 5f0c… --html certificate.html");

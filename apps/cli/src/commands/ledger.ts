@@ -11,7 +11,7 @@ import {
   readGenesisFile,
   writeLine,
 } from "../operations/ledger.ts";
-import { checkDestination, deliver } from "../operations/output-file.ts";
+import { checkDestination, deliverText } from "../operations/output-file.ts";
 import { exitCodes } from "../output.ts";
 import { type Globals, globalsOf } from "../program-globals.ts";
 import { reading } from "../run.ts";
@@ -65,15 +65,11 @@ function addProve(group: Command): void {
       });
       const text = JSON.stringify(recordProofJson(proof));
       if (out === undefined) return globals.output.value(recordProofJson(proof), text);
-      await deliver(once(Buffer.from(`${text}\n`)), { file: out });
+      await deliverText(out, `${text}\n`);
       const value = { recordId: record, chainId: toHex(proof.chainId), height: proof.height, out };
       globals.output.value(value, `The receipt of ${record} at block ${proof.height} is in ${out}.`);
     });
   example(command, "chartseal ledger prove 5f0c… --out receipt.json");
-}
-
-async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
-  yield bytes;
 }
 
 function addCheck(group: Command): void {

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { ChartsealError } from "@chartseal/crypto";
+import { onInterruption } from "../interruption.ts";
 import { makeFolder } from "./files.ts";
 import { homeExists } from "./home.ts";
 
@@ -22,10 +23,13 @@ export function checkNewHome(folder: string): void {
 export async function drafted<T>(folder: string, make: (draft: string) => Promise<T>): Promise<T> {
   checkNewHome(folder);
   const draft = join(dirname(folder), `.${basename(folder)}.${process.pid}.init`);
+  const remove = (): void => rmSync(draft, { recursive: true, force: true });
+  const ended = onInterruption(remove);
   try {
-    rmSync(draft, { recursive: true, force: true });
+    remove();
     makeFolder(draft);
   } catch (cause) {
+    ended();
     throw new ChartsealError("input-invalid", `no folder can be made in ${dirname(folder)}`, { cause });
   }
   try {
@@ -34,7 +38,9 @@ export async function drafted<T>(folder: string, make: (draft: string) => Promis
     renameSync(draft, folder);
     return made;
   } catch (error) {
-    rmSync(draft, { recursive: true, force: true });
+    remove();
     throw error;
+  } finally {
+    ended();
   }
 }

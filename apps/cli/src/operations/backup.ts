@@ -5,7 +5,6 @@
 import {
   closeSync,
   constants,
-  copyFileSync,
   existsSync,
   fsyncSync,
   mkdirSync,
@@ -16,9 +15,11 @@ import {
   rmSync,
   statSync,
 } from "node:fs";
+import { copyFile } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { ChartsealError, toHex } from "@chartseal/crypto";
 import { type Home, isOfConsortium, openHome } from "../home/home.ts";
+import { onInterruption } from "../interruption.ts";
 import { takeOwnHome } from "../services/home-lock.ts";
 import { openForReading } from "../services/session.ts";
 
@@ -40,18 +41,25 @@ export interface BackedUp extends Copied {
 /** Of a home, the lock and a server's address are no part. */
 const leftOut: readonly string[] = ["run"];
 
-/** Copies a home's folder durably; `takes` sees each file's path below it. */
-export function copyHome(from: string, to: string, takes: (path: string) => boolean = () => true): Copied {
+/** Objects that are not finished, which only their own process knows. */
+const unfinished = /^\..+\.tmp$/;
+
+/** Copies a home's folder durably; `takes` sees each file's path below it. A signal is heard from file to file. */
+export async function copyHome(
+  from: string,
+  to: string,
+  takes: (path: string) => boolean = () => true,
+): Promise<Copied> {
   const total = { files: 0, bytes: 0 };
-  const walk = (below: string): void => {
+  const walk = async (below: string): Promise<void> => {
     mkdirSync(join(to, below), { recursive: true, mode: 0o700 });
     for (const name of readdirSync(join(from, below))) {
       const path = join(below, name);
       if (leftOut.includes(path) || !takes(path)) continue;
       const stats = statSync(join(from, path));
-      if (stats.isDirectory()) walk(path);
-      else if (stats.isFile()) {
-        copyFileSync(join(from, path), join(to, path), constants.COPYFILE_FICLONE);
+      if (stats.isDirectory()) await walk(path);
+      else if (stats.isFile() && !unfinished.test(basename(below))) {
+        await copyFile(join(from, path), join(to, path), constants.COPYFILE_FICLONE);
         syncPath(join(to, path));
         total.files++;
         total.bytes += stats.size;
@@ -59,7 +67,7 @@ export function copyHome(from: string, to: string, takes: (path: string) => bool
     }
     syncPath(join(to, below));
   };
-  walk("");
+  await walk("");
   return total;
 }
 
@@ -72,9 +80,27 @@ function syncPath(path: string): void {
   }
 }
 
-/** A folder's name for a half-made copy, beside where it will stand. */
-export function draftBeside(folder: string, what: string): string {
-  return join(dirname(folder), `.${basename(folder)}.${process.pid}.${what}`);
+/**
+ * A folder for a half-made copy, beside where it will stand; `work` moves it there when it is whole. Nothing of it stays behind
+ * when that fails or a signal ends it.
+ */
+export async function withDraft<T>(
+  folder: string,
+  what: string,
+  work: (draft: string) => Promise<T>,
+): Promise<T> {
+  const draft = join(dirname(folder), `.${basename(folder)}.${process.pid}.${what}`);
+  const remove = (): void => rmSync(draft, { recursive: true, force: true });
+  const ended = onInterruption(remove);
+  try {
+    remove();
+    return await work(draft);
+  } catch (error) {
+    remove();
+    throw error;
+  } finally {
+    ended();
+  }
 }
 
 /** Where a backup may go: a new or empty folder outside the home. @throws ChartsealError `input-invalid` */
@@ -110,21 +136,19 @@ export async function backup(
 ): Promise<BackedUp> {
   const folder = checkBackupFolder(home, options.out);
   const lock = await takeOwnHome(home.paths.root, options.waitMs);
-  const draft = draftBeside(folder, "backup");
   const isHeader = (path: string): boolean =>
     path.startsWith(join("provider", "objects")) && path.endsWith(".header");
   try {
-    rmSync(draft, { recursive: true, force: true });
-    const copied = copyHome(home.paths.root, draft, (path) => options.headers || !isHeader(path));
-    const { height, hash } = await headOf(draft);
-    if (existsSync(folder)) rmdirSync(folder);
-    renameSync(draft, folder);
-    syncPath(dirname(folder));
-    const { chainId } = home.config;
-    return { out: options.out, chainId, height, hash: toHex(hash), ...copied, headers: options.headers };
-  } catch (error) {
-    rmSync(draft, { recursive: true, force: true });
-    throw error;
+    return await withDraft(folder, "backup", async (draft) => {
+      const takes = (path: string) => options.headers || !isHeader(path);
+      const copied = await copyHome(home.paths.root, draft, takes);
+      const { height, hash } = await headOf(draft);
+      if (existsSync(folder)) rmdirSync(folder);
+      renameSync(draft, folder);
+      syncPath(dirname(folder));
+      const { chainId } = home.config;
+      return { out: options.out, chainId, height, hash: toHex(hash), ...copied, headers: options.headers };
+    });
   } finally {
     lock.release();
   }

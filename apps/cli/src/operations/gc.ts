@@ -17,9 +17,10 @@ import {
   type StoredRecord,
   storageFailure,
 } from "@chartseal/sharing";
-import { sweep } from "@chartseal/storage";
+import { clearUnfinished, sweep } from "@chartseal/storage";
 import { removeSmallFile } from "../home/files.ts";
 import { type Home, openHome } from "../home/home.ts";
+import type { HomePaths } from "../home/paths.ts";
 import { takeOwnHome } from "../services/home-lock.ts";
 import { clearPlaces } from "../services/places.ts";
 import { openObjectStores } from "../services/provider-stores.ts";
@@ -33,6 +34,8 @@ export interface Collected {
   /** Waiting headers and answered requests cleared. */
   readonly pending: number;
   readonly answered: number;
+  /** Objects that were being written when their process ended; their bytes count above. */
+  readonly unfinished: number;
   /** Shards at the provider's places that no object names; where it has places. */
   readonly shards?: number;
 }
@@ -54,8 +57,11 @@ export async function collect(folder: string, options: CollectOptions): Promise<
     const session = await openForReading(folder);
     try {
       await demandWitnessed(home.paths);
+      // Before the stores are opened, which clear those of more than a day by themselves.
+      const { removed: unfinished, bytes } = await collectUnfinished(home.paths, options);
       const stores = await openObjectStores(home.paths);
-      const objects = await collectObjects(session, stores, options);
+      const found = await collectObjects(session, stores, options);
+      const objects = { ...found, bytes: found.bytes + bytes, unfinished };
       const pending = await collectPending(session, stores, options);
       const answered = collectAnswered(home, options);
       const { placed } = stores;
@@ -80,6 +86,19 @@ export async function collect(folder: string, options: CollectOptions): Promise<
 
 function baseOf(name: string): string {
   return name.endsWith(".header") ? name.slice(0, -".header".length) : name;
+}
+
+async function collectUnfinished(
+  { objects, leaves }: HomePaths,
+  options: CollectOptions,
+): Promise<{ removed: number; bytes: number }> {
+  const total = { removed: 0, bytes: 0 };
+  for (const folder of [objects, leaves, join(dirname(objects), "pending")]) {
+    const { removed, bytes } = await clearUnfinished(folder, options);
+    total.removed += removed;
+    total.bytes += bytes;
+  }
+  return total;
 }
 
 async function collectObjects(

@@ -1,13 +1,25 @@
 /**
- * Where an opened record's bytes go: a file that appears whole or not at all, standard output, or nowhere (`--json`
- * without `--out`: everything is opened and checked all the same).
+ * Where an opened record's bytes go: a file that appears whole or not at all, a device or a pipe, standard output, or nowhere
+ * (`--json` without `--out`: everything is opened and checked all the same).
  */
-import { createHash } from "node:crypto";
-import { statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { createHash, randomUUID } from "node:crypto";
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  realpathSync,
+  rmSync,
+  type Stats,
+  statSync,
+  unlinkSync,
+} from "node:fs";
+import { open } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { ChartsealError } from "@chartseal/crypto";
-import { openWholeFile, StorageError } from "@chartseal/storage";
+import { openWholeFile, StorageError, temporaryBeside } from "@chartseal/storage";
 import { hasSystemCode } from "../home/files.ts";
+import { onInterruption } from "../interruption.ts";
 
 export type Destination = { readonly file: string } | "standard-output" | "nowhere";
 
@@ -21,20 +33,39 @@ function cannotWrite(file: string, cause: unknown): ChartsealError {
   return new ChartsealError("input-invalid", `the file ${file} cannot be written`, { data: { file }, cause });
 }
 
-/** Checks before any key is used that the file can be made. @throws ChartsealError `input-invalid` */
+/** Checks before any key is used that the file can be made: a read that goes nowhere stands in the access log all the same. @throws ChartsealError `input-invalid` */
 export function checkDestination(destination: Destination): void {
   if (typeof destination === "string") return;
-  const folder = dirname(resolve(destination.file));
+  const { file } = destination;
+  const found = targetOf(file);
+  if (found.stat !== undefined && !found.stat.isFile()) return;
   try {
-    if (!statSync(folder).isDirectory()) throw new Error("not a folder");
+    const probe = join(dirname(found.path), `.${randomUUID()}.tmp`);
+    closeSync(openSync(probe, "wx", 0o600));
+    unlinkSync(probe);
   } catch (error) {
-    throw cannotWrite(destination.file, error);
+    throw cannotWrite(file, error);
   }
+}
+
+/**
+ * What a name leads to. A link's target is written and the link stays; a device or a pipe takes the bytes as they come and is
+ * never replaced. @throws ChartsealError `input-invalid`
+ */
+function targetOf(file: string): { readonly path: string; readonly stat: Stats | undefined } {
+  if (file === "") throw new ChartsealError("input-invalid", "the name of the file is empty");
+  let stat: Stats | undefined;
   try {
-    if (statSync(destination.file).isDirectory()) throw cannotWrite(destination.file, undefined);
+    stat = statSync(file, { throwIfNoEntry: false });
+    if (stat?.isFile() === true) return { path: realpathSync(file), stat };
+    if (stat === undefined && lstatSync(file, { throwIfNoEntry: false }) !== undefined)
+      throw new Error("it is a link that leads nowhere");
   } catch (error) {
-    if (!hasSystemCode(error, "ENOENT")) throw error;
+    throw cannotWrite(file, error);
   }
+  const takesBytes = stat?.isCharacterDevice() === true || stat?.isFIFO() === true;
+  if (stat !== undefined && !takesBytes) throw cannotWrite(file, new Error("it is no file"));
+  return { path: resolve(file), stat };
 }
 
 /** Takes the bytes as they are verified. A failure leaves no file behind. */
@@ -57,6 +88,14 @@ export async function deliver(
     throw error;
   }
   return { bytes, sha256: digest.digest("hex") };
+}
+
+/** A text as a file, whole or not at all. @throws ChartsealError as `deliver` */
+export async function deliverText(file: string, text: string): Promise<void> {
+  const whole = (async function* () {
+    yield new TextEncoder().encode(text);
+  })();
+  await deliver(whole, { file });
 }
 
 interface Sink {
@@ -88,11 +127,38 @@ async function fileSink(file: string): Promise<Sink> {
       throw error instanceof StorageError ? failure(file, error) : error;
     }
   };
-  const whole = await attempt(() => openWholeFile(file));
+  const { path, stat } = targetOf(file);
+  if (stat !== undefined && !stat.isFile()) return await deviceSink(path);
+  const temporary = temporaryBeside(path);
+  const ended = onInterruption(() => rmSync(temporary, { force: true }));
+  const whole = await attempt(() => openWholeFile(path, undefined, temporary)).catch((error: unknown) => {
+    ended();
+    throw error;
+  });
   return {
     write: (chunk) => attempt(() => whole.write(chunk)),
-    commit: async () => void (await attempt(() => whole.commit())),
-    abort: () => whole.abort(),
+    commit: async () => {
+      await attempt(() => whole.commit());
+      ended();
+    },
+    abort: async () => {
+      await whole.abort();
+      ended();
+    },
+  };
+}
+
+/** @throws ChartsealError `input-invalid` */
+async function deviceSink(path: string): Promise<Sink> {
+  const failed = (error: unknown): never => {
+    throw hasSystemCode(error, "ENOSPC") ? error : cannotWrite(path, error);
+  };
+  const device = await open(path, constants.O_WRONLY).catch(failed);
+  const close = (): Promise<void> => device.close().catch(failed);
+  return {
+    write: async (chunk) => void (await device.writeFile(chunk).catch(failed)),
+    commit: close,
+    abort: close,
   };
 }
 

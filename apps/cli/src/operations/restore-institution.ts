@@ -3,7 +3,7 @@
  * others when it is started. What its validator signed last never goes back. What was erased since the backup and is known
  * here goes at once, the rest when its node has caught up (packages/sharing, provider/restored.ts).
  */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { ChartsealError, isFamily, loadPairing } from "@chartseal/crypto";
 import { type Home, openHome } from "../home/home.ts";
 import { type NetworkFile, readNetworkFile, writeNetworkFile } from "../home/network-file.ts";
@@ -11,7 +11,7 @@ import { type HomePaths, homePaths } from "../home/paths.ts";
 import { rulesOfHome } from "../services/home-ledger.ts";
 import { takeOwnHome } from "../services/home-lock.ts";
 import { openTombstones } from "../services/provider-stores.ts";
-import { copyHome, draftBeside } from "./backup.ts";
+import { copyHome, withDraft } from "./backup.ts";
 import { isSound } from "./loss.ts";
 import { emptyNode, expectLedger, isOfNode, withStateSync } from "./node-anew.ts";
 import type { RestoreOptions } from "./restore.ts";
@@ -51,15 +51,12 @@ export async function restoreInstitution(
   if (before !== undefined) demandSameInstitution(network, before);
   const hasHome = before !== undefined && existsSync(before.config);
   const lock = hasHome ? await takeOwnHome(folder, options.waitMs) : null;
-  const draft = draftBeside(folder, "restore");
   try {
-    rmSync(draft, { recursive: true, force: true });
-    const made = await prepare(draft, { source, network, before });
-    const replaced = swap(draft, folder);
-    return { home: folder, chainId: source.config.chainId, institution: network.name, ...made, replaced };
-  } catch (error) {
-    rmSync(draft, { recursive: true, force: true });
-    throw error;
+    return await withDraft(folder, "restore", async (draft) => {
+      const made = await prepare(draft, { source, network, before });
+      const replaced = swap(draft, folder);
+      return { home: folder, chainId: source.config.chainId, institution: network.name, ...made, replaced };
+    });
   } finally {
     lock?.release();
   }
@@ -85,7 +82,7 @@ async function prepare(
   from: { readonly source: Home; readonly network: NetworkFile; readonly before: HomePaths | undefined },
 ): Promise<Pick<RestoredInstitution, "snapshot" | "signedHeight" | "tombstones">> {
   const { source, network, before } = from;
-  copyHome(source.paths.root, draft, (path) => !isOfNode(path));
+  await copyHome(source.paths.root, draft, (path) => !isOfNode(path));
   const home = openHome(draft);
   const replaced = before === undefined ? [] : [before];
   const signedHeight = emptyNode(home.paths, [source.paths, ...replaced]);

@@ -3,7 +3,7 @@
  * is accepted: then validators raise the era, lost revocations and erasures are applied again, and what is known to be
  * missing goes on the ledger. Everything is made in a folder beside the home; the replaced home is kept, not deleted.
  */
-import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { ChartsealError, fromHex, loadPairing, namespaceOf, type Pairing, toHex } from "@chartseal/crypto";
 import { emptyKey, encodeTransaction, entries, ledgerRules, signAdmission } from "@chartseal/ledger";
@@ -15,7 +15,7 @@ import { type HomePaths, homePaths } from "../home/paths.ts";
 import { takeOwnHome } from "../services/home-lock.ts";
 import { openTombstones } from "../services/provider-stores.ts";
 import { type OwnSession, openForReading, openSession } from "../services/session.ts";
-import { copyHome, draftBeside } from "./backup.ts";
+import { copyHome, withDraft } from "./backup.ts";
 import { findLoss, type Loss, type LostHead } from "./loss.ts";
 import { type RestoredInstitution, restoreInstitution } from "./restore-institution.ts";
 import {
@@ -65,23 +65,20 @@ export async function restore(options: RestoreOptions): Promise<Restored | Resto
   await checkBackup(source, pairing);
   const lock =
     isReplaced && existsSync(homePaths(folder).config) ? await takeOwnHome(folder, options.waitMs) : null;
-  const draft = draftBeside(folder, "restore");
   try {
     const loss = await lossOf(options, source, isReplaced ? homePaths(folder) : undefined);
     if (!options.acceptLoss) demandNoLoss(loss);
     const passphrase = options.acceptLoss ? await options.passphrase() : undefined;
-    rmSync(draft, { recursive: true, force: true });
-    copyHome(source.paths.root, draft);
-    const made = await prepare(draft, {
-      loss,
-      passphrase,
-      before: isReplaced ? homePaths(folder) : undefined,
+    return await withDraft(folder, "restore", async (draft) => {
+      await copyHome(source.paths.root, draft);
+      const made = await prepare(draft, {
+        loss,
+        passphrase,
+        before: isReplaced ? homePaths(folder) : undefined,
+      });
+      const replaced = swap(draft, folder);
+      return { home: folder, chainId: source.config.chainId, ...made, replaced };
     });
-    const replaced = swap(draft, folder);
-    return { home: folder, chainId: source.config.chainId, ...made, replaced };
-  } catch (error) {
-    rmSync(draft, { recursive: true, force: true });
-    throw error;
   } finally {
     lock?.release();
   }
