@@ -83,17 +83,24 @@ export function asChartsealError(error: unknown): ChartsealError {
   return new ChartsealError("defect", `unexpected: ${message}`, { cause: error });
 }
 
-/** Prints a failure as CONTRACT asks and returns the exit code. */
-export function reportFailure(thrown: unknown, json: boolean): number {
-  const error = asChartsealError(thrown);
+/** The failure's line on standard error, which also a command prints that has a value of its own. @returns the exit code */
+export function failureLine(error: ChartsealError): number {
   const sentence = error.hint === undefined ? error.message : `${error.message}; ${error.hint}`;
   process.stderr.write(`chartseal: ${error.code}: ${sentence.replaceAll(/\s*\n\s*/g, " ")}\n`);
   if (process.env.CHARTSEAL_DEBUG === "1")
     process.stderr.write(`${error.stack}\n${String((error.cause as Error)?.stack ?? "")}\n`);
-  if (json) {
-    const hint = error.hint === undefined ? {} : { hint: error.hint };
-    const body = { ...error.data, ...hint, code: error.code, message: error.message };
-    process.stdout.write(`${JSON.stringify({ error: body }, replaceBytes)}\n`);
-  }
   return exitCodes[errorCodes[error.code][0]];
+}
+
+/** A failure as JSON has it, under `error`. */
+export function failureBody({ code, message, data, hint }: ChartsealError): Record<string, unknown> {
+  return { ...data, ...(hint === undefined ? {} : { hint }), code, message };
+}
+
+/** Prints a failure as CONTRACT asks and returns the exit code. */
+export function reportFailure(thrown: unknown, json: boolean): number {
+  const error = asChartsealError(thrown);
+  const exitCode = failureLine(error);
+  if (json) process.stdout.write(`${JSON.stringify({ error: failureBody(error) }, replaceBytes)}\n`);
+  return exitCode;
 }

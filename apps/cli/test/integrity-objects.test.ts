@@ -95,6 +95,11 @@ describe("verify", () => {
         offset: 262_160,
       }),
     ]);
+    const told = await run(["--home", home(), "verify"], { CHARTSEAL_PASSPHRASE: undefined });
+    const where = `record ${large.record}, payload ${large.address}, chunk 1`;
+    expect(told.out).toContain(where);
+    expect(told.out).toContain("the home's provider/objects");
+    expect(told.err).toMatch(new RegExp(`^chartseal: object-altered: 1 finding: object-altered, ${where}.*\n$`));
   });
 
   test("finds what was cut, lengthened, deleted or swapped", async () => {
@@ -170,7 +175,7 @@ describe("verify", () => {
     const ran = await run(["--home", home(), "verify"]);
     expect(ran.code).toBe(4);
     expect(ran.out).toMatch(/object-missing/);
-    expect(ran.err).toBe("");
+    expect(ran.err).toMatch(/^chartseal: object-missing: 1 finding: [^\n]+\n$/);
   });
 });
 

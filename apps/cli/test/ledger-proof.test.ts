@@ -98,6 +98,8 @@ describe("an inclusion receipt", () => {
       const checked = await run(["ledger", "check-proof", file, "--genesis", genesis, "--json"], nowhere());
       expect([part, checked.code, checked.json().ok]).toEqual([part, 4, false]);
       expect(checked.json().findings.length).toBeGreaterThan(0);
+      expect(checked.json().error.code).toBe("chain-altered");
+      expect(checked.err).toMatch(/^chartseal: chain-altered: the receipt does not hold: .+\n$/);
     }
   });
 

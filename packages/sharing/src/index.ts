@@ -113,6 +113,7 @@ export {
   explain,
   type Holder,
   type LastGood,
+  whereOf,
 } from "./forensics/explain.ts";
 export { type Finding, type FindingKind, findingKinds, remedies } from "./forensics/finding.ts";
 export { History, type RecordEvent } from "./forensics/history.ts";

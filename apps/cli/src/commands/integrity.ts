@@ -1,12 +1,13 @@
 /** verify, forensics and gc: what is altered, what it means, and what an interrupted deposit left. */
-import type { ForensicsReport } from "@chartseal/sharing";
+import { ChartsealError, type ErrorCode } from "@chartseal/crypto";
+import { type Finding, type ForensicsReport, whereOf } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { homeFolder } from "../home/home.ts";
 import { passphraseAtHand, readPassphrase } from "../home/passphrase.ts";
 import { runForensics } from "../operations/forensics.ts";
 import { collect } from "../operations/gc.ts";
 import { type Verified, type VerifyProgress, verifyHome } from "../operations/verify.ts";
-import { exitCodes } from "../output.ts";
+import { failureLine } from "../output.ts";
 import { globalsOf } from "../program-globals.ts";
 import { type Progress, progressBar } from "../progress.ts";
 import { passphraseOption } from "../run.ts";
@@ -18,9 +19,27 @@ export function addIntegrityCommands(program: Command): void {
   addGc(program);
 }
 
-/** A finding in one line: kind, place, what. */
-function findingText({ kind, detail, remedy }: Verified["findings"][number]): string {
-  return `  ${kind}: ${detail}\n    ${remedy}`;
+/** A finding: kind, what, where and since when, what repairs it. */
+function findingText(finding: Finding, since = ""): string {
+  const { kind, detail, remedy } = finding;
+  return `  ${kind}: ${detail}\n    ${whereOf(finding)}${since}\n    ${remedy}`;
+}
+
+/** The code of exit 4 that a finding comes closest to: kinds say more than codes. */
+function codeOf({ kind }: Finding): ErrorCode {
+  if (kind === "header-altered") return kind;
+  if (kind === "home-file" || kind.startsWith("chain-")) return "chain-altered";
+  return kind.endsWith("-missing") || kind === "place-unreachable" ? "object-missing" : "object-altered";
+}
+
+/** The one line of a check that found something; its value on standard output stays its own. @returns the exit code */
+function findingsLine(findings: readonly Finding[]): number {
+  const [first] = findings;
+  if (first === undefined) return 0;
+  const count = findings.length === 1 ? "1 finding" : `${findings.length} findings, the first`;
+  return failureLine(
+    new ChartsealError(codeOf(first), `${count}: ${first.kind}, ${whereOf(first)}: ${first.detail}`),
+  );
 }
 
 function verifiedText(value: Verified): string {
@@ -34,7 +53,7 @@ function verifiedText(value: Verified): string {
     begun + (orphans === 0 ? "" : `\n${orphans} objects of interrupted deposits: chartseal gc removes them.`);
   if (findings.length === 0) return `Everything holds together: ${seen}.${rest}`;
   const count = findings.length === 1 ? "1 finding" : `${findings.length} findings`;
-  return [`${count} in ${seen}:`, ...findings.map(findingText)].join("\n") + rest;
+  return [`${count} in ${seen}:`, ...findings.map((one) => findingText(one))].join("\n") + rest;
 }
 
 /** Runs long reading work with a bar on a terminal. */
@@ -66,7 +85,7 @@ function addVerify(program: Command): void {
       const { output, home } = globalsOf(command);
       const value = await watched((progress) => verifyHome(homeFolder(home), progress));
       output.value(value, verifiedText(value));
-      if (!value.ok) process.exitCode = exitCodes.integrity;
+      if (!value.ok) process.exitCode = findingsLine(value.findings);
     });
   example(command, "chartseal verify --json");
 }
@@ -89,16 +108,14 @@ function addForensics(program: Command): void {
       );
       const { ok, findings, repaired } = report;
       output.value({ ok, findings, repaired, report: files }, forensicsText(report, files.html));
-      if (!ok) process.exitCode = exitCodes.integrity;
+      if (!ok) process.exitCode = findingsLine(findings);
     });
   example(command, "chartseal forensics --out ./report");
 }
 
 function forensicsText({ findings, repaired }: ForensicsReport, page: string): string {
   const done = repaired.map(({ detail, copy }) => `  ${detail}${copy === undefined ? "" : ` (${copy})`}`);
-  const left = findings.map(
-    (finding) => `${findingText(finding)}\n    ${finding.where}${sinceText(finding)}`,
-  );
+  const left = findings.map((finding) => findingText(finding, sinceText(finding)));
   const later = repaired.some(({ recorded }) => recorded === false);
   return [
     ...(done.length === 0 ? [] : [`Repaired:`, ...done]),

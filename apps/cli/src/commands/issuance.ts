@@ -14,9 +14,9 @@ import {
   keyLine,
   parseHead,
 } from "../operations/issuance.ts";
-import { readGenesisFile } from "../operations/ledger.ts";
+import { doesNotHold, readGenesisFile } from "../operations/ledger.ts";
 import { checkDestination, deliverText } from "../operations/output-file.ts";
-import { exitCodes } from "../output.ts";
+import { failureBody, failureLine } from "../output.ts";
 import { type Globals, globalsOf } from "../program-globals.ts";
 import { reading } from "../run.ts";
 import { openForReading, type ReadSession } from "../services/session.ts";
@@ -94,10 +94,12 @@ function show(globals: Globals, report: IssuanceReport & { readonly out?: string
   const text = report.ok
     ? [...keys, `All ${keys.length} keys in the name of ${report.account}, after block ${report.height}.`]
     : ["The proof does not hold:", ...report.findings.map(({ detail }) => `  ${detail}`)];
-  globals.output.value(issuanceReport(report), text.join("\n"));
+  const failure = doesNotHold("proof", report);
+  const error = failure === undefined ? {} : { error: failureBody(failure) };
+  globals.output.value({ ...issuanceReport(report), ...error }, text.join("\n"));
   if (report.genesis === "proof") {
     globals.output.warn("no genesis was given: the proof was checked against the one that it names itself");
   }
   if (report.head === null) globals.output.warn("no head was given: the proof may be of an older state");
-  if (!report.ok) process.exitCode = exitCodes.integrity;
+  if (failure !== undefined) process.exitCode = failureLine(failure);
 }

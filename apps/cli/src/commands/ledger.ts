@@ -6,13 +6,14 @@ import type { Command } from "commander";
 import { homeExists, homeFolder, parseRecordId } from "../home/home.ts";
 import {
   checkProof,
+  doesNotHold,
   exportChain,
   type ProofReport,
   readGenesisFile,
   writeLine,
 } from "../operations/ledger.ts";
 import { checkDestination, deliverText } from "../operations/output-file.ts";
-import { exitCodes } from "../output.ts";
+import { failureBody, failureLine } from "../output.ts";
 import { type Globals, globalsOf } from "../program-globals.ts";
 import { reading } from "../run.ts";
 import { openForReading } from "../services/session.ts";
@@ -82,13 +83,15 @@ function addCheck(group: Command): void {
     .action(async (files: string[], options: CheckOptions) => {
       const globals = globalsOf(command);
       const report = await checked(globals, files, options);
-      globals.output.value(report, textOf(report));
+      const failure = doesNotHold("receipt", report);
+      const error = failure === undefined ? {} : { error: failureBody(failure) };
+      globals.output.value({ ...report, ...error }, textOf(report));
       if (report.genesis === "receipt") {
         globals.output.warn(
           "no genesis was given: the receipt was checked against the one that it names itself",
         );
       }
-      if (!report.ok) process.exitCode = exitCodes.integrity;
+      if (failure !== undefined) process.exitCode = failureLine(failure);
     });
   example(command, "chartseal ledger check-proof receipt.json --genesis genesis.cbor");
 }

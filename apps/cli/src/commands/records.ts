@@ -88,8 +88,11 @@ function addListing(program: Command): void {
           const { failedAudit: height } = failed;
           const audit = height === undefined ? "" : `, failed the audit of block ${height}`;
           const placed = placement === null ? "" : `, ${placedText(placement)}`;
+          const disputed = record.disputed ? ", disputed" : "";
           const state =
-            value.erased === true ? "erased" : `version ${String(value.version)}${placed}${audit}`;
+            value.erased === true
+              ? `erased${disputed}`
+              : `version ${String(value.version)}${placed}${audit}${disputed}`;
           globals.output.line(
             value,
             `${String(value.recordId)}  ${String(value.owner)}  ${state}  ${String(value.policy)}`,

@@ -60,7 +60,10 @@ async function deliverOpened(
     const { bytes, sha256 } = await deliver(counted(), destination);
     const { mediaType, name, validation } = opened.metadata;
     const author = authorValue(opened.author);
-    const disputed = opened.record.disputed ? { disputed: true } : {};
+    const { relay } = opened.record;
+    const disputed = opened.record.disputed
+      ? { disputed: true, relay: relay === null ? null : toHex(relay) }
+      : {};
     const recordId = toHex(opened.recordId);
     return { recordId, bytes, sha256, mediaType, author, name, validation, ...disputed };
   } catch (error) {
@@ -157,6 +160,11 @@ async function keepingEvidence<T>(
 
 function report(globals: Globals, destination: Destination, value: Record<string, unknown>): void {
   const { output } = globals;
+  if (value.disputed === true) {
+    const { relay } = value;
+    const brought = typeof relay === "string" ? `; relay ${relay} brought it` : "";
+    output.warn(`the owner disputes this record${brought}`);
+  }
   if (output.json) output.value(value, "");
   else if (destination !== "standard-output") {
     output.note(

@@ -195,6 +195,17 @@ export async function checkProof(
   return { ok: findings.length === 0, ...ids, height, genesis: source, findings: distinct(findings) };
 }
 
+/** The failure of a check that found something: the exit code alone says nothing to who reads standard error. */
+export function doesNotHold(
+  what: string,
+  { findings }: { readonly findings: readonly { readonly detail: string }[] },
+): ChartsealError | undefined {
+  const [first] = findings;
+  if (first === undefined) return undefined;
+  const more = findings.length === 1 ? "" : ` (and ${findings.length - 1} more)`;
+  return new ChartsealError("chain-altered", `the ${what} does not hold: ${first.detail}${more}`);
+}
+
 /** The blocks that a ledger holds at the receipt's heights, where it is of the same chain. */
 async function sameHeights(ledger: Ledger, { genesis, evidence }: RecordProof): Promise<Evidence["blocks"]> {
   if (!equalBytes(chainIdOf(genesis), ledger.chainId)) return [];

@@ -73,7 +73,8 @@ function whatOf({ kind, chunk, part, field }: Finding): string {
   return findingKinds[kind];
 }
 
-function whereOf(finding: Finding): string {
+/** Where it is, as exactly as the evidence allows, in one line. */
+export function whereOf(finding: Finding): string {
   const { height, transaction, recordId, copy, part, chunk, chunks = 1, offset, length, member } = finding;
   const { object, place, shard, blocks } = finding;
   const name = object ?? (place === undefined ? copy : undefined);
@@ -119,7 +120,7 @@ function chainGood({ kind, height }: Finding, { timeOf, head }: CaseEvidence): L
 }
 
 function chainHolders({ validators }: CaseEvidence): Holder[] {
-  const how = "makes the blocks and writes DIR/ledger; so does whoever can write to that folder";
+  const how = "makes the blocks and writes the home's ledger folder; so does whoever can write to that folder";
   return validators.map((account) => ({ party: "validator", account, access: "write", how }));
 }
 

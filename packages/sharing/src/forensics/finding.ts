@@ -64,19 +64,19 @@ export interface Finding {
 
 /** The commonest remedies, worded once. */
 export const remedies = {
-  chain: "Restore DIR/ledger from a backup made after the last block that a member saw (chartseal restore).",
+  chain: "Restore the home's ledger folder from a backup made after the last block that a member saw (chartseal restore).",
   rollback:
     "Restore the newer ledger; if it is lost, chartseal restore --accept-loss records what is missing.",
   payload:
-    "Restore this object from a backup of DIR/provider/objects, or of its bucket; no key can make it again.",
+    "Restore this object from a backup of the home's provider/objects, or of its bucket; no key can make it again.",
   header:
-    "Restore this header from a backup of DIR/provider/objects, or of its bucket; a header of this version cannot be made again.",
+    "Restore this header from a backup of the home's provider/objects, or of its bucket; a header of this version cannot be made again.",
   goodCopy: "Run chartseal forensics --repair: the right bytes lie elsewhere in the store.",
   extended: "Run chartseal forensics --repair: it cuts the object back to its registered length.",
   leaves: "Run chartseal forensics --repair: leaf hashes are rebuilt from the object.",
   leavesLater: "Repair the object first; chartseal forensics --repair then rebuilds its leaf hashes.",
   foreign:
-    "Find out who wrote it, then run chartseal forensics --repair, which moves it to DIR/provider/quarantine.",
+    "Find out who wrote it, then run chartseal forensics --repair, which moves it to the home's provider/quarantine.",
   erased: "Run chartseal gc or chartseal forensics --repair: the ledger says that this must be gone.",
   journal: "Run chartseal forensics --repair: it enters the registered object in the journal.",
   tombstone: "Run chartseal forensics --repair: it writes the tombstone again from the ledger.",
