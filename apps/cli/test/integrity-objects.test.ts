@@ -99,7 +99,9 @@ describe("verify", () => {
     const where = `record ${large.record}, payload ${large.address}, chunk 1`;
     expect(told.out).toContain(where);
     expect(told.out).toContain("the home's provider/objects");
-    expect(told.err).toMatch(new RegExp(`^chartseal: object-altered: 1 finding: object-altered, ${where}.*\n$`));
+    expect(told.err).toMatch(
+      new RegExp(`^chartseal: object-altered: 1 finding: object-altered, ${where}.*\n$`),
+    );
   });
 
   test("finds what was cut, lengthened, deleted or swapped", async () => {

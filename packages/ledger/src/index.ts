@@ -168,6 +168,7 @@ export {
   sessionRun,
 } from "./rules/present-committee.ts";
 export { decodeProposed, tally, votableKinds } from "./rules/proposals.ts";
+export { isEmergencyPurpose } from "./rules/purposes.ts";
 export { digestOf, logStart, nextLogHash, type Outcome, outcomes } from "./rules/records.ts";
 export { isOpen, recoveryLapseMs, waysOf, waysRequired } from "./rules/recovery.ts";
 export { liesWithin, residencyOf } from "./rules/residency.ts";

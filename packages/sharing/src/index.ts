@@ -269,6 +269,7 @@ export {
   revokeRuleAsProxy,
   setRuleAsProxy,
 } from "./proxy.ts";
+export { checkPurpose, checkPurposes, purposeCodes } from "./purposes.ts";
 export { fromMetadata, type RecordMetadata, type Validation } from "./record.ts";
 export {
   approveRecovery,
@@ -309,7 +310,6 @@ export {
   retrieve,
 } from "./retrieve.ts";
 export {
-  checkPurposes,
   listRules,
   type RuleOptions,
   revokeRule,

@@ -16,6 +16,7 @@ import {
   encodeTransaction,
   identifierOf,
   idOf,
+  isEmergencyPurpose,
   outcomes,
   type ProofKind,
   type RecordValue,
@@ -23,6 +24,7 @@ import {
   signOneTime,
 } from "@chartseal/ledger";
 import type { MemberKeys, Provider, Surroundings } from "./parties.ts";
+import { checkPurpose } from "./purposes.ts";
 import { checkSigner, signWithAttributes } from "./signing.ts";
 import { readRequest, requireRecord } from "./state.ts";
 import { AccountWriter, currentBody } from "./submit.ts";
@@ -98,8 +100,16 @@ export async function request(
   return { requestId, recordId, proof, record, oneTime };
 }
 
+/** @throws ChartsealError `input-invalid` */
 function purposeOf(proof: ProofKind, purpose: string | undefined): string | null {
-  if (proof === "owner") return null;
+  if (purpose !== undefined) checkPurpose(purpose);
+  if (proof === "emergency" && purpose !== undefined && !isEmergencyPurpose(purpose)) {
+    throw new ChartsealError("input-invalid", `${purpose} is no purpose of an emergency`, {
+      hint: "Give --purpose BTG (the default) or ETREAT.",
+    });
+  }
+  // The owner needs no purpose; one of an emergency goes to the ledger, which refuses it as it does anybody's.
+  if (proof === "owner") return purpose !== undefined && isEmergencyPurpose(purpose) ? purpose : null;
   if (proof === "proxy") return purpose ?? null;
   return purpose ?? (proof === "emergency" ? "BTG" : "TREAT");
 }
@@ -121,6 +131,12 @@ async function demandGranted({ ledger }: Surroundings, requestId: Uint8Array): P
   }
   if (outcome === outcomes["denied-rule-expired"]) {
     throw new ChartsealError("rule-violated", "the owner's rule has expired", { data });
+  }
+  if (purpose !== null && isEmergencyPurpose(purpose)) {
+    throw new ChartsealError("rule-violated", `${purpose} is taken only in an emergency`, {
+      data: { ...data, purpose },
+      hint: "Open with --emergency, or without this purpose.",
+    });
   }
   throw new ChartsealError("rule-violated", `the owner's rule does not list the purpose ${purpose ?? ""}`, {
     data: { ...data, purpose },

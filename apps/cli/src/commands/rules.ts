@@ -18,7 +18,7 @@ import { demandNamespaces } from "../operations/policies.ts";
 import { globalsOf } from "../program-globals.ts";
 import { reading, writing } from "../run.ts";
 import { memberOf, type ReadSession, type Session } from "../services/session.ts";
-import { commaList, example, parseTime, wholeNumberOf, writtenPolicy } from "./shared.ts";
+import { example, parseTime, purposeList, wholeNumberOf, writtenPolicy } from "./shared.ts";
 
 interface SetOptions {
   readonly owner: string;
@@ -111,7 +111,7 @@ export function addRuleCommands(program: Command): void {
     .requiredOption("--namespace <ns>", "the hospital")
     .requiredOption("--policy <p>", "who may read")
     .option("--writers <q>", "who may write; default: the policy, where all of it is the hospital's")
-    .option("--purposes <codes>", "HL7 PurposeOfUse codes, comma-separated; default TREAT", commaList)
+    .option("--purposes <codes>", "HL7 PurposeOfUse codes, comma-separated; default TREAT", purposeList)
     .option("--expires <time>", "RFC 3339 time at which the rule ends")
     .option("--per-day <n>", "most deposits a day (default 50)")
     .option("--as-proxy <name>", "set by the owner's proxy, with the proxy's keys")

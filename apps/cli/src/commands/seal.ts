@@ -18,7 +18,7 @@ import { globalsOf } from "../program-globals.ts";
 import { progressBar } from "../progress.ts";
 import { writing } from "../run.ts";
 import type { ReadSession } from "../services/session.ts";
-import { commaList, example, writtenPolicy } from "./shared.ts";
+import { commaList, example, purposeList, writtenPolicy } from "./shared.ts";
 
 interface SealOptions {
   readonly owner: string;
@@ -98,7 +98,7 @@ export function addSealCommand(program: Command): void {
     .option("--author-policy <q>", "sign by attributes under this policy; default: the rule's writers")
     .option("--namespace <ns>", "the author's hospital, where the owner has several rules")
     .option("--media-type <type>", "instead of recognising the content")
-    .option("--purposes <codes>", "of an owner's own record; default TREAT", commaList)
+    .option("--purposes <codes>", "of an owner's own record; default TREAT", purposeList)
     .option("--require-valid", "refuse a file that is not valid in its format")
     .option("--split <kofn>", "divide it among the provider's places: 2of3, any two of three are enough")
     .option("--region <codes>", "in which regions it may lie, comma-separated", commaList)

@@ -47,6 +47,11 @@ export function commaList(text: string): string[] {
     .filter((item) => item !== "");
 }
 
+/** Purposes, comma-separated; an empty item stays one, for `checkPurposes` to refuse. */
+export function purposeList(text: string): string[] {
+  return text.split(",").map((item) => item.trim());
+}
+
 /** True for a day that the calendar has: Date.parse takes the 30th of February for the 2nd of March. */
 function isDay(year: number, month: number, day: number): boolean {
   const date = new Date(0);

@@ -120,7 +120,8 @@ function chainGood({ kind, height }: Finding, { timeOf, head }: CaseEvidence): L
 }
 
 function chainHolders({ validators }: CaseEvidence): Holder[] {
-  const how = "makes the blocks and writes the home's ledger folder; so does whoever can write to that folder";
+  const how =
+    "makes the blocks and writes the home's ledger folder; so does whoever can write to that folder";
   return validators.map((account) => ({ party: "validator", account, access: "write", how }));
 }
 

@@ -64,7 +64,8 @@ export interface Finding {
 
 /** The commonest remedies, worded once. */
 export const remedies = {
-  chain: "Restore the home's ledger folder from a backup made after the last block that a member saw (chartseal restore).",
+  chain:
+    "Restore the home's ledger folder from a backup made after the last block that a member saw (chartseal restore).",
   rollback:
     "Restore the newer ledger; if it is lost, chartseal restore --accept-loss records what is missing.",
   payload:
