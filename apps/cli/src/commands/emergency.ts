@@ -61,7 +61,7 @@ function addDeclare(group: Command): void {
     .requiredOption("--record <id...>", "the records to be opened, and no others")
     .requiredOption("--reason <text>", "why; it stands on the ledger for good, so no health data")
     .requiredOption("--as <name>", "the first clinician, who will read")
-    .option("--until <time>", "RFC 3339 time at which it ends")
+    .option("--until <time>", "RFC 3339 time, or a date, at which it ends")
     .option("--for <time>", "how long from now, such as 4h (default 4h, or the consortium's limit)")
     .option("--attribute <attribute>", "the listed attribute that the clinician holds; default: the first")
     .action(async (options: DeclareOptions) => {

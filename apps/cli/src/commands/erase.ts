@@ -29,7 +29,7 @@ export function addEraseCommand(program: Command): void {
     .description("certified erasure: the ledger first, then every copy, then the certificate")
     .requiredOption("--as <owner>", "the record's owner")
     .option("--when-free", "now, or as soon as no hold and no duty keeps it, without your coming back")
-    .option("--after <time>", "RFC 3339: at that time, or as soon as it is free then")
+    .option("--after <time>", "RFC 3339 time, or a date: at that time, or as soon as it is free then")
     .option("--never", "takes --after and --when-free back")
     .action(async (record: string, options: EraseOptions) => {
       const globals = globalsOf(command);

@@ -17,7 +17,7 @@ import { globalsOf } from "../program-globals.ts";
 import { reading, writing } from "../run.ts";
 import { loadProvider } from "../services/service-keys.ts";
 import { type OwnSession, ownSession, type ReadSession } from "../services/session.ts";
-import { example, parseTime } from "./shared.ts";
+import { example, futureTime } from "./shared.ts";
 
 export function addKeepingCommands(program: Command): void {
   const retention = program
@@ -47,12 +47,14 @@ async function hospitalOf(session: OwnSession, namespace: string) {
   });
 }
 
+const dutyHint = "Give a time to come; --end ends the duty now.";
+
 function addSetRetention(group: Command): void {
   const command = group
     .command("set <record>")
     .description("until when the hospital under whose rule a record was deposited must keep it")
     .requiredOption("--namespace <ns>", "the hospital")
-    .option("--until <time>", "RFC 3339; until then nobody erases it")
+    .option("--until <time>", "RFC 3339 time, or a date; until then nobody erases it")
     .option("--end", "the duty is over")
     .action(async (record: string, options: { namespace: string; until?: string; end?: boolean }) => {
       const globals = globalsOf(command);
@@ -60,7 +62,7 @@ function addSetRetention(group: Command): void {
       const check = async (session: ReadSession): Promise<void> => {
         if ((options.until === undefined) === (options.end !== true))
           throw new ChartsealError("input-invalid", "say --until TIME or --end");
-        if (options.until !== undefined) keepUntilMs = parseTime(options.until);
+        if (options.until !== undefined) keepUntilMs = futureTime(options.until, session.now(), dutyHint);
         await known(record)(session);
       };
       const { height } = await writing(globals, { check }, async (session) => {

@@ -18,7 +18,7 @@ import { demandNamespaces } from "../operations/policies.ts";
 import { globalsOf } from "../program-globals.ts";
 import { reading, writing } from "../run.ts";
 import { memberOf, type ReadSession, type Session } from "../services/session.ts";
-import { example, parseTime, purposeList, wholeNumberOf, writtenPolicy } from "./shared.ts";
+import { example, futureTime, purposeList, wholeNumberOf, writtenPolicy } from "./shared.ts";
 
 interface SetOptions {
   readonly owner: string;
@@ -40,6 +40,11 @@ interface CheckedRule {
 }
 
 async function demandNamespace(ledger: ReadSession["ledger"], namespace: string): Promise<void> {
+  if (namespace === "self") {
+    throw new ChartsealError("input-invalid", "self can have no rule", {
+      hint: "What an owner deposits needs none.",
+    });
+  }
   if (await namespaceExists(ledger, namespace)) return;
   throw new ChartsealError("attribute-unknown", `there is no namespace ${namespace}`, {
     data: { namespace },
@@ -47,12 +52,14 @@ async function demandNamespace(ledger: ReadSession["ledger"], namespace: string)
   });
 }
 
-/** @throws ChartsealError `input-invalid` for a time that has passed, which the ledger would refuse too */
-function futureTime(text: string, now: number): number {
-  const time = parseTime(text);
-  if (time > now) return time;
-  throw new ChartsealError("input-invalid", `the rule would have ended at ${new Date(time).toISOString()}`, {
-    hint: "Give a time to come; chartseal rule revoke ends a rule now.",
+const revokeHint = "Give a time to come; chartseal rule revoke ends a rule now.";
+
+/** @throws ChartsealError `input-invalid`; for none a day as well: a rule that lets nothing in is a revoked one */
+function quotaOf(text: string): number {
+  const perDay = wholeNumberOf("--per-day", text);
+  if (perDay > 0) return perDay;
+  throw new ChartsealError("input-invalid", "--per-day takes a whole number from 1 on", {
+    hint: "chartseal rule revoke lets nothing more in.",
   });
 }
 
@@ -64,8 +71,9 @@ async function checkRuleOptions(
   const policy = writtenPolicy(home, options.policy);
   const writers = options.writers === undefined ? undefined : parsePolicy(options.writers);
   const purposes = options.purposes === undefined ? {} : { purposes: checkPurposes(options.purposes) };
-  const expires = options.expires === undefined ? {} : { expiresMs: futureTime(options.expires, now()) };
-  const perDay = options.perDay === undefined ? {} : { perDay: wholeNumberOf("--per-day", options.perDay) };
+  const expires =
+    options.expires === undefined ? {} : { expiresMs: futureTime(options.expires, now(), revokeHint) };
+  const perDay = options.perDay === undefined ? {} : { perDay: quotaOf(options.perDay) };
   await demandNamespace(ledger, options.namespace);
   await demandNamespaces(ledger, policy);
   const allowed = writersOf(options.namespace, policy, writers);
@@ -112,8 +120,8 @@ export function addRuleCommands(program: Command): void {
     .requiredOption("--policy <p>", "who may read")
     .option("--writers <q>", "who may write; default: the policy, where all of it is the hospital's")
     .option("--purposes <codes>", "HL7 PurposeOfUse codes, comma-separated; default TREAT", purposeList)
-    .option("--expires <time>", "RFC 3339 time at which the rule ends")
-    .option("--per-day <n>", "most deposits a day (default 50)")
+    .option("--expires <time>", "RFC 3339 time, or a date, at which the rule ends")
+    .option("--per-day <n>", "most deposits a day, at least 1 (default 50)")
     .option("--as-proxy <name>", "set by the owner's proxy, with the proxy's keys")
     .action(async (options: SetOptions) => {
       const globals = globalsOf(set);
@@ -134,12 +142,15 @@ export function addRuleCommands(program: Command): void {
           policy: record.policy,
         }));
         const rule = { owner: options.owner, namespace, policy: policy.text, writers: writers.text };
-        return { ...rule, height, wider: kept };
+        const { purposes = ["TREAT"], perDay = 50, expiresMs } = checked;
+        const expires = expiresMs === undefined ? null : new Date(expiresMs).toISOString();
+        return { ...rule, height, wider: kept, purposes, expires, perDay };
       });
       for (const { recordId, policy } of value.wider) {
         globals.output.note(`Record ${recordId} keeps its policy (${policy}); chartseal rekey narrows it.`);
       }
-      globals.output.value(value, `Rule of ${value.owner} for ${value.namespace}: ${value.policy}`);
+      const text = `Rule of ${value.owner} for ${value.namespace}: ${value.policy}\n${termsText(value)}`;
+      globals.output.value(value, text);
     });
   example(
     set,
@@ -158,6 +169,17 @@ interface RuleLine {
   readonly perDay: number;
   readonly height: number;
   readonly revoked: boolean;
+}
+
+/** What a rule says beside who may read, on a line of its own below it. */
+function termsText({
+  writers,
+  purposes,
+  expires,
+  perDay,
+}: Pick<RuleLine, "writers" | "purposes" | "expires" | "perDay">): string {
+  const end = expires === null ? "no end" : `until ${expires}`;
+  return `  written by ${writers}; for ${purposes.join(", ")}; ${end}; at most ${perDay} a day`;
 }
 
 /** One owner's rules as `rule list` prints them. */
@@ -188,8 +210,8 @@ function addListAndRevoke(group: Command): void {
         return (await Promise.all(owners.map((owner) => rulesOf(session, owner)))).flat();
       });
       const text = value.map(
-        ({ owner, namespace, policy, revoked }) =>
-          `${options.owner === undefined ? `${owner} ` : ""}${namespace}: ${policy}${revoked ? " (revoked)" : ""}`,
+        ({ owner, namespace, policy, revoked, ...terms }) =>
+          `${options.owner === undefined ? `${owner} ` : ""}${namespace}: ${policy}${revoked ? " (revoked)" : `\n${termsText(terms)}`}`,
       );
       globals.output.value(value, text.join("\n") || "No rules yet.");
     });

@@ -59,22 +59,23 @@ function isDay(year: number, month: number, day: number): boolean {
   return date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
 }
 
-/** RFC 3339 → ms since 1970. @throws ChartsealError `input-invalid` */
-export function parseTime(text: string): number {
+/** RFC 3339, or a date, which stands for its first instant, UTC → ms since 1970. @throws ChartsealError `input-invalid` */
+export function parseTime(given: string): number {
+  const text = /^\d{4}-\d{2}-\d{2}$/.test(given) ? `${given}T00:00:00Z` : given;
   const form = /^(\d{4})-(\d{2})-(\d{2})[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
   const parts = form.exec(text);
   const whole = parts !== null && isDay(Number(parts[1]), Number(parts[2]), Number(parts[3]));
   const time = whole ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(time)) {
-    throw new ChartsealError("input-invalid", `${JSON.stringify(text)} is no RFC 3339 time`, {
-      hint: "Write it as 2027-01-31T00:00:00Z.",
+    throw new ChartsealError("input-invalid", `${JSON.stringify(given)} is no time or date`, {
+      hint: "Write it as 2027-01-31T00:00:00Z (RFC 3339), or as 2027-01-31, which is its first instant, UTC.",
     });
   }
   return time;
 }
 
 /**
- * A time to come, in ms: `--until`, an RFC 3339 time or a date (its first instant, UTC), or `--for`, a length from now.
+ * A time to come, in ms: `--until`, as `parseTime` takes it, or `--for`, a length from now.
  * @throws ChartsealError `input-invalid`
  */
 export function endOf(
@@ -89,12 +90,18 @@ export function endOf(
   if (until === undefined && aheadMs === undefined) {
     throw new ChartsealError("input-invalid", "say when it ends: --until or --for");
   }
-  const isDate = until !== undefined && /^\d{4}-\d{2}-\d{2}$/.test(until);
-  const end = until === undefined ? now + (aheadMs ?? 0) : parseTime(isDate ? `${until}T00:00:00Z` : until);
+  if (until !== undefined) return futureTime(until, now);
+  const end = now + (aheadMs ?? 0);
   if (end > now) return end;
-  throw new ChartsealError("input-invalid", `it would have ended at ${new Date(end).toISOString()}`, {
-    hint: "Give a time to come.",
-  });
+  throw new ChartsealError("input-invalid", "it would end at once", { hint: "Give a length of time." });
+}
+
+/** A time at which something ends. @throws ChartsealError `input-invalid` for one that has passed */
+export function futureTime(text: string, now: number, hint = "Give a time to come."): number {
+  const end = parseTime(text);
+  if (end > now) return end;
+  const message = `it would have ended at ${new Date(end).toISOString()}`;
+  throw new ChartsealError("input-invalid", message, { hint });
 }
 
 /**
