@@ -29,11 +29,12 @@ export function keyValue(key: KeyOfAccount): Record<string, unknown> {
 export function keyLine(key: KeyOfAccount): string {
   const { account, keyId, mode, attributes, nodes, requestedHeight, issuedHeight, retiredHeight, live } = key;
   const end = live ? "live" : retiredHeight === null ? "not retired" : `retired at ${retiredHeight}`;
-  const state = issuedHeight === null ? "asked for, never announced" : `issued at ${issuedHeight}, ${end}`;
-  const by = nodes.length === 0 ? "" : ` by nodes ${nodes.join(", ")}`;
+  const by = nodes.length === 0 ? "" : ` by ${nodes.length === 1 ? "node" : "nodes"} ${nodes.join(", ")}`;
+  const state =
+    issuedHeight === null ? `asked for, never announced${by}` : `issued at ${issuedHeight}${by}, ${end}`;
   const id = keyId === null ? "-".repeat(16) : toHex(keyId).slice(0, 16);
   const whose = key.grantId === null ? "" : `, to account ${toHex(account)}`;
-  return `${id}  ${mode.padEnd(9)}  requested at ${requestedHeight}, ${state}${by}${whose}: ${attributes.join(", ")}`;
+  return `${id}  ${mode.padEnd(9)}  requested at ${requestedHeight}, ${state}${whose}: ${attributes.join(", ")}`;
 }
 
 export interface IssuanceReport {
