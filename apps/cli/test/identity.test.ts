@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { HospitalProvider } from "../../../packages/oidc/test/hospital-provider.ts";
 import { root } from "../../../test/tidy/tree.ts";
+import { whyLines } from "../src/operations/identity.ts";
 import { type Clinic, clinic, passphrase, run } from "./care-home.ts";
 
 const bin = join(root, "apps/cli/bin/chartseal.js");
@@ -116,6 +117,18 @@ describe("a member", () => {
     expect(why.out).toContain("in force, by the identity provider");
     expect(why.out).toContain("rule 1: groups contains heart");
     expect(why.out).toContain("identity u-carol at");
+  });
+
+  test("whose attribute was taken away by hand is not said to have lost it through the provider that brought it", () => {
+    const act = { height: 7, transaction: "ab".repeat(32) };
+    const brought = { attribute: "doctor@cedars", standing: false, by: "mapping", vouch: act } as const;
+    const revoked = { ...act, atMs: null };
+    const line = (reason: "by-hand" | "claim-gone"): string | undefined =>
+      whyLines({ ...brought, match: null, identity: null, revoked: { ...revoked, reason } })[0];
+    expect(line("by-hand")).toBe(
+      "doctor@cedars: revoked by hand, by cedars; before, by the identity provider",
+    );
+    expect(line("claim-gone")).toContain("revoked through the identity provider; ");
   });
 
   test("is linked by an address that was pasted, as where the browser is elsewhere", async () => {

@@ -109,10 +109,13 @@ function institutionText({ home, institution, snapshot, replaced }: RestoredInst
   return lines.join("\n");
 }
 
-function homeText({ home, height, era, lost, missing, replaced }: Restored): string {
+function homeText({ home, height, era, lost, lostFrom, missing, replaced }: Restored): string {
   const lines = [`Restored ${home} to block ${height}, era ${era}.`];
-  if (lost !== null)
-    lines.push(`Lost: everything up to block ${lost.height}.`, ...missing.map((one) => `  ${one}`));
+  const blocks =
+    lostFrom === null
+      ? "no block that is known of"
+      : `blocks ${lostFrom} to ${lost?.height} of the chain before`;
+  if (lost !== null) lines.push(`Lost: ${blocks}.`, ...missing.map((one) => `  ${one}`));
   if (replaced !== null) lines.push(`The home that was here is in ${replaced}.`);
   return lines.join("\n");
 }

@@ -2,7 +2,7 @@
  * A namespace and its identity provider: settings, links of members, what follows from claims, and why somebody holds what.
  * The login waits for a person, so it happens before the home is locked; what it gives is taken under the lock.
  */
-import { ChartsealError, fromHex, isSelf, parseAttribute } from "@chartseal/crypto";
+import { ChartsealError, fromHex, isSelf, namespaceOf, parseAttribute } from "@chartseal/crypto";
 import type { BegunLogin, IdentityProvider, NamespaceIdentity, OidcSettings } from "@chartseal/oidc";
 import {
   completeLink,
@@ -258,6 +258,13 @@ const reasonTexts: Record<NonNullable<Why["revoked"]>["reason"], string> = {
   "by-hand": "by hand",
 };
 
+/** Who ended a vouch, which need not be who brought it. */
+function endText({ by, attribute, revoked }: Why): string {
+  if (by === "unknown" || by === "self" || revoked === null) return "revoked";
+  if (revoked.reason === "by-hand") return `revoked by hand, by ${namespaceOf(attribute)}`;
+  return "revoked through the identity provider";
+}
+
 export function whyLines(reason: Why): string[] {
   const { attribute, standing, by, vouch, match, identity, revoked } = reason;
   const at = (act: { height: number; transaction: string }): string =>
@@ -270,7 +277,7 @@ export function whyLines(reason: Why): string[] {
     unknown: "the namespace's evidence is not here",
   };
   return [
-    `${attribute}: ${standing ? "in force" : "revoked"}, ${grounds[by]}`,
+    `${attribute}: ${standing ? "in force, " : `${endText(reason)}; before, `}${grounds[by]}`,
     ...(match === null ? [] : [`  ${matchText(match)}`]),
     ...(identity === null ? [] : [`  identity ${identity.subject} at ${identity.issuer}`]),
     `  vouched for at ${at(vouch)}`,

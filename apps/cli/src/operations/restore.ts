@@ -45,6 +45,8 @@ export interface Restored {
   readonly era: number;
   /** The head that is given up, where the loss was accepted. */
   readonly lost: LostHead | null;
+  /** The first block of that chain that the backup does not hold; null where nothing later is known of. */
+  readonly lostFrom: number | null;
   readonly missing: readonly string[];
   readonly tombstones: number;
   /** Where the home that was here before is now. */
@@ -139,7 +141,7 @@ function demandNoLoss({ head, unknown, missing }: Loss): void {
   });
 }
 
-type Made = Pick<Restored, "height" | "era" | "lost" | "missing" | "tombstones">;
+type Made = Pick<Restored, "height" | "era" | "lost" | "lostFrom" | "missing" | "tombstones">;
 
 /** Makes the copy fit to stand in the home's place. */
 async function prepare(
@@ -156,7 +158,7 @@ async function prepare(
     const { height } = await session.ledger.head();
     const era = (await readEntry(session.ledger, entries.era, emptyKey))?.era ?? 0;
     if (before !== undefined) keepSeenHeads(home, before);
-    return { height, era, lost: null, missing: [], tombstones: loss.tombstones.length };
+    return { height, era, lost: null, lostFrom: null, missing: [], tombstones: loss.tombstones.length };
   } finally {
     await session.close();
   }
@@ -179,7 +181,9 @@ async function acceptLoss(home: Home, loss: Loss, passphrase: string): Promise<M
       writeJson(join(home.paths.members, name, "head.json"), { height, hash: toHex(hash) });
     }
     const tombstones = (await openTombstones(home.paths).list()).length;
-    return { height, era, lost, missing, tombstones };
+    // A head below the backup's own is of another history: which blocks they share nobody looked up.
+    const lostFrom = lost.height > before.height ? before.height + 1 : null;
+    return { height, era, lost, lostFrom, missing, tombstones };
   } finally {
     await session.close();
   }
