@@ -1,5 +1,5 @@
 /** proxy: a guardian or carer who acts for the owner until a time: appoint, list, end. Reading is `open --proxy-for`. */
-import { ChartsealError, fromHex, toHex } from "@chartseal/crypto";
+import { ChartsealError, equalBytes, fromHex, toHex } from "@chartseal/crypto";
 import { type ProxyRight, proxyRights } from "@chartseal/ledger";
 import {
   type Appointment,
@@ -53,14 +53,32 @@ function addAppoint(group: Command): void {
         const { endMs, may } = checkAppointed(session, options);
         const proxy = fromHex(requireMember(session.home, options.proxy).account, 20);
         const owner = memberOf(session, options.owner).keys;
+        const standing = await standingBetween(session, { owner: owner.account, proxy });
         const { proxyId, submitted } = await appointProxy(session, { owner, proxy, endMs, may });
         const names = { owner: options.owner, proxy: options.proxy };
-        return { proxyId: toHex(proxyId), ...names, may, until: timeText(endMs), height: submitted.height };
+        const made = { proxyId: toHex(proxyId), ...names, may, until: timeText(endMs) };
+        return { ...made, height: submitted.height, standing };
       });
-      const { proxy, owner, may, until } = value;
+      const { proxy, owner, may, until, standing } = value;
+      if (standing.length > 0) {
+        const before = standing.map((one) => one.proxyId).join(", ");
+        globals.output.warn(
+          `${proxy} is proxy of ${owner} already, and each appointment ends by itself: ${before}`,
+        );
+      }
       globals.output.value(value, `${proxy} is proxy of ${owner} for ${may.join(" and ")} until ${until}.`);
     });
   example(command, "chartseal proxy appoint --owner alice --proxy carol --until 2027-06-30T00:00:00Z");
+}
+
+/** The appointments in force of these two: what ends one of them leaves the others. */
+async function standingBetween(
+  session: ReadSession,
+  { owner, proxy }: Pick<Appointment, "owner" | "proxy">,
+): Promise<readonly { readonly proxyId: string; readonly until: string }[]> {
+  const all = await listProxies(session, owner);
+  const standing = all.filter((one) => one.status === "in-force" && equalBytes(one.proxy, proxy));
+  return standing.map(({ id, endMs }) => ({ proxyId: toHex(id), until: timeText(endMs) }));
 }
 
 /** @throws ChartsealError `input-invalid`, `member-unknown` */
@@ -136,9 +154,18 @@ function addEnd(group: Command): void {
         const member = memberOf(session, options.as);
         const { height } = await endProxy(session, { by: member.keys, proxyId });
         dropSpecialKey(member, { mode: "proxy", grantId: proxyId });
-        return { proxyId: text, ended: true, height };
+        const appointed = await readProxy(session, proxyId);
+        const names = {
+          owner: nameOf(session.home, appointed.owner),
+          proxy: nameOf(session.home, appointed.proxy),
+        };
+        const standing = await standingBetween(session, appointed);
+        return { proxyId: text, ended: true, height, ...names, standing };
       });
-      globals.output.value(value, `The appointment ${text} has ended.`);
+      const { owner, proxy, standing } = value;
+      const others = standing.map((one) => `\n  ${one.proxyId} until ${one.until}`).join("");
+      const still = others === "" ? "" : `\n${proxy} is still proxy of ${owner}:${others}`;
+      globals.output.value(value, `The appointment ${text} has ended.${still}`);
     });
   example(command, "chartseal proxy end 70de… --as alice");
 }
