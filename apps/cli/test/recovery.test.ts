@@ -264,7 +264,8 @@ describe("where recovery is required", () => {
       { code: "recovery-missing", ways: 0, hint: expect.stringContaining("chartseal guardians set") },
     ]);
     const byAuthor = await cli("seal", file, "--owner", "alice", "--as", "bob");
-    expect(byAuthor.json().error.code).toBe("recovery-missing");
+    expect(byAuthor.json().error).toMatchObject({ code: "recovery-missing", member: "bob" });
+    expect(byAuthor.err).toContain("bob needs two ways of recovery");
     await protect();
     expect((await cli("seal", file, "--owner", "alice")).code).toBe(0);
     expect((await cli("seal", file, "--owner", "alice", "--as", "bob")).json().error.code).toBe(

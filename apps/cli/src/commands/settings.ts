@@ -37,7 +37,10 @@ function addSet(group: Command): void {
     .command("set")
     .description("change settings by a vote of the validators (here: of this home's own)")
     .option("--emergency-attributes <list>", "attributes that count in an emergency, comma-separated")
-    .option("--recovery-required <on|off>", "whether an owner needs two ways of recovery before a deposit")
+    .option(
+      "--recovery-required <on|off>",
+      "whether whoever seals, the owner or an author, needs two ways of recovery",
+    )
     .option("--recovery-delay <time>", "how long an old key can object to a recovery, such as 7d")
     .option("--emergency-lifetime <time>", "how far ahead an emergency may end, such as 24h")
     .action(async (options: SetOptions) => {

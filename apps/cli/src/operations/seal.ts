@@ -7,6 +7,7 @@ import { basename } from "node:path";
 import {
   ChartsealError,
   fromHex,
+  hasCode,
   namespaceOf,
   type Policy,
   parsePolicy,
@@ -198,7 +199,7 @@ export async function seal(
   const passing = glimpse.through(input.stream);
   // What must be valid is read and judged before anything is sealed, so that a refusal changes nothing.
   const source = request.requireValid ? await judged(glimpse, passing, request) : passing;
-  return await deposit(session, {
+  const deposited = deposit(session, {
     by: by.keys,
     owner: fromHex(owner.account, 20),
     ...plan,
@@ -208,6 +209,21 @@ export async function seal(
     ...(onProgress === undefined ? {} : { onProgress }),
     source,
     metadata: () => metadataOf(glimpse, request, input.name),
+  });
+  return await deposited.catch((error: unknown) => {
+    throw namingSealer(error, by.name);
+  });
+}
+
+/** Whose ways of recovery are too few: those of whoever seals, which of an author's deposit is not the owner. */
+function namingSealer(error: unknown, name: string): unknown {
+  if (!hasCode(error, "recovery-missing")) return error;
+  const { code, data, hint, cause } = error;
+  const has = data.ways === undefined ? "fewer" : String(data.ways);
+  return new ChartsealError(code, `${name} needs two ways of recovery before sealing, and has ${has}`, {
+    data: { ...data, member: name },
+    cause,
+    ...(hint === undefined ? {} : { hint }),
   });
 }
 
