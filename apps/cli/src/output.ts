@@ -48,6 +48,11 @@ export function createOutput(json: boolean): Output {
   };
 }
 
+/** "1 record", "2 records". */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
+
 /** True where colour and moving progress suit: a terminal that did not ask for plain text. */
 export function isLively(): boolean {
   return isatty(2) && process.env.NO_COLOR === undefined && process.env.TERM !== "dumb";

@@ -10,7 +10,7 @@ import {
   type StorageAuditOptions,
 } from "../operations/audit-storage.ts";
 import { readGenesisFile } from "../operations/ledger.ts";
-import { exitCodes } from "../output.ts";
+import { counted, exitCodes } from "../output.ts";
 import { type Globals, globalsOf } from "../program-globals.ts";
 import { type Progress, progressBar } from "../progress.ts";
 import { reading, writing } from "../run.ts";
@@ -166,10 +166,6 @@ function show({ output }: Globals, value: StorageAudited): void {
   output.value(value, [...lines, end, ...where].join("\n"));
   if (failed.length > 0) process.exitCode = exitCodes.integrity;
   else if (unanswered.length > 0) process.exitCode = exitCodes.unavailable;
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 function lineOf(what: string): (one: StorageAudited["failed"][number]) => string {

@@ -9,7 +9,7 @@ import { changePassphrase, checkNewPassphrase } from "../operations/passphrase.t
 import { type Restored, restore } from "../operations/restore.ts";
 import type { RestoredInstitution } from "../operations/restore-institution.ts";
 import { statusOf } from "../operations/status.ts";
-import { exitCodes } from "../output.ts";
+import { counted, exitCodes } from "../output.ts";
 import { globalsOf } from "../program-globals.ts";
 import { passphraseOption, reading } from "../run.ts";
 import { example } from "./shared.ts";
@@ -68,7 +68,7 @@ function addBackup(program: Command): void {
       const made = await backup(home, { ...options, waitMs: globals.waitMs });
       globals.output.value(
         made,
-        `${made.files} files, ${made.bytes} bytes, to block ${made.height}: ${made.out}`,
+        `${counted(made.files, "file")}, ${counted(made.bytes, "byte")}, to block ${made.height}: ${made.out}`,
       );
     });
   example(command, "chartseal backup --out /mnt/backup/2026-11-23");

@@ -7,7 +7,7 @@ import { passphraseAtHand, readPassphrase } from "../home/passphrase.ts";
 import { runForensics } from "../operations/forensics.ts";
 import { collect } from "../operations/gc.ts";
 import { type Verified, type VerifyProgress, verifyHome } from "../operations/verify.ts";
-import { failureLine } from "../output.ts";
+import { counted, failureLine } from "../output.ts";
 import { globalsOf } from "../program-globals.ts";
 import { type Progress, progressBar } from "../progress.ts";
 import { passphraseOption } from "../run.ts";
@@ -48,12 +48,23 @@ function verifiedText(value: Verified): string {
     from === undefined
       ? ""
       : `\nChecked from block ${from} on, with which the ledger here began by a snapshot: what lies before is with the others.`;
-  const seen = `${blocks} blocks, ${transactions} transactions, ${records} records, ${objects} objects`;
+  const seen = [
+    counted(blocks, "block"),
+    counted(transactions, "transaction"),
+    counted(records, "record"),
+    counted(objects, "object"),
+  ].join(", ");
   const rest =
-    begun + (orphans === 0 ? "" : `\n${orphans} objects of interrupted deposits: chartseal gc removes them.`);
+    begun +
+    (orphans === 0
+      ? ""
+      : `\n${counted(orphans, "object")} of interrupted deposits: chartseal gc removes what they left.`);
   if (findings.length === 0) return `Everything holds together: ${seen}.${rest}`;
-  const count = findings.length === 1 ? "1 finding" : `${findings.length} findings`;
-  return [`${count} in ${seen}:`, ...findings.map((one) => findingText(one))].join("\n") + rest;
+  return (
+    [`${counted(findings.length, "finding")} in ${seen}:`, ...findings.map((one) => findingText(one))].join(
+      "\n",
+    ) + rest
+  );
 }
 
 /** Runs long reading work with a bar on a terminal. */

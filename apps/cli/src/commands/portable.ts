@@ -4,6 +4,7 @@ import { checkPurpose, exportRecord, requireRecord } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { parseRecordId, requireMember } from "../home/home.ts";
 import { checkDestination, deliver } from "../operations/output-file.ts";
+import { counted } from "../output.ts";
 import { globalsOf } from "../program-globals.ts";
 import { writing } from "../run.ts";
 import { memberOf, type ReadSession, refreshKeys } from "../services/session.ts";
@@ -41,7 +42,7 @@ function addExport(program: Command): void {
         const { digest, version } = exported.record;
         return { recordId: record, out: options.out, bytes, sha256, digest: toHex(digest), version };
       });
-      globals.output.value(value, `Record ${record} is in ${options.out}: ${value.bytes} bytes.`);
+      globals.output.value(value, `Record ${record} is in ${options.out}: ${counted(value.bytes, "byte")}.`);
     });
   example(command, "chartseal export 5f0c… --as alice --out record.chartseal");
 }

@@ -14,6 +14,7 @@ import type { Command } from "commander";
 import { type Home, parseRecordId, requireMember } from "../home/home.ts";
 import { demandOwner, requireOwned } from "../operations/owners.ts";
 import { demandNamespaces } from "../operations/policies.ts";
+import { counted } from "../output.ts";
 import { globalsOf } from "../program-globals.ts";
 import { reading, writing } from "../run.ts";
 import { memberOf, type ReadSession, refreshKeys } from "../services/session.ts";
@@ -207,7 +208,7 @@ function addAccessLog(program: Command): void {
         const proof = { complete: true, entries: count, chain: toHex(chain), height, unused };
         globals.output.line(
           proof,
-          `Complete: ${count} entries, chain ${proof.chain.slice(0, 16)}… at block ${height}.`,
+          `Complete: ${count} ${count === 1 ? "entry" : "entries"}, chain ${proof.chain.slice(0, 16)}… at block ${height}.`,
         );
       });
     });
@@ -242,7 +243,10 @@ function addRekey(program: Command): void {
         const { digest, bytesWritten, submitted } = made;
         return { recordId: record, digest: toHex(digest), height: submitted.height, bytesWritten };
       });
-      globals.output.value(value, `Record ${record} has a new key; ${value.bytesWritten} bytes written.`);
+      globals.output.value(
+        value,
+        `Record ${record} has a new key; ${counted(value.bytesWritten, "byte")} written.`,
+      );
     });
   example(command, "chartseal rekey 5f0c… --as alice --policy doctor@cedars");
 }

@@ -18,6 +18,7 @@ import { parseRecordId, requireMember } from "../home/home.ts";
 import { authorValue, destinationOf, parseRange } from "../operations/opened.ts";
 import { checkDestination, type Destination, deliver } from "../operations/output-file.ts";
 import { checkSpecial, grantOf, readerOf, type SpecialOptions } from "../operations/special-reading.ts";
+import { counted } from "../output.ts";
 import { type Globals, globalsOf } from "../program-globals.ts";
 import { progressBar } from "../progress.ts";
 import { writing } from "../run.ts";
@@ -89,9 +90,13 @@ async function checkRecord(
 ): Promise<void> {
   const record = await requireRecord(ledger, recordId);
   if (range !== undefined && range.to >= record.current.payloadLength) {
-    throw new ChartsealError("input-invalid", `the record has ${record.current.payloadLength} bytes`, {
-      data: { length: record.current.payloadLength },
-    });
+    throw new ChartsealError(
+      "input-invalid",
+      `the record has ${counted(record.current.payloadLength, "byte")}`,
+      {
+        data: { length: record.current.payloadLength },
+      },
+    );
   }
 }
 
@@ -169,7 +174,7 @@ function report(globals: Globals, destination: Destination, value: Record<string
   if (output.json) output.value(value, "");
   else if (destination !== "standard-output") {
     output.note(
-      `${String(value.bytes)} bytes of ${String(value.mediaType)}, SHA-256 ${String(value.sha256)}`,
+      `${counted(Number(value.bytes), "byte")} of ${String(value.mediaType)}, SHA-256 ${String(value.sha256)}`,
     );
   }
 }

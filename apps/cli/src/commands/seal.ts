@@ -14,6 +14,7 @@ import { readPlacesFile } from "../home/places-file.ts";
 import { demandPlaces, parsePlacement } from "../operations/places.ts";
 import { demandNamespaces } from "../operations/policies.ts";
 import { openInput, planSeal, type SealPlan, type SealRequest, seal } from "../operations/seal.ts";
+import { counted } from "../output.ts";
 import { globalsOf } from "../program-globals.ts";
 import { progressBar } from "../progress.ts";
 import { writing } from "../run.ts";
@@ -138,9 +139,13 @@ export function addSealCommand(program: Command): void {
           bar.stop();
         }
       });
+      if (options.requireValid === true && value.validation === "not-checked") {
+        const why = `no validator here knows ${value.mediaType}, or takes a file so large`;
+        globals.output.warn(`the file was not checked, --require-valid refuses nothing of it: ${why}`);
+      }
       globals.output.value(
         value,
-        `Record ${value.recordId}\n  ${value.mediaType}, ${value.bytes} bytes, ${value.policy}`,
+        `Record ${value.recordId}\n  ${value.mediaType}, ${counted(value.bytes, "byte")}, ${value.policy}`,
       );
     });
   example(

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { homeFolder, openHome, requireMember } from "../home/home.ts";
 import { quotaOf, readQuotasFile } from "../home/quotas-file.ts";
 import { ownersUse, parseQuota, peersUse, relaysUse, setQuota } from "../operations/usage.ts";
+import { counted } from "../output.ts";
 import { globalsOf } from "../program-globals.ts";
 import { reading } from "../run.ts";
 import type { ReadSession } from "../services/session.ts";
@@ -59,7 +60,7 @@ function lineText(
 ): string {
   const who =
     by === "peer" ? peer : by === "relay" ? (relay ?? "owners themselves") : (owner ?? ownerAccount);
-  const what = by === "peer" ? `${objects} objects` : `${records} records`;
+  const what = by === "peer" ? counted(Number(objects), "object") : counted(Number(records), "record");
   const bound = quotaBytes === null || quotaBytes === undefined ? "" : ` of ${quotaBytes}`;
   return `${who}  ${what}  ${bytes}${bound} bytes`;
 }
@@ -74,7 +75,7 @@ function addSet(group: Command): void {
       const home = openHome(homeFolder(folder));
       const quotaBytes = parseQuota(bytes);
       setQuota(home, quotaBytes, owner === undefined ? undefined : requireMember(home, owner).account);
-      const text = quotaBytes === null ? "without a bound" : `${quotaBytes} bytes`;
+      const text = quotaBytes === null ? "without a bound" : `${counted(quotaBytes, "byte")}`;
       output.value({ owner: owner ?? null, quotaBytes }, `Quota of ${owner ?? "every owner"}: ${text}.`);
     });
   example(set, "chartseal provider quota set 20GiB --owner alice");

@@ -9,6 +9,7 @@ import { ChartsealError, type ErrorCode, hasCode, loadPairing, platform, utf8 } 
 import { type Place, StorageError, withPatience } from "@chartseal/storage";
 import { homeExists, homeFolder, listMembers } from "../home/home.ts";
 import { homePaths } from "../home/paths.ts";
+import { counted } from "../output.ts";
 import { findCometbft } from "../services/cometbft.ts";
 import { openPlaces } from "../services/places.ts";
 import { openForReading } from "../services/session.ts";
@@ -153,7 +154,7 @@ async function homeChecks(homeOption: string | undefined): Promise<Check[]> {
       const { paths } = session.home;
       const absent = [paths.service, paths.objects, paths.leaves].find((path) => !existsSync(path));
       if (absent !== undefined) throw new ChartsealError("chain-altered", `${absent} is missing`);
-      return `${session.home.config.consortium}, ${height} blocks, ${listMembers(session.home).length} members`;
+      return `${session.home.config.consortium}, ${counted(height, "block")}, ${counted(listMembers(session.home).length, "member")}`;
     } finally {
       await session.close();
     }
