@@ -116,6 +116,7 @@ describe("a restore", () => {
       const refused = await cli("restore", ...argv);
       expect([argv[0], refused.code, refused.json().error.code]).toEqual([argv[0], exit, code]);
     }
+    expect((await cli("restore", at("nothing"))).err).toContain(`there is no backup in ${at("nothing")}`);
     const exported = await run(["--home", other, "ledger", "export"]);
     writeFileSync(at("other.jsonl"), exported.out);
     expect((await cli("restore", at("backup"), "--export", at("other.jsonl"))).json().error.code).toBe(

@@ -29,7 +29,7 @@ import { globalsOf } from "../program-globals.ts";
 import { passphraseOption, reading, writing } from "../run.ts";
 import { memberOf, type ReadSession, type Session, type SessionMember } from "../services/session.ts";
 import { dropSpecialKey } from "../services/special-keys.ts";
-import { endOf, example, wholeNumberOf } from "./shared.ts";
+import { durationText, endOf, example, wholeNumberOf } from "./shared.ts";
 
 export function addEmergencyCommands(program: Command): void {
   const group = program
@@ -103,7 +103,15 @@ async function checkDeclared(
 ): Promise<{ readonly records: readonly Uint8Array[]; readonly endMs: number }> {
   checkNote("--reason", options.reason);
   const { emergencyLifetimeMs } = await readSettings(session.ledger);
-  const endMs = endOf(options, { now: session.now(), forMs: Math.min(4 * 3_600_000, emergencyLifetimeMs) });
+  const now = session.now();
+  const endMs = endOf(options, { now, forMs: Math.min(4 * 3_600_000, emergencyLifetimeMs) });
+  if (endMs > now + emergencyLifetimeMs) {
+    const limit = durationText(emergencyLifetimeMs);
+    throw new ChartsealError("input-invalid", `an emergency ends at most ${limit} from now`, {
+      data: { limitMs: emergencyLifetimeMs },
+      hint: "The consortium has settled that: chartseal settings show.",
+    });
+  }
   requireMember(session.home, options.as);
   const { owner, record: records } = options;
   return { records: await recordsOf(session, { owner, records }, requireRecord), endMs };

@@ -91,7 +91,8 @@ function addStart(group: Command): void {
         if (target === undefined) throw new ChartsealError("defect", "options were not checked");
         const by = kit === undefined ? memberOf(session, guardian!).keys : paperSigner(kit);
         const { waitMs } = globals;
-        return await start(session, { target, by, passphrase: await passphraseOf(globals), waitMs });
+        const passphrase = await passphraseOf(globals);
+        return await start(session, { target, by, ...(guardian && { guardian }), passphrase, waitMs });
       });
       globals.output.note(`New key ${value.newKey}: whoever approves it compares it with the member.`);
       globals.output.value(value, recoveryLine(value));

@@ -11,6 +11,7 @@ import { type Home, homeFolder, memberFolder, requireMember } from "../home/home
 import { KeyVault } from "../home/key-vault.ts";
 import { readPassphrase } from "../home/passphrase.ts";
 import { homePaths } from "../home/paths.ts";
+import { counted } from "../output.ts";
 import type { Globals } from "../program-globals.ts";
 import { passphraseOption } from "../run.ts";
 import { loadFullKeys } from "./full-key.ts";
@@ -93,7 +94,8 @@ export async function openFile(globals: Globals, options: OpenFileOptions): Prom
     const record = await openPortable(pairing, { file, keys, ...genesis });
     checkRange(record, range);
     const { bytes, sha256 } = await deliver(record.read(range), destination);
-    report(globals, { record, bytes, sha256, shown: destination !== "standard-output" });
+    const shown = destination !== "standard-output";
+    report(globals, { record, bytes, sha256, shown, given: given !== undefined });
   } finally {
     file.close();
   }
@@ -101,7 +103,9 @@ export async function openFile(globals: Globals, options: OpenFileOptions): Prom
 
 function checkRange({ length }: OpenedFile, range: { readonly to: number } | undefined): void {
   if (range === undefined || range.to < length) return;
-  throw new ChartsealError("input-invalid", `the record has ${length} bytes`, { data: { length } });
+  throw new ChartsealError("input-invalid", `the record has ${counted(length, "byte")}`, {
+    data: { length },
+  });
 }
 
 function report(
@@ -111,15 +115,20 @@ function report(
     readonly bytes: number;
     readonly sha256: string;
     readonly shown: boolean;
+    /** Whether the user gave a genesis. */
+    readonly given: boolean;
   },
 ): void {
-  const { record, bytes, sha256, shown } = parts;
+  const { record, bytes, sha256, shown, given } = parts;
   const { mediaType, name, validation } = record.metadata;
   const author = record.author === undefined ? { verified: false } : authorValue(record.author);
   const recordId = toHex(record.recordId);
   if (record.author === undefined) {
-    output.warn("the genesis of this record's chain is not at hand: who wrote it is not verified");
+    const genesis = given
+      ? "the genesis given is not the one of this record's chain"
+      : "the genesis of this record's chain is not at hand";
+    output.warn(`${genesis}: who wrote it is not verified`);
   }
   if (output.json) output.value({ recordId, bytes, sha256, mediaType, author, name, validation }, "");
-  else if (shown) output.note(`${bytes} bytes of ${mediaType}, SHA-256 ${sha256}`);
+  else if (shown) output.note(`${counted(bytes, "byte")} of ${mediaType}, SHA-256 ${sha256}`);
 }

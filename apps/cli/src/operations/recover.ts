@@ -20,11 +20,12 @@ import { makeFolder, readJson, syncFolder, writeJson } from "../home/files.ts";
 import { checkNewMemberName, findMember, type Home, type MemberFile, memberFolder } from "../home/home.ts";
 import { KeyVault } from "../home/key-vault.ts";
 import { findRecovering, recoveryFolder } from "../home/recovering.ts";
+import { counted } from "../output.ts";
 import { takeMembers } from "../services/home-lock.ts";
 import { newMember, readStored, type StoredMember, saveMemberKeys } from "../services/member-keys.ts";
 import type { ReadSession, Session, SessionMember } from "../services/session.ts";
 import { completeKeys } from "./keys.ts";
-import { type ShownRecovery, shown } from "./recovery.ts";
+import { demandWay, type ShownRecovery, shown } from "./recovery.ts";
 
 export interface Target {
   readonly name: string;
@@ -103,6 +104,8 @@ export async function start(
   options: {
     readonly target: Target;
     readonly by: Signing;
+    /** Absent where the paper kit starts it. */
+    readonly guardian?: string;
     readonly passphrase: string;
     readonly waitMs: number;
   },
@@ -113,8 +116,9 @@ export async function start(
 
 async function started(
   session: Session,
-  { target, by, passphrase }: Parameters<typeof start>[1],
+  { target, by, guardian, passphrase }: Parameters<typeof start>[1],
 ): Promise<ShownRecovery> {
+  await demandWay(session, target, { account: by.account, guardian });
   const next = await draftOf(session, target, passphrase);
   const own = async (): Promise<Recovery | undefined> =>
     (await recoveriesTo(session, next)).find((one) => equalBytes(one.by, by.account));
@@ -134,7 +138,9 @@ async function demandReady(session: Session, name: string, next: StoredMember): 
   if (recovery.status === "ready") return recovery;
   const { readyAt, approvalsNeeded } = shown(session.home, name, recovery);
   const why =
-    readyAt === null ? `${approvalsNeeded} more approvals are needed` : `it can be finished from ${readyAt}`;
+    readyAt === null
+      ? `${counted(approvalsNeeded, "more approval")} ${approvalsNeeded === 1 ? "is" : "are"} needed`
+      : `it can be finished from ${readyAt}`;
   throw new ChartsealError("transaction-refused", `the recovery of ${name} is not ready: ${why}`, {
     data: { readyAt, approvalsNeeded },
   });

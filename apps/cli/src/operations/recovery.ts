@@ -2,7 +2,8 @@
  * Ways of recovery as commands see them: guardians and paper kits of members, recoveries by members' names, and what the
  * member is told of them (CRYPTO §3.1, last point).
  */
-import { ChartsealError, fromHex, randomBytes, toHex } from "@chartseal/crypto";
+import { ChartsealError, equalBytes, fromHex, randomBytes, toHex } from "@chartseal/crypto";
+import { accountOf } from "@chartseal/ledger";
 import {
   approveRecovery,
   countWays,
@@ -16,6 +17,7 @@ import {
 } from "@chartseal/sharing";
 import { type Home, type MemberFile, memberNameOf, requireMember } from "../home/home.ts";
 import { listRecoverable } from "../home/recovering.ts";
+import { counted } from "../output.ts";
 import type { ReadSession, Session, SessionMember } from "../services/session.ts";
 import { paperKit } from "./paper-kit.ts";
 
@@ -130,7 +132,7 @@ export function recoveryLine(one: ShownRecovery): string {
   const by = one.by === "paper-kit" ? "by its paper kit" : `by ${one.approvals.join(", ")}`;
   const when =
     one.status === "approvals"
-      ? `${one.approvalsNeeded} more approvals needed`
+      ? `${counted(one.approvalsNeeded, "more approval")} needed`
       : one.status === "waiting"
         ? `can be finished from ${one.readyAt}`
         : one.status;
@@ -184,13 +186,44 @@ function chosen(open: readonly Recovery[], name: string, id: string | undefined)
   });
 }
 
+/**
+ * That this kit or guardian is one of the member's ways, in words that name it: the ledger refuses the rest in its own.
+ * @throws ChartsealError `input-invalid` for a kit, `transaction-refused` for a guardian
+ */
+export async function demandWay(
+  { ledger }: ReadSession,
+  member: Pick<MemberFile, "name" | "account">,
+  by: { readonly account: Uint8Array; readonly guardian: string | undefined },
+): Promise<void> {
+  const { name } = member;
+  const { guardians, paperKey } = await readWays(ledger, fromHex(member.account, 20));
+  if (by.guardian === undefined) {
+    if (paperKey !== null && equalBytes(accountOf(paperKey), by.account)) return;
+    throw new ChartsealError("input-invalid", `this paper kit is not the one of ${name}`, {
+      hint: "It is another member's, or a later kit took its place.",
+    });
+  }
+  if (guardians.some((one) => equalBytes(one, by.account))) return;
+  throw new ChartsealError("transaction-refused", `${by.guardian} is no guardian of ${name}`, {
+    hint: `chartseal guardians list ${name} says who is.`,
+  });
+}
+
 export async function approve(
   session: Session,
   options: { readonly member: MemberFile; readonly guardian: SessionMember; readonly recovery?: string },
 ): Promise<ShownRecovery> {
   const { member, guardian } = options;
   const account = fromHex(member.account, 20);
-  const open = (await openRecoveriesOf(session, account)).filter(({ paper }) => !paper);
+  await demandWay(session, member, { account: guardian.keys.account, guardian: guardian.name });
+  const all = await openRecoveriesOf(session, account);
+  const open = all.filter(({ paper }) => !paper);
+  if (open.length === 0 && all.length > 0) {
+    const message = `the recovery of ${member.name} that is open is its paper kit's, which needs no approval`;
+    throw new ChartsealError("input-invalid", message, {
+      hint: "It waits for its time alone; chartseal recovery list says for which.",
+    });
+  }
   const { id: recoveryId } = chosen(open, member.name, options.recovery);
   await approveRecovery(session, { by: guardian.keys, recoveryId });
   const after = (await listRecoveries(session, account)).find(({ id }) => toHex(id) === toHex(recoveryId));

@@ -5,7 +5,15 @@
  */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { ChartsealError, fromHex, loadPairing, namespaceOf, type Pairing, toHex } from "@chartseal/crypto";
+import {
+  ChartsealError,
+  fromHex,
+  hasCode,
+  loadPairing,
+  namespaceOf,
+  type Pairing,
+  toHex,
+} from "@chartseal/crypto";
 import { emptyKey, encodeTransaction, entries, ledgerRules, signAdmission } from "@chartseal/ledger";
 import { verifyEmbedded } from "@chartseal/ledger/embedded";
 import { currentBody, isVouched, readEntry, type Tombstone } from "@chartseal/sharing";
@@ -92,7 +100,15 @@ function checkSource(from: string, folder: string): Home {
   if (existsSync(path) && !statSync(path).isDirectory()) {
     throw new ChartsealError("input-invalid", `${from} is not a folder`);
   }
-  return openHome(path);
+  try {
+    return openHome(path);
+  } catch (error) {
+    // The home to restore to may well be there: it is the backup that is not.
+    if (!hasCode(error, "home-missing")) throw error;
+    throw new ChartsealError("home-missing", `there is no backup in ${from}`, {
+      hint: "Give the folder that chartseal backup made.",
+    });
+  }
 }
 
 /** A damaged backup never takes a home's place. */
