@@ -16,9 +16,14 @@ POPHLTH PRECLINTRCH PUBHLTH PWATRNY RECORDMGT REMITADV SUPNWK SYSDEV THREAT TRAI
 
 const examples = "HL7 PurposeOfUse codes such as TREAT, HPAYMT, HRESCH";
 
-/** @throws ChartsealError `input-invalid` for what is no code of the value set */
-export function checkPurpose(purpose: string): void {
-  if (purposeCodes.includes(purpose)) return;
+/** @throws ChartsealError `input-invalid` for what is no code of the value set, or none for reading in an emergency */
+export function checkPurpose(purpose: string, inEmergency = false): void {
+  if (purposeCodes.includes(purpose)) {
+    if (!inEmergency || isEmergencyPurpose(purpose)) return;
+    throw new ChartsealError("input-invalid", `${purpose} is no purpose of an emergency`, {
+      hint: "Give --purpose BTG (the default) or ETREAT.",
+    });
+  }
   const upper = purpose.toUpperCase();
   const hint = purposeCodes.includes(upper) ? `Did you mean ${upper}?` : `${examples}.`;
   throw new ChartsealError("input-invalid", `${JSON.stringify(purpose)} is no purpose of use`, { hint });

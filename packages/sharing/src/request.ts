@@ -102,12 +102,7 @@ export async function request(
 
 /** @throws ChartsealError `input-invalid` */
 function purposeOf(proof: ProofKind, purpose: string | undefined): string | null {
-  if (purpose !== undefined) checkPurpose(purpose);
-  if (proof === "emergency" && purpose !== undefined && !isEmergencyPurpose(purpose)) {
-    throw new ChartsealError("input-invalid", `${purpose} is no purpose of an emergency`, {
-      hint: "Give --purpose BTG (the default) or ETREAT.",
-    });
-  }
+  if (purpose !== undefined) checkPurpose(purpose, proof === "emergency");
   // The owner needs no purpose; one of an emergency goes to the ledger, which refuses it as it does anybody's.
   if (proof === "owner") return purpose !== undefined && isEmergencyPurpose(purpose) ? purpose : null;
   if (proof === "proxy") return purpose ?? null;

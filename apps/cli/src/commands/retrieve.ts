@@ -104,7 +104,7 @@ async function openRecord(globals: Globals, record: string, options: OpenOptions
   const destination = destinationOf(globals, options.out);
   const check = async (session: ReadSession): Promise<void> => {
     const range = options.range === undefined ? undefined : parseRange(options.range);
-    if (options.purpose !== undefined) checkPurpose(options.purpose);
+    demandPurpose(options);
     checkSpecial(session, options);
     checkDestination(destination);
     requireMember(session.home, options.as);
@@ -179,6 +179,11 @@ function report(globals: Globals, destination: Destination, value: Record<string
   }
 }
 
+/** Before a key for an emergency is asked for. @throws ChartsealError `input-invalid` */
+function demandPurpose({ purpose, emergency }: Pick<OpenOptions, "purpose" | "emergency">): void {
+  if (purpose !== undefined) checkPurpose(purpose, emergency !== undefined);
+}
+
 export function addRetrieveCommands(program: Command): void {
   const command = program
     .command("open [record]")
@@ -216,7 +221,7 @@ function addSteps(program: Command): void {
     .action(async (record: string, options: SpecialOptions & { as: string; purpose?: string }) => {
       const globals = globalsOf(command);
       const check = async (session: ReadSession): Promise<void> => {
-        if (options.purpose !== undefined) checkPurpose(options.purpose);
+        demandPurpose(options);
         checkSpecial(session, options);
         requireMember(session.home, options.as);
         await checkRecord(session, parseRecordId(record));
