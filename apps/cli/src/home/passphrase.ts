@@ -36,7 +36,8 @@ async function ask(question: string): Promise<string> {
   stdin.setEncoding("utf8");
   let typed = "";
   try {
-    for await (const data of stdin) {
+    // Another question may follow: the stream is kept.
+    for await (const data of stdin.iterator({ destroyOnReturn: false })) {
       for (const character of String(data)) {
         if (character === "\r" || character === "\n") return typed;
         if (character === "\u0003") throw new ChartsealError("passphrase-missing", "no passphrase was given");
