@@ -6,6 +6,8 @@ import { createOutput, type Output } from "./output.ts";
 export interface Globals {
   readonly home: string | undefined;
   readonly passphraseFile: string | undefined;
+  /** Of the passphrase of a member's keys, where that is another than the home's. */
+  readonly memberPassphraseFile: string | undefined;
   /** How long a busy home is waited for, in milliseconds. */
   readonly waitMs: number;
   readonly output: Output;
@@ -17,11 +19,13 @@ export function globalsOf(command: Command): Globals {
     home?: string;
     json?: boolean;
     passphraseFile?: string;
+    memberPassphraseFile?: string;
     wait: number;
   }>();
   return {
     home: options.home,
     passphraseFile: options.passphraseFile,
+    memberPassphraseFile: options.memberPassphraseFile,
     waitMs: options.wait * 1000,
     output: createOutput(options.json === true),
   };

@@ -16,6 +16,10 @@ export function createProgram(show: Show = (text) => void process.stdout.write(t
     .option("--home <dir>", "the consortium's folder (default: $CHARTSEAL_HOME, else .chartseal)")
     .option("--json", "print exactly one JSON value on standard output")
     .option("--passphrase-file <file>", "read the passphrase from a file instead of CHARTSEAL_PASSPHRASE")
+    .option(
+      "--member-passphrase-file <file>",
+      "the member's, where it is another than the home's, instead of CHARTSEAL_MEMBER_PASSPHRASE",
+    )
     .option("--wait <seconds>", "how long to wait for a home in use", parseSeconds, 30)
     .helpOption("--help", "show help")
     .showHelpAfterError(false)

@@ -4,13 +4,13 @@
  */
 import type { Home } from "./home/home.ts";
 import { findMember, homeFolder, openHome, requireMember } from "./home/home.ts";
-import type { KeyVault } from "./home/key-vault.ts";
-import { passphraseAtHand, readPassphrase } from "./home/passphrase.ts";
+import type { PassphraseFiles } from "./home/passphrase.ts";
 import { rekeyForOwners, tellOwners } from "./operations/after-use.ts";
 import { completeKeys } from "./operations/keys.ts";
 import { recoveryNotices } from "./operations/recovery.ts";
 import type { Globals } from "./program-globals.ts";
-import { openForReading, openVaults, type ReadSession, type Session } from "./services/session.ts";
+import { openForReading, type ReadSession, type Session } from "./services/session.ts";
+import { commandVaults, type Vaults } from "./services/vaults.ts";
 import { openForWriting } from "./services/writing-session.ts";
 
 /** Runs with the home opened for reading: no passphrase, no lock. */
@@ -26,6 +26,8 @@ export async function reading<T>(globals: Globals, work: (session: ReadSession) 
 export interface WritingOptions {
   /** Members whose keys the command uses. Checked to exist before a passphrase is asked for. */
   readonly members?: readonly string[];
+  /** The command makes or opens a member's keys by itself: beside a server it takes no passphrase of the home's. */
+  readonly makesKeys?: boolean;
   /** Checks of options and records that need no key; run after the home and before the passphrase. */
   readonly check?: (session: ReadSession) => Promise<void> | void;
 }
@@ -37,25 +39,29 @@ export interface WritingOptions {
 export async function writing<T>(
   globals: Globals,
   options: WritingOptions,
-  work: (session: Session) => Promise<T>,
+  work: (session: Session, vaults: Vaults) => Promise<T>,
 ): Promise<T> {
   const folder = homeFolder(globals.home);
   const home: Home = openHome(folder);
   const members = [...new Set(options.members ?? [])];
-  const { check } = options;
-  const early = deriveEarly(globals, home, members);
+  const { check, makesKeys = false } = options;
+  const checks = Promise.withResolvers<void>();
+  const wanted = { ...passphraseOption(globals), members, makesKeys, checked: checks.promise };
+  const vaults = commandVaults(home, wanted);
+  // Keys are derived while the other checks run.
+  if (members.every((name) => findMember(home, name) !== undefined)) vaults.begin();
   if (check !== undefined) await reading(globals, async (session) => check(session));
   for (const name of members) requireMember(home, name);
-  const passphrase = await (early?.passphrase ?? readPassphrase(passphraseOption(globals)));
-  const vaults = early === undefined ? {} : { vaults: early.vaults };
-  const session = await openForWriting(home, { passphrase, members, waitMs: globals.waitMs, ...vaults });
+  checks.resolve();
+  await vaults.settle();
+  const session = await openForWriting(home, { vaults, members, waitMs: globals.waitMs });
   try {
     for (const member of session.members) {
       for (const notice of await recoveryNotices(session, member)) globals.output.warn(notice);
       await completeKeys(session, member);
     }
     await tellOwners(session, globals.output);
-    const done = await work(session);
+    const done = await work(session, vaults);
     await rekeyForOwners(session, globals.output);
     return done;
   } finally {
@@ -63,23 +69,10 @@ export async function writing<T>(
   }
 }
 
-/**
- * Begins the key derivations while the command's other checks run, where the passphrase is at hand and nobody has to be
- * asked. What fails here is met, in its turn, where the vaults are opened.
- */
-function deriveEarly(
-  globals: Globals,
-  home: Home,
-  members: readonly string[],
-): { readonly passphrase: Promise<string>; readonly vaults: Promise<readonly KeyVault[]> } | undefined {
-  const known = members.every((name) => findMember(home, name) !== undefined);
-  if (!known || !passphraseAtHand(passphraseOption(globals))) return undefined;
-  const passphrase = readPassphrase(passphraseOption(globals));
-  const vaults = passphrase.then((given) => openVaults(home, given, members));
-  vaults.catch(() => {});
-  return { passphrase, vaults };
-}
-
-export function passphraseOption(globals: Globals): { passphraseFile?: string } {
-  return globals.passphraseFile === undefined ? {} : { passphraseFile: globals.passphraseFile };
+/** The files that passphrases come from, where the command was given any. */
+export function passphraseOption({ passphraseFile, memberPassphraseFile }: Globals): PassphraseFiles {
+  return {
+    ...(passphraseFile === undefined ? {} : { passphraseFile }),
+    ...(memberPassphraseFile === undefined ? {} : { memberPassphraseFile }),
+  };
 }

@@ -1,11 +1,11 @@
 /** status, doctor, backup, restore, migrate, passphrase change: looking after a home. */
 import type { Command } from "commander";
 import { homeFolder, openHome, requireMember } from "../home/home.ts";
-import { readPassphrase } from "../home/passphrase.ts";
+import { memberSource, ordinarySource, readMemberPassphrase, readPassphrase } from "../home/passphrase.ts";
 import { backup, checkBackupFolder } from "../operations/backup.ts";
 import { doctor } from "../operations/doctor.ts";
 import { type HomeMigrated, migrateHome } from "../operations/migrate.ts";
-import { changePassphrase, checkNewPassphrase } from "../operations/passphrase.ts";
+import { changePassphrase, checkNewPassphrase, type PassphraseChanged } from "../operations/passphrase.ts";
 import { type Restored, restore } from "../operations/restore.ts";
 import type { RestoredInstitution } from "../operations/restore-institution.ts";
 import { statusOf } from "../operations/status.ts";
@@ -159,15 +159,25 @@ function addPassphrase(group: Command): void {
       const from = { variable: "CHARTSEAL_NEW_PASSPHRASE", option: "--new-passphrase-file" };
       const given = file === undefined ? undefined : await readPassphrase({ passphraseFile: file, from });
       if (member !== undefined) requireMember(home, member);
-      const old = await readPassphrase(passphraseOption(globals));
+      const sources = passphraseOption(globals);
+      const old = await (member === undefined
+        ? readPassphrase(sources)
+        : readMemberPassphrase(sources, member));
       const next = given ?? (await readPassphrase({ question: "New passphrase: ", from }));
       checkNewPassphrase(old, next);
       const own = member === undefined ? {} : { member };
       const done = await changePassphrase(home, { old, next, ...own, waitMs: globals.waitMs });
       if (member !== undefined) {
-        globals.output.warn("a command that uses several keys opens them all with one passphrase");
+        globals.output.warn(
+          `from now on commands for ${member} take this passphrase from ${memberSource}, where the home's is another; while a server runs on the home, ${ordinarySource} serves too`,
+        );
       }
-      globals.output.value(done, `Changed: ${done.changed.join(", ")}.`);
+      globals.output.value(done, changedText(done));
     });
   example(command, "CHARTSEAL_NEW_PASSPHRASE=… chartseal passphrase change");
+}
+
+function changedText({ changed, unchanged }: PassphraseChanged): string {
+  const left = unchanged.length === 0 ? "" : ` Left, with another passphrase: ${unchanged.join(", ")}.`;
+  return `Changed: ${changed.join(", ")}.${left}`;
 }

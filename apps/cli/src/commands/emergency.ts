@@ -13,7 +13,6 @@ import {
 } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { requireMember } from "../home/home.ts";
-import { readPassphrase } from "../home/passphrase.ts";
 import {
   checkNote,
   clinicianAttribute,
@@ -26,7 +25,7 @@ import {
 } from "../operations/emergencies.ts";
 import { reviewingNode } from "../operations/reviewing-node.ts";
 import { globalsOf } from "../program-globals.ts";
-import { passphraseOption, reading, writing } from "../run.ts";
+import { reading, writing } from "../run.ts";
 import { memberOf, type ReadSession, type Session, type SessionMember } from "../services/session.ts";
 import { dropSpecialKey } from "../services/special-keys.ts";
 import { durationText, endOf, example, wholeNumberOf } from "./shared.ts";
@@ -241,13 +240,12 @@ function addReview(group: Command): void {
         if (options.as !== undefined) requireMember(session.home, options.as);
         await readEmergency(session, id);
       };
-      const value = await writing(globals, { members, check }, async (session) => {
+      const value = await writing(globals, { members, check }, async (session, vaults) => {
         const { outcome, node } = checkReview(options);
-        const passphrase = () => readPassphrase(passphraseOption(globals));
         const by =
           node === undefined
             ? memberOf(session, options.as ?? "").keys
-            : await reviewingNode(session, { node, passphrase });
+            : await reviewingNode(session, { node, vault: vaults.service });
         const review = { by, emergencyId: parseGrantId(text), outcome, note: options.note };
         const { height } = await reviewEmergency(session, review);
         const reviewer = node === undefined ? "owner" : "authority";

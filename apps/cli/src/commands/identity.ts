@@ -32,11 +32,11 @@ import {
   memberOf,
   type OwnSession,
   openSession,
-  openVaults,
   ownSession,
   type ReadSession,
   refreshKeys,
 } from "../services/session.ts";
+import { commandVaults, openAll, openServiceVault, type Vaults } from "../services/vaults.ts";
 import { openForWriting } from "../services/writing-session.ts";
 import { commaList, example } from "./shared.ts";
 
@@ -185,13 +185,13 @@ async function linked(
     await requireIdentityProvider(session, namespace);
     requireMember(home, member);
   });
-  const passphrase = await readPassphrase(passphraseOption(globals));
-  const vaults = await openVaults(home, passphrase, [member]);
+  const wanted = { ...passphraseOption(globals), members: [member], checked: Promise.resolve() };
+  const vaults = commandVaults(home, wanted);
+  await vaults.settle();
   const server = await findServer(home.paths);
   server?.close();
   const report = await (server === undefined ? linkedHere : linkedThere)(globals, home, {
     ...options,
-    passphrase,
     vaults,
   });
   const { vouched } = report;
@@ -200,7 +200,7 @@ async function linked(
   return { value: reportValue(home, report), text };
 }
 
-type Linking = LinkOptions & { readonly passphrase: string; readonly vaults: readonly KeyVault[] };
+type Linking = LinkOptions & { readonly vaults: Vaults };
 
 /** Tells the user where to log in, and gives the address that the browser came back to. */
 async function come(
@@ -215,16 +215,17 @@ async function come(
 
 /** The login first, while the home is nobody's; then the link, as its one writer. */
 async function linkedHere(globals: Globals, home: Home, linking: Linking): Promise<LinkReport> {
-  const { namespace, as: member, vaults, passphrase } = linking;
+  const { namespace, as: member, vaults } = linking;
+  const [service, [own]] = await openAll(vaults);
   const login = await reading(globals, (session) =>
     logIn(session, {
       namespace,
       member,
-      vaults,
+      vaults: [service, own!],
       come: ({ url, state }, redirect) => come(globals, linking, { url, state, redirect }),
     }),
   );
-  const opened = { passphrase, vaults: Promise.resolve(vaults), members: [member], waitMs: globals.waitMs };
+  const opened = { vaults, members: [member], waitMs: globals.waitMs };
   const session = await openSession(home, opened);
   try {
     return await linkMember(session, memberOf(session, member), login);
@@ -235,8 +236,8 @@ async function linkedHere(globals: Globals, home: Home, linking: Linking): Promi
 
 /** Through the server that runs on the home: it is the namespace, this command the member with its browser. */
 async function linkedThere(globals: Globals, home: Home, linking: Linking): Promise<LinkReport> {
-  const { namespace, as: name, vaults, passphrase } = linking;
-  const opened = { passphrase, vaults: Promise.resolve(vaults), members: [name], waitMs: globals.waitMs };
+  const { namespace, as: name, vaults } = linking;
+  const opened = { vaults, members: [name], waitMs: globals.waitMs };
   const session = await openForWriting(home, opened);
   const server = await findServer(home.paths);
   const { HttpIdentity } = await import("@chartseal/server/client");
@@ -282,13 +283,13 @@ async function ownOrServed<T>(
   const server = await findServer(home.paths);
   if (server === undefined) return await writing(globals, {}, (session) => work.own(ownSession(session)));
   try {
-    const [vault] = await openVaults(home, await readPassphrase(passphraseOption(globals)), []);
+    const vault = await openServiceVault(home, await readPassphrase(passphraseOption(globals)));
     const ask: Served["ask"] = async (namespace, what, member) => {
       const account = member === undefined ? {} : { account: requireMember(home, member).account };
       const target = `/v1/namespace/${namespace}/identity/${what}`;
       return await server.connection.json({ target, json: account });
     };
-    return await work.served({ home, vault: vault!, ask });
+    return await work.served({ home, vault, ask });
   } finally {
     server.close();
   }

@@ -3,7 +3,7 @@ import { ChartsealError, fromHex, toHex } from "@chartseal/crypto";
 import { attributesInForce, listNamespaces, readAccount } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { listMembers, requireMember } from "../home/home.ts";
-import { readPassphrase } from "../home/passphrase.ts";
+import { readMemberPassphrase } from "../home/passphrase.ts";
 import {
   addMember,
   addNamespace,
@@ -98,14 +98,18 @@ function addMemberGroup(group: Command): void {
         guardianOf(session, options);
         checkNewMember(session, name);
       };
-      const passphrase = async (): Promise<string> => await readPassphrase(passphraseOption(globals));
-      const { member, kit, appointed } = await writing(globals, { check }, async (session) => {
-        const guardian = guardianOf(session, options);
-        const made = await addMember(session, { name, passphrase: await passphrase() });
-        const kit = await makePaperKit(session, made.keys);
-        const appointed = guardian && (await appointGuardian(session, made.keys, guardian));
-        return { member: made.member, kit, appointed };
-      });
+      const { member, kit, appointed } = await writing(
+        globals,
+        { makesKeys: true, check },
+        async (session) => {
+          const guardian = guardianOf(session, options);
+          const passphrase = await readMemberPassphrase(passphraseOption(globals), name);
+          const made = await addMember(session, { name, passphrase });
+          const kit = await makePaperKit(session, made.keys);
+          const appointed = guardian && (await appointGuardian(session, made.keys, guardian));
+          return { member: made.member, kit, appointed };
+        },
+      );
       globals.output.notice(kit.page);
       const warning = waysWarning(name, kit.ways);
       if (warning !== undefined) globals.output.warn(warning);

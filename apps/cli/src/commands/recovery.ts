@@ -4,7 +4,7 @@ import { ChartsealError } from "@chartseal/crypto";
 import { paperSigner } from "@chartseal/sharing";
 import type { Command } from "commander";
 import { requireMember } from "../home/home.ts";
-import { readPassphrase } from "../home/passphrase.ts";
+import { readMemberPassphrase, readPassphrase } from "../home/passphrase.ts";
 import { listRecoverable, requireRecoverable } from "../home/recovering.ts";
 import { readGiven } from "../operations/ledger.ts";
 import { parsePaperKit } from "../operations/paper-kit.ts";
@@ -34,7 +34,8 @@ export function addRecoveryCommands(program: Command): void {
   addList(group);
 }
 
-const passphraseOf = (globals: Globals): Promise<string> => readPassphrase(passphraseOption(globals));
+const passphraseOf = (globals: Globals, name: string): Promise<string> =>
+  readMemberPassphrase(passphraseOption(globals), name);
 
 function addKit(group: Command): void {
   const kit = group
@@ -87,11 +88,14 @@ function addStart(group: Command): void {
         target = await recoveryTarget(session, name, account);
       };
       const members = guardian === undefined ? [] : [guardian];
-      const value = await writing(globals, { members, check }, async (session) => {
+      const value = await writing(globals, { members, makesKeys: true, check }, async (session) => {
         if (target === undefined) throw new ChartsealError("defect", "options were not checked");
         const by = kit === undefined ? memberOf(session, guardian!).keys : paperSigner(kit);
         const { waitMs } = globals;
-        const passphrase = await passphraseOf(globals);
+        // A guardian's own passphrase is not for the member's new keys.
+        const passphrase = await (guardian === undefined
+          ? passphraseOf(globals, name)
+          : readPassphrase({ ...passphraseOption(globals), question: `Passphrase of ${name}: ` }));
         return await start(session, { target, by, ...(guardian && { guardian }), passphrase, waitMs });
       });
       globals.output.note(`New key ${value.newKey}: whoever approves it compares it with the member.`);
@@ -144,8 +148,8 @@ function addFinish(group: Command): void {
     .action(async (name: string) => {
       const globals = globalsOf(command);
       const check = (session: ReadSession): void => checkFinish(session, name);
-      const value = await writing(globals, { check }, async (session) =>
-        finish(session, { name, passphrase: await passphraseOf(globals), waitMs: globals.waitMs }),
+      const value = await writing(globals, { makesKeys: true, check }, async (session) =>
+        finish(session, { name, passphrase: await passphraseOf(globals, name), waitMs: globals.waitMs }),
       );
       globals.output.value(value, `${name} has new keys; the old ones are refused.`);
     });

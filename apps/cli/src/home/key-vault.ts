@@ -29,6 +29,7 @@ import {
   writeJson,
   writeSmallFile,
 } from "./files.ts";
+import { memberSource, ordinarySource } from "./passphrase.ts";
 
 /** @throws ChartsealError `chain-altered` */
 function readSlots(folder: string): KeySlots {
@@ -36,6 +37,30 @@ function readSlots(folder: string): KeySlots {
   if (slots !== undefined) return slots;
   throw new ChartsealError("chain-altered", `the key vault ${folder} is missing or damaged`, {
     hint: "Restore the folder from a backup.",
+  });
+}
+
+/** Whose keys are in a vault: who is told that a passphrase is wrong is told of which. */
+export type KeyOwner = "service" | { readonly member: string };
+
+function passphraseWrong(owner: KeyOwner | undefined): ChartsealError {
+  if (owner === undefined) {
+    return new ChartsealError("passphrase-wrong", "the passphrase does not open these keys");
+  }
+  if (owner === "service") {
+    return new ChartsealError(
+      "passphrase-wrong",
+      "the passphrase does not open the keys of the home's services",
+      {
+        data: { keys: "service" },
+        hint: `The home's goes in ${ordinarySource}, a member's own in ${memberSource}.`,
+      },
+    );
+  }
+  const { member } = owner;
+  return new ChartsealError("passphrase-wrong", `the passphrase does not open the keys of member ${member}`, {
+    data: { keys: "member", member },
+    hint: `Where ${member} has a passphrase of its own, it goes in ${memberSource}.`,
   });
 }
 
@@ -57,11 +82,9 @@ export class KeyVault {
   }
 
   /** @throws ChartsealError `passphrase-wrong`; `chain-altered` where the vault is damaged */
-  static async open(folder: string, passphrase: string): Promise<KeyVault> {
+  static async open(folder: string, passphrase: string, owner?: KeyOwner): Promise<KeyVault> {
     const key = await openWithPassphrase(readSlots(folder), passphrase);
-    if (key === null) {
-      throw new ChartsealError("passphrase-wrong", "the passphrase does not open these keys");
-    }
+    if (key === null) throw passphraseWrong(owner);
     return new KeyVault(folder, key);
   }
 

@@ -27,7 +27,7 @@ import {
 import { isName, type ObjectStore } from "@chartseal/storage";
 import { hasSystemCode, readSmallFile, writeJson, writeSmallFile } from "../home/files.ts";
 import { type HomeConfig, openHome } from "../home/home.ts";
-import { KeyVault } from "../home/key-vault.ts";
+import type { KeyVault } from "../home/key-vault.ts";
 import type { HomePaths } from "../home/paths.ts";
 import { quarantineFolder } from "../services/asides.ts";
 import { openAuditJournal } from "../services/audit-journal.ts";
@@ -37,6 +37,7 @@ import { ledgerFiles } from "../services/ledger-files.ts";
 import { openRepairNotes, pendingRepairs } from "../services/pending-repairs.ts";
 import { openObjectStores } from "../services/provider-stores.ts";
 import { openSession } from "../services/session.ts";
+import { openServiceVault, type Vaults } from "../services/vaults.ts";
 import { checkHome, configuredChain, type HomeCheck, type VerifyProgress } from "./verify.ts";
 
 export interface ForensicsOutcome {
@@ -204,15 +205,14 @@ async function repairHome(
 }
 
 interface ServiceKey {
-  readonly passphrase: string;
-  readonly vaults: readonly KeyVault[];
+  readonly vault: KeyVault;
 }
 
 /** Opened before anything is changed, where shards are to be made again. @throws ChartsealError `passphrase-wrong` */
 async function serviceKey(check: HomeCheck, options: ForensicsOptions): Promise<ServiceKey | undefined> {
   const passphrase = mayRepairShards(check) ? await options.passphrase?.() : undefined;
   if (passphrase === undefined) return undefined;
-  return { passphrase, vaults: [await KeyVault.open(check.paths.service, passphrase)] };
+  return { vault: await openServiceVault(check, passphrase) };
 }
 
 /** Opening the home says on the ledger what waits to be said. The lock goes with it. */
@@ -220,10 +220,11 @@ async function sayRepaired(
   folder: string,
   of: ServiceKey & { readonly lock: HomeLock; readonly repaired: readonly Repaired[] },
 ): Promise<readonly Repaired[]> {
-  const { passphrase, vaults, lock, repaired } = of;
+  const { vault, lock, repaired } = of;
   if (!repaired.some(({ recorded }) => recorded === false)) return repaired;
   const home = openHome(folder);
-  const session = await openSession(home, { passphrase, vaults: Promise.resolve(vaults), waitMs: 0, lock });
+  const vaults: Vaults = { service: async () => vault, members: async () => [] };
+  const session = await openSession(home, { vaults, waitMs: 0, lock });
   await session.close();
   const waiting = pendingRepairs(home.paths);
   return repaired.map((one) =>

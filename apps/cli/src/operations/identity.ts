@@ -22,7 +22,7 @@ import {
   whyOf,
 } from "@chartseal/sharing";
 import { findMember, type Home, memberNameOf, requireMember } from "../home/home.ts";
-import { KeyVault } from "../home/key-vault.ts";
+import type { KeyVault } from "../home/key-vault.ts";
 import {
   hasIdentityProvider,
   type IdentitySettings,
@@ -33,6 +33,7 @@ import {
 import type { LoopbackRedirect } from "../services/loopback.ts";
 import { loadMemberKeys } from "../services/member-keys.ts";
 import { type OwnSession, type ReadSession, refreshKeys, type SessionMember } from "../services/session.ts";
+import { openServiceVault } from "../services/vaults.ts";
 
 /** @throws ChartsealError `attribute-unknown` */
 export async function requireNamespace({ ledger }: ReadSession, name: string): Promise<void> {
@@ -235,8 +236,7 @@ export async function whyMember(
   const { member, attribute, passphrase } = options;
   const { home, ledger } = session;
   const { account } = findMember(home, member)!;
-  const vault =
-    passphrase === undefined ? undefined : await KeyVault.open(home.paths.service, await passphrase());
+  const vault = passphrase === undefined ? undefined : await openServiceVault(home, await passphrase());
   const linkOf = async (namespace: string): Promise<Link | null | undefined> => {
     if (vault === undefined) return null;
     return (await openLinks(vault, namespace).get(account)) ?? null;

@@ -3,9 +3,10 @@
  * passphrase opens, the services' last: a crash in between is made good by running it again.
  */
 import { ChartsealError, hasCode } from "@chartseal/crypto";
-import { type Home, listMembers, memberFolder } from "../home/home.ts";
-import { KeyVault } from "../home/key-vault.ts";
+import { type Home, listMembers } from "../home/home.ts";
+import type { KeyVault } from "../home/key-vault.ts";
 import { takeOwnHome } from "../services/home-lock.ts";
+import { openMemberVault, openServiceVault } from "../services/vaults.ts";
 
 export interface PassphraseChanged {
   /** Whose keys the new passphrase opens: members' names, and `service`. */
@@ -28,15 +29,15 @@ export async function changePassphrase(
   const lock = await takeOwnHome(home.paths.root, options.waitMs);
   try {
     if (member !== undefined) {
-      const vault = await KeyVault.open(memberFolder(home, member), old);
+      const vault = await openMemberVault(home, member, old);
       await vault.changePassphrase(next);
       return { changed: [member], unchanged: [] };
     }
-    const service = await KeyVault.open(home.paths.service, old);
+    const service = await openServiceVault(home, old);
     const changed: [string, KeyVault][] = [];
     const unchanged: string[] = [];
     for (const { name } of listMembers(home)) {
-      const vault = await openedBy(memberFolder(home, name), old);
+      const vault = await openedBy(home, name, old);
       if (vault === undefined) unchanged.push(name);
       else changed.push([name, vault]);
     }
@@ -48,9 +49,9 @@ export async function changePassphrase(
   }
 }
 
-async function openedBy(folder: string, passphrase: string): Promise<KeyVault | undefined> {
+async function openedBy(home: Home, name: string, passphrase: string): Promise<KeyVault | undefined> {
   try {
-    return await KeyVault.open(folder, passphrase);
+    return await openMemberVault(home, name, passphrase);
   } catch (error) {
     if (hasCode(error, "passphrase-wrong")) return undefined;
     throw error;

@@ -7,13 +7,13 @@ import { promisify } from "node:util";
 import { ChartsealError, loadPairing, toHex } from "@chartseal/crypto";
 import { type OpenedFile, openPortable, type PortableFile, readPortable } from "@chartseal/sharing";
 import { readSmallFile } from "../home/files.ts";
-import { type Home, homeFolder, memberFolder, requireMember } from "../home/home.ts";
-import { KeyVault } from "../home/key-vault.ts";
-import { readPassphrase } from "../home/passphrase.ts";
+import { type Home, homeFolder, requireMember } from "../home/home.ts";
+import { readMemberPassphrase } from "../home/passphrase.ts";
 import { homePaths } from "../home/paths.ts";
 import { counted } from "../output.ts";
 import type { Globals } from "../program-globals.ts";
 import { passphraseOption } from "../run.ts";
+import { openMemberVault } from "../services/vaults.ts";
 import { loadFullKeys } from "./full-key.ts";
 import { readGenesisFile } from "./ledger.ts";
 import { authorValue, destinationOf, parseRange } from "./opened.ts";
@@ -86,8 +86,8 @@ export async function openFile(globals: Globals, options: OpenFileOptions): Prom
   try {
     requireMember(home, options.as);
     await readPortable(file);
-    const passphrase = await readPassphrase(passphraseOption(globals));
-    const vault = KeyVault.open(memberFolder(home, options.as), passphrase);
+    const passphrase = await readMemberPassphrase(passphraseOption(globals), options.as);
+    const vault = openMemberVault(home, options.as, passphrase);
     const [pairing, opened] = await Promise.all([loadPairing(), vault]);
     const keys = await loadFullKeys(opened, pairing);
     const genesis = held === undefined ? {} : { genesis: held };

@@ -68,7 +68,7 @@ async function draftOf(
   const { home, pairing } = session;
   const folder = recoveryFolder(home, name);
   if (findRecovering(home, name) !== undefined) {
-    return await readStored(await KeyVault.open(folder, passphrase), pairing);
+    return await readStored(await KeyVault.open(folder, passphrase, { member: name }), pairing);
   }
   makeFolder(folder);
   const vault = await KeyVault.create(folder, passphrase);
@@ -174,7 +174,7 @@ async function finished(
 ): Promise<Finished> {
   const { home, ledger, pairing } = session;
   const folder = recoveryFolder(home, name);
-  const vault = await KeyVault.open(folder, passphrase);
+  const vault = await KeyVault.open(folder, passphrase, { member: name });
   const keys = await readStored(vault, pairing);
   if (!(await isPresentKey(ledger, keys))) {
     const { id: recoveryId } = await demandReady(session, name, keys);

@@ -1,20 +1,19 @@
 /** An authority node's own signature under a review: made with the node's keys, which never pass through a server. */
 import { ChartsealError } from "@chartseal/crypto";
 import type { Identity } from "@chartseal/sharing";
-import { KeyVault } from "../home/key-vault.ts";
+import type { KeyVault } from "../home/key-vault.ts";
 import { loadNode } from "../services/service-keys.ts";
 import type { Session } from "../services/session.ts";
 
-/** `passphrase`: of the home's service keys. @throws ChartsealError `input-invalid` for a node that this home does not hold */
+/** `vault`: of the home's services. @throws ChartsealError `input-invalid` for a node that this home does not hold */
 export async function reviewingNode(
   { home }: Session,
-  { node, passphrase }: { readonly node: number; readonly passphrase: () => Promise<string> },
+  { node, vault }: { readonly node: number; readonly vault: () => Promise<KeyVault> },
 ): Promise<Pick<Identity, "account" | "seed">> {
   if (node < 1 || node > home.config.nodes) {
     throw new ChartsealError("input-invalid", `the keys of node ${node} are not in this home`, {
       hint: "A node reviews on the machine that holds its keys.",
     });
   }
-  const vault = await KeyVault.open(home.paths.service, await passphrase());
-  return (await loadNode(vault, node)).identity;
+  return (await loadNode(await vault(), node)).identity;
 }

@@ -15,15 +15,16 @@ import { rulesOfHome } from "./home-ledger.ts";
 import { takeMembers } from "./home-lock.ts";
 import type { LiveServer } from "./server-file.ts";
 import { loadProvider } from "./service-keys.ts";
-import { openMembers, openVaults, rememberHead, type Session, type SessionOptions } from "./session.ts";
+import { openMembers, rememberHead, type Session, type SessionOptions, vaultsFor } from "./session.ts";
+import { asksElsewhere, openAll } from "./vaults.ts";
 
-/** Vaults as `openVaults` gives them, the services' first. @throws ChartsealError `passphrase-wrong`, `chain-altered`, … */
+/** The services' vault is opened where another institution is asked in their name, else the members' alone. @throws ChartsealError `passphrase-wrong`, `chain-altered`, … */
 export async function openServedSession(
   home: Home,
   { connection, close: disconnect }: LiveServer,
   options: SessionOptions,
 ): Promise<Session> {
-  const { passphrase, members: names = [] } = options;
+  const { members: names = [] } = options;
   const now = (): number => Date.now();
   let held: { release(): void } | undefined;
   const release = (): void => {
@@ -31,8 +32,11 @@ export async function openServedSession(
     disconnect();
   };
   try {
-    const opened = options.vaults ?? openVaults(home, passphrase, names);
-    const [pairing, [ownVault, ...vaults]] = await Promise.all([loadPairing(), opened]);
+    const given = vaultsFor(home, options);
+    const opened = asksElsewhere(home)
+      ? openAll(given)
+      : given.members().then((own) => [undefined, own] as const);
+    const [pairing, [ownVault, vaults]] = await Promise.all([loadPairing(), opened]);
     held = await takeMembers(home.paths, names, options.waitMs);
     const rules = rulesOfHome(pairing, home);
     const ledger = new HttpLedger({ connection: connection.as("ledger-unreachable"), rules });
@@ -49,8 +53,8 @@ export async function openServedSession(
     const elsewhere = isOfConsortium(home)
       ? { network: readNetworkFile(home.paths), transport: nodeTransport(), ledger, members, now }
       : undefined;
-    const asker = elsewhere && (await loadProvider(ownVault!));
-    const provider = (elsewhere && providerElsewhere(elsewhere, asker!)) ?? own;
+    const asker = ownVault && (await loadProvider(ownVault));
+    const provider = (elsewhere && asker && providerElsewhere(elsewhere, asker)) ?? own;
     const namespace = async (name: string): Promise<Hospital | undefined> =>
       (await client.namespace(name)) ?? (elsewhere && (await hospitalElsewhere(elsewhere, name)));
     const close = async (): Promise<void> => {

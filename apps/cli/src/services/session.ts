@@ -1,7 +1,6 @@
 /**
  * A home in use by one command: its ledger, for reading or (with the service keys) for writing, and the services that an
- * embedded consortium runs in this process. Passphrases open the service vault and the members' vaults, each key
- * derived once, in parallel where there are two (CONTRACT, Keys and passphrases).
+ * embedded consortium runs in this process.
  */
 
 import { existsSync, rmSync, writeFileSync } from "node:fs";
@@ -43,7 +42,7 @@ import {
 } from "@chartseal/sharing";
 import { readJson, writeJson } from "../home/files.ts";
 import { type Home, isOfConsortium, memberFolder, openHome } from "../home/home.ts";
-import { KeyVault } from "../home/key-vault.ts";
+import type { KeyVault } from "../home/key-vault.ts";
 import { quotasOf } from "../home/quotas-file.ts";
 import {
   committeeNodes,
@@ -66,6 +65,7 @@ import { recordPendingRepairs } from "./pending-repairs.ts";
 import { openProviderStores } from "./provider-stores.ts";
 import { proposeHospital, registerHospital } from "./registering.ts";
 import { loadNamespace, loadProvider, loadValidatorSeed } from "./service-keys.ts";
+import { openAll, type Vaults, vaultsUnder } from "./vaults.ts";
 
 /** A home opened for reading: no key, no lock, no byte changed. */
 export interface ReadSession extends Surroundings {
@@ -140,20 +140,7 @@ export async function openForReading(folder: string): Promise<ReadSession> {
   return { home, pairing, now, ...opened };
 }
 
-/** The service vault and the members', one key derivation each, side by side. @throws ChartsealError `passphrase-wrong` */
-export function openVaults(
-  home: Home,
-  passphrase: string,
-  members: readonly string[],
-): Promise<readonly KeyVault[]> {
-  const folders = [home.paths.service, ...members.map((name) => memberFolder(home, name))];
-  return Promise.all(folders.map((folder) => KeyVault.open(folder, passphrase)));
-}
-
-export interface SessionOptions {
-  readonly passphrase: string;
-  /** `openVaults` of the same members, where it was begun already. */
-  readonly vaults?: Promise<readonly KeyVault[]>;
+interface SessionPlace {
   /** Names of members whose keys the command uses; checked to exist by the caller. */
   readonly members?: readonly string[];
   readonly waitMs: number;
@@ -163,14 +150,21 @@ export interface SessionOptions {
   readonly engineFailed?: (error: unknown) => void;
 }
 
+/** The vaults of the services and of the same members, or the one passphrase of all of them. */
+export type SessionOptions = SessionPlace & ({ readonly vaults: Vaults } | { readonly passphrase: string });
+
+export function vaultsFor(home: Home, options: SessionOptions): Vaults {
+  return "vaults" in options ? options.vaults : vaultsUnder(options.passphrase, home, options.members ?? []);
+}
+
 /** @throws ChartsealError `passphrase-wrong`, `home-busy`, `chain-altered` */
 export async function openSession(home: Home, options: SessionOptions): Promise<OwnSession> {
-  const { passphrase, members = [], waitMs } = options;
+  const { members = [], waitMs } = options;
   const lock = options.lock ?? (await takeHomeLock(home.paths.root, waitMs));
   try {
-    const opened = options.vaults ?? openVaults(home, passphrase, members);
-    const [pairing, vaults] = await Promise.all([loadPairing(), opened]);
-    return await assemble(home, { ...options, pairing, lock, vaults, members });
+    const opened = openAll(vaultsFor(home, options));
+    const [pairing, [vault, memberVaults]] = await Promise.all([loadPairing(), opened]);
+    return await assemble(home, { ...options, pairing, lock, vault, memberVaults, members });
   } catch (error) {
     lock.release();
     throw error;
@@ -182,13 +176,13 @@ async function assemble(
   parts: {
     readonly pairing: Pairing;
     readonly lock: HomeLock;
-    readonly vaults: readonly KeyVault[];
+    readonly vault: KeyVault;
+    readonly memberVaults: readonly KeyVault[];
     readonly members: readonly string[];
     readonly engineFailed?: (error: unknown) => void;
   },
 ): Promise<OwnSession> {
-  const { pairing, lock, vaults, engineFailed: failed } = parts;
-  const [vault, ...memberVaults] = vaults as [KeyVault, ...KeyVault[]];
+  const { pairing, lock, vault, memberVaults, engineFailed: failed } = parts;
   const validatorSeed = await loadValidatorSeed(vault);
   const opened = await openHomeLedger(home, {
     ...{ pairing, validatorSeed, now, lock },
