@@ -41,7 +41,7 @@ interface CheckedRule {
 
 async function demandNamespace(ledger: ReadSession["ledger"], namespace: string): Promise<void> {
   if (namespace === "self") {
-    throw new ChartsealError("input-invalid", "self can have no rule", {
+    throw new ChartsealError("attribute-unknown", "self is no hospital and can have no rule", {
       hint: "What an owner deposits needs none.",
     });
   }
@@ -54,15 +54,6 @@ async function demandNamespace(ledger: ReadSession["ledger"], namespace: string)
 
 const revokeHint = "Give a time to come; chartseal rule revoke ends a rule now.";
 
-/** @throws ChartsealError `input-invalid`; for none a day as well: a rule that lets nothing in is a revoked one */
-function quotaOf(text: string): number {
-  const perDay = wholeNumberOf("--per-day", text);
-  if (perDay > 0) return perDay;
-  throw new ChartsealError("input-invalid", "--per-day takes a whole number from 1 on", {
-    hint: "chartseal rule revoke lets nothing more in.",
-  });
-}
-
 /** Everything of a rule that needs no key. */
 async function checkRuleOptions(
   { home, ledger, now }: ReadSession,
@@ -73,7 +64,7 @@ async function checkRuleOptions(
   const purposes = options.purposes === undefined ? {} : { purposes: checkPurposes(options.purposes) };
   const expires =
     options.expires === undefined ? {} : { expiresMs: futureTime(options.expires, now(), revokeHint) };
-  const perDay = options.perDay === undefined ? {} : { perDay: quotaOf(options.perDay) };
+  const perDay = options.perDay === undefined ? {} : { perDay: wholeNumberOf("--per-day", options.perDay) };
   await demandNamespace(ledger, options.namespace);
   await demandNamespaces(ledger, policy);
   const allowed = writersOf(options.namespace, policy, writers);
@@ -121,7 +112,7 @@ export function addRuleCommands(program: Command): void {
     .option("--writers <q>", "who may write; default: the policy, where all of it is the hospital's")
     .option("--purposes <codes>", "HL7 PurposeOfUse codes, comma-separated; default TREAT", purposeList)
     .option("--expires <time>", "RFC 3339 time, or a date, at which the rule ends")
-    .option("--per-day <n>", "most deposits a day, at least 1 (default 50)")
+    .option("--per-day <n>", "most deposits a day (default 50); 0: reading alone")
     .option("--as-proxy <name>", "set by the owner's proxy, with the proxy's keys")
     .action(async (options: SetOptions) => {
       const globals = globalsOf(set);
