@@ -271,7 +271,11 @@ describe("failures", () => {
       status: 500,
       signer: "account",
     });
-    expect(log).toContain("request failed");
+    expect(lines.find(({ msg }) => msg === "request failed")).toMatchObject({
+      err: { type: "Error", message: expect.any(String) },
+      route: "/v1/ledger/fails",
+    });
+    expect(log).not.toContain("host.test.ts");
     for (const hidden of ["hush", member.keyId, "nonce", "signature"]) expect(log).not.toContain(hidden);
   });
 

@@ -85,6 +85,7 @@ export async function serveNode(home: NodeHome, options: ServeNodeOptions): Prom
       version,
       log,
       logLevel: "warn",
+      logStacks: process.env.CHARTSEAL_DEBUG === "1",
       accountKey: async (account) => (await readAccount(ledger, account))?.publicKey,
       now,
     });

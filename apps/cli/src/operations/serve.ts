@@ -119,6 +119,7 @@ export async function startServing(session: OwnSession, options: ServeOptions): 
     now,
     log,
     logLevel,
+    logStacks: process.env.CHARTSEAL_DEBUG === "1",
   });
   const server = { address: host.url, token, pid: process.pid };
   writeServerFile(home.paths, server);

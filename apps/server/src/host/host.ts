@@ -29,6 +29,8 @@ export interface HostOptions extends Keys {
   /** Where log lines go; none are written without it. */
   readonly log?: { write(line: string): void };
   readonly logLevel?: "error" | "warn" | "info" | "debug";
+  /** Whether failures are logged with their stack traces, which name where the program lies; default false. */
+  readonly logStacks?: boolean;
 }
 
 export interface Host {
@@ -76,7 +78,7 @@ function authoritiesOf({ listen, authorities }: HostConfig, { port }: AddressInf
   return [...own, ...(port === 80 ? hosts : []), ...authorities];
 }
 
-function createApp({ config, log, logLevel = "info" }: HostOptions): RoleApp {
+function createApp({ config, log, logLevel = "info", logStacks = false }: HostOptions): RoleApp {
   const { limits } = config;
   const server: FastifyHttpOptions<RawServerDefault> = {
     bodyLimit: limits.bodyBytesMax,
@@ -89,7 +91,7 @@ function createApp({ config, log, logLevel = "info" }: HostOptions): RoleApp {
     logger:
       log === undefined
         ? false
-        : { level: logLevel, stream: log, base: {}, serializers: { err: errorForLog } },
+        : { level: logLevel, stream: log, base: {}, serializers: { err: errorForLog(logStacks) } },
     http: {
       maxHeaderSize: Math.min(limits.headerBytesMax, maxHeaderSize),
       headersTimeout: limits.headersTimeoutMs,
@@ -116,9 +118,15 @@ function createApp({ config, log, logLevel = "info" }: HostOptions): RoleApp {
 }
 
 /** A failure's own words and stack: never the request, whose headers and body may hold what is nobody's business. */
-function errorForLog(error: Error): { type: string; message: string; stack: string } {
-  const { name: type, message, stack = "" } = error;
-  return { type, message, stack };
+function errorForLog(
+  stacks: boolean,
+): (error: Error) => { type: string; message: string; stack: string; cause?: string } {
+  return ({ name: type, message, cause, stack = "" }) => ({
+    type,
+    message,
+    stack: stacks ? stack : "",
+    ...(cause instanceof Error ? { cause: cause.message } : {}),
+  });
 }
 
 /** JSON bodies whole, with their bytes kept for the digest; bytes as a stream on the routes that say so. */

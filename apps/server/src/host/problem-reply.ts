@@ -37,7 +37,10 @@ function phraseOf(status: number): string {
 export function replyProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const problem = problemOf(error);
   request.problemCode = problem.code;
-  if (problem.status >= 500) request.log.error({ err: error, code: problem.code }, "request failed");
+  if (problem.status >= 500) {
+    const route = request.routeOptions?.url ?? null;
+    request.log.error({ err: error, code: problem.code, method: request.method, route }, "request failed");
+  }
   if (problem.code === "rate-limited") {
     const seconds = problem.data?.retryAfterSeconds;
     if (typeof seconds === "number") reply.header("retry-after", String(seconds));
