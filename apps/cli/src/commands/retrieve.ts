@@ -51,7 +51,7 @@ async function deliverOpened(
 ): Promise<Record<string, unknown>> {
   const bar = progressBar("Opening", range === undefined ? opened.length : range.to - range.from + 1);
   let passed = 0;
-  async function* counted(): AsyncIterable<Uint8Array> {
+  async function* passing(): AsyncIterable<Uint8Array> {
     for await (const chunk of opened.read(range, { lend: true })) {
       passed += chunk.length;
       bar.update(passed);
@@ -59,7 +59,7 @@ async function deliverOpened(
     }
   }
   try {
-    const { bytes, sha256 } = await deliver(counted(), destination);
+    const { bytes, sha256 } = await deliver(passing(), destination);
     const { mediaType, name, validation } = opened.metadata;
     const author = authorValue(opened.author);
     const { relay } = opened.record;
